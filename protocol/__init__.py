@@ -1,0 +1,1 @@
+"""The vocabulary that the host and its runners share."""

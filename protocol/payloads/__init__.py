@@ -1,0 +1,89 @@
+"""What the envelopes carry, a file a conversation.
+
+handshake: hello and assignment · registration: a plugin and its components · lifecycle: ready, health, shutdown,
+reload · invocation: running a component · capability: services of the host · gateway: messages from outside ·
+configuration: a plugin's settings · telemetry: logs and progress.
+"""
+
+from __future__ import annotations
+
+from .capability import CapabilityAnswer, CapabilityCall
+from .configuration import (
+    ConfigUpdated,
+    InspectConfig,
+    InspectConfigAnswer,
+    ValidateConfig,
+    ValidateConfigAnswer,
+)
+from .gateway import GatewayState, GatewayStateAnswer, RouteMessage, RouteMessageAnswer
+from .handshake import AssignedPlugin, Assignment, Hello, HelloAnswer
+from .invocation import EventAnswer, HookAnswer, Invocation, InvocationAnswer, LLMInvocation
+from .lifecycle import (
+    Accepted,
+    Acknowledged,
+    Empty,
+    HealthAnswer,
+    Reload,
+    ReloadAnswer,
+    ReloadBatch,
+    RunnerReady,
+    Shutdown,
+    UnloadAnswer,
+    UnloadBatch,
+)
+from .registration import (
+    Bootstrap,
+    BootstrapAnswer,
+    ComponentDeclaration,
+    LLMProviderDeclaration,
+    RegisterAnswer,
+    RegisterComponents,
+    Unregister,
+    UnregisterAnswer,
+)
+from .telemetry import Loading, LogBatch, LogEntry
+
+__all__ = [
+    "Accepted",
+    "Acknowledged",
+    "AssignedPlugin",
+    "Assignment",
+    "Bootstrap",
+    "BootstrapAnswer",
+    "CapabilityAnswer",
+    "CapabilityCall",
+    "ComponentDeclaration",
+    "ConfigUpdated",
+    "Empty",
+    "EventAnswer",
+    "GatewayState",
+    "GatewayStateAnswer",
+    "HealthAnswer",
+    "Hello",
+    "HelloAnswer",
+    "HookAnswer",
+    "InspectConfig",
+    "InspectConfigAnswer",
+    "Invocation",
+    "InvocationAnswer",
+    "LLMInvocation",
+    "LLMProviderDeclaration",
+    "Loading",
+    "LogBatch",
+    "LogEntry",
+    "RegisterAnswer",
+    "RegisterComponents",
+    "Reload",
+    "ReloadAnswer",
+    "ReloadBatch",
+    "RouteMessage",
+    "RouteMessageAnswer",
+    "RunnerReady",
+    "Shutdown",
+    "UnloadAnswer",
+    "UnloadBatch",
+    "Unregister",
+    "UnregisterAnswer",
+    "ValidateConfig",
+    "ValidateConfigAnswer",
+]

@@ -1,0 +1,1 @@
+"""Gateway plugins that ship with rookery, one package each."""

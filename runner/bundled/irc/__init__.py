@@ -1,0 +1,1 @@
+"""An IRC client as a gateway."""

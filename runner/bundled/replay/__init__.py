@@ -1,0 +1,1 @@
+"""Recorded chat as a gateway."""

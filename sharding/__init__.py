@@ -1,0 +1,1 @@
+"""Decides which plugin sits in which shard."""

@@ -1,0 +1,1 @@
+"""Keeps the runners alive and fans the bot's traffic across them."""

@@ -1,0 +1,1 @@
+"""The host services that plugins may use, a file a family."""

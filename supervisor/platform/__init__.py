@@ -1,0 +1,1 @@
+"""Routes, inbound acceptance and outbound delivery of messages."""
