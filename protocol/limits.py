@@ -1,0 +1,51 @@
+"""How large, how many, how long: every number of the protocol with its reason."""
+
+from __future__ import annotations
+
+KIB = 1024
+MIB = 1024 * KIB
+
+HEADER_BYTES = 4
+"""One unsigned 32-bit big-endian length, payload only (protocol 1.0.0)."""
+
+MAX_FRAME_BYTES = 16 * MIB
+"""The frame limit of protocol 1.0.0, both directions."""
+
+UNTRUSTED_MAX_FRAME_BYTES = 1 * MIB
+"""For shards that are not trusted: an untyped body may cost seventy times its size once it is decoded."""
+
+READ_CHUNK_BYTES = 64 * KIB
+"""One read. From 128 KiB on, malloc maps and unmaps memory on each call, which triples the cost of a read."""
+
+MAX_DEPTH = 128
+"""How deep maps and arrays may nest. msgpack itself stops at 511 when it packs."""
+
+MAX_PENDING = 65_536
+"""Requests that may wait for an answer on one connection; above it something is wrong on this side."""
+
+MAX_ANSWERS_OWED = 65_536
+"""Requests of the peer that may be unanswered at once before the peer is said to flood."""
+
+WRITE_BUFFER_BYTES = 64 * MIB
+"""Bytes that may wait for a slow reader: four frames of the largest size. More means the peer does not read."""
+
+HANDSHAKE_TIMEOUT = 10.0
+"""Seconds each side waits for the other's part of the hello (protocol 1.0.0)."""
+
+DEFAULT_TIMEOUT_MS = 30_000
+"""The budget of a request when nobody says otherwise (protocol 1.0.0)."""
+
+LIFECYCLE_TIMEOUT = 10.0
+"""Seconds for bootstrap, register, unregister, ready and the configuration requests (protocol 1.0.0)."""
+
+INVOKE_TIMEOUT = 30.0
+"""Seconds for one component when neither it nor its caller names a time (protocol 1.0.0)."""
+
+SHUTDOWN_TIMEOUT = 5.0
+"""Seconds for each of the two shutdown requests (protocol 1.0.0)."""
+
+RELOAD_TIMEOUT = 30.0
+"""Seconds for a reload or an unload of plugins (protocol 1.0.0: the spawn time-out, 30 s)."""
+
+DEADLINE_SWEEP = 0.05
+"""Seconds between two looks at the deadlines of pending requests; half of the 100 ms a late end may cost."""

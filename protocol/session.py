@@ -1,0 +1,330 @@
+"""One end of one connection without any IO: ids, pending requests, owed answers, bytes in and bytes out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .codec import decode_envelope, encode_envelope
+from .envelope import Envelope, MessageType
+from .errors import (
+    BadPayload,
+    ConnectionLost,
+    ErrorCode,
+    LocalProtocolError,
+    RemoteError,
+    RemoteProtocolError,
+    RequestTimedOut,
+)
+from .framing import FrameReader, frame
+from .limits import DEFAULT_TIMEOUT_MS, MAX_ANSWERS_OWED, MAX_FRAME_BYTES, MAX_PENDING
+from .methods import METHODS, RUNNER_HELLO, Kind, Method
+from .names import Side
+from .received import (
+    AnswerDropped,
+    BroadcastReceived,
+    Pending,
+    Received,
+    RequestReceived,
+    RequestRefused,
+    RequestSettled,
+    RuleBroken,
+)
+from .state import Move, State, next_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@attrs.define
+class SessionCounters:
+    """What a session has seen; every field starts at 0 and only grows."""
+
+    frames_in: int = 0
+    frames_out: int = 0
+    late_answers: int = 0
+    """Answers to requests that had timed out or been given up."""
+    unknown_answers: int = 0
+    """Answers to ids that were never used."""
+    refused_requests: int = 0
+    """Requests of the peer for methods that it may not call."""
+
+
+class Session:
+    """The protocol seen from one side.
+
+    The driver feeds bytes into ``receive`` and acts on what comes out, calls ``request``, ``answer``, ``refuse`` and
+    ``broadcast``, and writes whatever ``data_to_send`` returns, in that order. No clock, no socket, no callbacks.
+
+    Every request that ``request`` accepted settles exactly once: by an answer, by ``expire``, by ``forget`` or by
+    ``close``.
+
+    Args:
+        side: Which end this is.
+        max_frame_bytes: The largest body accepted, and sent.
+    """
+
+    def __init__(self, side: Side, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+        self.side = side
+        self.state = State.NEW
+        self.max_frame_bytes = max_frame_bytes
+        self.counters = SessionCounters()
+        self.pending: dict[int, Pending] = {}
+        self.owed: dict[int, tuple[str, str]] = {}
+        self._wall_clock: Callable[[], int] = lambda: 0
+        self._reader = FrameReader(max_frame_bytes)
+        self._out: list[bytes] = []
+        self.bytes_out = 0
+        self._last_id = 0
+        self._hello_id = 0
+        self._broken = False
+
+    def __repr__(self) -> str:
+        return (
+            f"<Session of the {self.side.value}, {self.state.value}, {len(self.pending)} pending,"
+            f" {len(self.owed)} owed, {self.bytes_out} bytes to send>"
+        )
+
+    # --- bytes -------------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes) -> list[Received]:
+        """Take bytes from the stream and say what they mean, in order.
+
+        Where a rule is broken the list ends with ``RuleBroken``, and later bytes mean nothing any more. It is a value
+        and not an exception because what came before it in the same bytes still counts.
+        """
+        received: list[Received] = []
+        if self._broken:
+            return received
+        try:
+            for body in self._reader.receive(data):
+                self.counters.frames_in += 1
+                received.append(self._take(decode_envelope(body)))
+            if self._reader.error is not None:
+                raise self._reader.error
+        except RemoteProtocolError as error:
+            self._broken = True
+            received.append(RuleBroken(error))
+        return received
+
+    def data_to_send(self) -> bytes:
+        """All bytes that wait to be written; they count as handed over."""
+        data = b"".join(self._out) if len(self._out) != 1 else self._out[0]
+        self._out.clear()
+        self.bytes_out = 0
+        return data
+
+    def put_back(self, data: bytes) -> None:
+        """Return the tail of ``data_to_send`` that could not be written yet; it goes out first."""
+        self._out.insert(0, data)
+        self.bytes_out += len(data)
+
+    def set_wall_clock(self, clock: Callable[[], int]) -> None:
+        """Give the session Unix milliseconds for the informational time stamp; without it that is 0."""
+        self._wall_clock = clock
+
+    # --- speaking ----------------------------------------------------------------------------------------------
+
+    def request(
+        self,
+        method: str,
+        payload: dict[str, Any],
+        *,
+        plugin_id: str = "",
+        timeout_ms: int = DEFAULT_TIMEOUT_MS,
+        deadline: float = float("inf"),
+        on_done: Any = None,
+    ) -> int:
+        """Ask the peer; return the request's id.
+
+        Raises:
+            LocalProtocolError: Not this side's method, not the time for it, or too many are pending.
+            CannotEncode, FrameTooLarge: The payload cannot be sent. In all three cases nothing has changed.
+        """
+        self._check_mine(method, Kind.REQUEST)
+        self._check_may_speak(method)
+        if len(self.pending) >= MAX_PENDING:
+            raise LocalProtocolError(f"{MAX_PENDING} requests already wait for an answer on this connection")
+        request_id = self._last_id + 1
+        self._send(Envelope(request_id, MessageType.REQUEST, method, plugin_id, payload, None, timeout_ms))
+        self._last_id = request_id
+        self.pending[request_id] = Pending(request_id, method, plugin_id, deadline, on_done)
+        if method == RUNNER_HELLO:
+            self._hello_id = request_id
+            self.state = next_state(self.state, Move.HELLO)
+        return request_id
+
+    def broadcast(self, method: str, payload: dict[str, Any], *, plugin_id: str = "") -> None:
+        """Tell the peer something that it does not answer. It uses up an id, as protocol 1.0.0 has it.
+
+        Raises:
+            LocalProtocolError, CannotEncode, FrameTooLarge: As ``request``.
+        """
+        self._check_mine(method, Kind.BROADCAST)
+        self._check_may_speak(method)
+        self._send(Envelope(self._last_id + 1, MessageType.BROADCAST, method, plugin_id, payload))
+        self._last_id += 1
+
+    def answer(self, request_id: int, payload: dict[str, Any]) -> None:
+        """Answer a request of the peer.
+
+        Raises:
+            LocalProtocolError: No answer is owed for this id.
+            CannotEncode, FrameTooLarge: The payload cannot be sent; the answer is still owed.
+        """
+        method, plugin_id = self._owed(request_id)
+        self._send(Envelope(request_id, MessageType.RESPONSE, method, plugin_id, payload))
+        self._settle_owed(request_id, method, accepted=payload.get("accepted") is True)
+
+    def refuse(
+        self, request_id: int, code: ErrorCode, message: str, details: dict[str, Any] | None = None
+    ) -> None:
+        """Answer a request of the peer with an error.
+
+        Raises:
+            LocalProtocolError: No answer is owed for this id.
+            CannotEncode, FrameTooLarge: The details cannot be sent; the answer is still owed.
+        """
+        method, plugin_id = self._owed(request_id)
+        error = {"code": code.value, "message": message, "details": details or {}}
+        self._send(Envelope(request_id, MessageType.RESPONSE, method, plugin_id, {}, error))
+        self._settle_owed(request_id, method, accepted=False)
+
+    # --- ending ------------------------------------------------------------------------------------------------
+
+    def forget(self, request_id: int) -> Pending | None:
+        """Give a request up; its answer will count as late. ``None`` if it has settled already."""
+        return self.pending.pop(request_id, None)
+
+    def expire(self, now: float) -> list[RequestSettled]:
+        """End every request whose deadline has passed."""
+        over = [pending for pending in self.pending.values() if pending.deadline <= now]
+        for pending in over:
+            del self.pending[pending.request_id]
+        return [
+            RequestSettled(pending, RequestTimedOut(f"{pending.method} was not answered in time"))
+            for pending in over
+        ]
+
+    def close(self, reason: str) -> list[RequestSettled]:
+        """End the session and with it every pending request. Closing twice does nothing."""
+        if self.state is not State.CLOSED:
+            self.state = next_state(self.state, Move.CLOSE)
+        over = list(self.pending.values())
+        self.pending.clear()
+        self.owed.clear()
+        return [RequestSettled(pending, ConnectionLost(reason)) for pending in over]
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _send(self, envelope: Envelope) -> None:
+        envelope.timestamp_ms = self._wall_clock()
+        data = frame(encode_envelope(envelope), self.max_frame_bytes)
+        self._out.append(data)
+        self.bytes_out += len(data)
+        self.counters.frames_out += 1
+
+    def _check_mine(self, method: str, kind: Kind) -> None:
+        row = METHODS.get(method)
+        if row is None or row.caller is not self.side or row.kind is not kind:
+            raise LocalProtocolError(f"{method!r} is not a {kind.value} that the {self.side.value} may send")
+
+    def _check_may_speak(self, method: str) -> None:
+        hello = method == RUNNER_HELLO
+        if self.state is State.OPEN and not hello:
+            return
+        if self.state is State.NEW and hello:
+            return
+        if self.state is State.CLOSED:
+            raise ConnectionLost("the connection is closed", maybe_executed=False)
+        raise LocalProtocolError(f"{method!r} cannot be sent while the connection is {self.state.value}")
+
+    def _owed(self, request_id: int) -> tuple[str, str]:
+        try:
+            return self.owed[request_id]
+        except KeyError:
+            raise LocalProtocolError(f"no answer is owed for request {request_id}") from None
+
+    def _settle_owed(self, request_id: int, method: str, *, accepted: bool) -> None:
+        del self.owed[request_id]
+        if method == RUNNER_HELLO:
+            self.state = next_state(self.state, Move.ACCEPT if accepted else Move.REFUSE)
+
+    def _take(self, envelope: Envelope) -> Received:
+        if envelope.message_type is MessageType.RESPONSE:
+            return self._take_response(envelope)
+        self._check_peer_may_speak(envelope)
+        row = METHODS.get(envelope.method)
+        if envelope.message_type is MessageType.BROADCAST:
+            if row is None or row.caller is self.side or row.kind is not Kind.BROADCAST:
+                return self._refuse_unknown(envelope, answer=False)
+            if envelope.defect:
+                return RequestRefused(envelope.method, envelope.request_id, envelope.defect)
+            return BroadcastReceived(row, envelope.plugin_id, envelope.payload)
+        return self._take_request(envelope, row)
+
+    def _take_request(self, envelope: Envelope, row: Method | None) -> Received:
+        if envelope.request_id in self.owed:
+            raise RemoteProtocolError(
+                f"request id {envelope.request_id} is used again before it was answered"
+            )
+        if len(self.owed) >= MAX_ANSWERS_OWED:
+            raise RemoteProtocolError(f"{MAX_ANSWERS_OWED} requests are unanswered; the peer floods")
+        self.owed[envelope.request_id] = (envelope.method, envelope.plugin_id)
+        if row is None or row.caller is self.side or row.kind is not Kind.REQUEST:
+            return self._refuse_unknown(envelope, answer=True)
+        if envelope.defect:
+            self.refuse(envelope.request_id, ErrorCode.E_BAD_PAYLOAD, envelope.defect)
+            return RequestRefused(envelope.method, envelope.request_id, envelope.defect)
+        if row.name == RUNNER_HELLO:
+            self.state = next_state(self.state, Move.HELLO)
+        return RequestReceived(
+            row, envelope.request_id, envelope.plugin_id, envelope.payload, envelope.timeout_ms
+        )
+
+    def _check_peer_may_speak(self, envelope: Envelope) -> None:
+        hello = envelope.method == RUNNER_HELLO and envelope.message_type is MessageType.REQUEST
+        if self.state is State.OPEN:
+            if hello:
+                raise RemoteProtocolError("a second hello arrived on an open connection")
+            return
+        if self.side is Side.HOST and self.state is State.NEW:
+            if hello:
+                return
+            if envelope.message_type is MessageType.REQUEST:
+                self.owed[envelope.request_id] = (envelope.method, envelope.plugin_id)
+                self.refuse(
+                    envelope.request_id, ErrorCode.E_PROTOCOL_MISMATCH, "the first frame must be runner.hello"
+                )
+            raise RemoteProtocolError(f"the first frame must be runner.hello, got {envelope.method!r:.80}")
+        raise RemoteProtocolError(
+            f"{envelope.method!r:.80} arrived while the connection is {self.state.value}"
+        )
+
+    def _refuse_unknown(self, envelope: Envelope, *, answer: bool) -> RequestRefused:
+        self.counters.refused_requests += 1
+        if answer:
+            text = f"the {self.side.peer.value} may not call {envelope.method!r:.80}"
+            self.refuse(envelope.request_id, ErrorCode.E_METHOD_NOT_ALLOWED, text)
+        return RequestRefused(
+            envelope.method, envelope.request_id, f"{envelope.method!r:.80} is not the peer's to call"
+        )
+
+    def _take_response(self, envelope: Envelope) -> Received:
+        pending = self.pending.pop(envelope.request_id, None)
+        if pending is None:
+            late = 0 < envelope.request_id <= self._last_id
+            if late:
+                self.counters.late_answers += 1
+            else:
+                self.counters.unknown_answers += 1
+            return AnswerDropped(envelope.request_id, late)
+        if envelope.request_id == self._hello_id and self.state is State.GREETING:
+            accepted = envelope.error is None and envelope.payload.get("accepted") is True
+            self.state = next_state(self.state, Move.ACCEPT if accepted else Move.REFUSE)
+        if envelope.defect:
+            return RequestSettled(pending, BadPayload(envelope.defect))
+        if envelope.error is not None:
+            return RequestSettled(pending, RemoteError.from_wire(envelope.error))
+        return RequestSettled(pending, envelope.payload)
