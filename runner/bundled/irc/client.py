@@ -36,8 +36,8 @@ class Host(Protocol):
     async def route(self, message: MessageMap) -> bool:
         """Hand over one message; the request is sent before this waits for anything."""
 
-    async def report(self, *, ready: bool, details: dict[str, str]) -> None:
-        """Tell whether messages can come and go."""
+    async def report(self, *, ready: bool, account: str, details: dict[str, str]) -> None:
+        """Tell whether messages of this account can come and go."""
 
 
 @attrs.define(eq=False)
@@ -155,7 +155,7 @@ class Client:
             started = trio.current_time()
             reason = await self._connect_once()
             failures = 1 if trio.current_time() - started >= STABLE else failures + 1
-            if self._leaving or self._hurry.is_set():
+            if self._hurry.is_set():  # we leave, or the configuration has changed
                 failures = 0
                 continue
             delay = self.settings.backoff.delay(failures, random.random())
@@ -184,41 +184,42 @@ class Client:
 
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._become_ready, presence)
+                nursery.start_soon(self._become_ready, connection, presence)
                 reason = await connection.run(handle, self.inbound.wait_room)
                 nursery.cancel_scope.cancel()
         finally:
             self._connection = None
             if self._online.is_set():  # otherwise somebody may wait for this very event
                 self._online = trio.Event()
-        await self._become_unready(session)
+        await self._become_unready(connection)
         return reason
 
     def _hear(self, said: TextReceived) -> None:
         self._heard += 1
         self.inbound.put(message_of(said, message_id=f"{self._name}-{self._heard}", now=time.time()))
 
-    async def _become_ready(self, presence: Presence) -> None:
+    async def _become_ready(self, connection: Connection, presence: Presence) -> None:
         await presence.wait_ready()
         while True:
-            if await self._report(presence.session, ready=True):
+            if await self._report(connection, ready=True):
                 break
             await trio.sleep(REPORT_DELAY)
         self.inbound.open()
         self._online.set()
 
-    async def _become_unready(self, session: IrcSession) -> None:
+    async def _become_unready(self, connection: Connection) -> None:
         if self.inbound.is_open:
             with trio.move_on_after(DRAIN_TIMEOUT):
                 await self.inbound.wait_empty()
         self.inbound.close()
-        if session.is_registered:
-            await self._report(session, ready=False)
+        if connection.session.is_registered:
+            await self._report(connection, ready=False)
 
-    async def _report(self, session: IrcSession, *, ready: bool) -> bool:
-        details = {"nick": session.nick, "server": str(self.settings.endpoint)}
+    async def _report(self, connection: Connection, *, ready: bool) -> bool:
+        settings = connection.settings  # not ours: they may be newer than the connection
+        details = {"nick": connection.session.nick, "server": str(settings.endpoint)}
         try:
-            await self._host.report(ready=ready, details=details)
+            await self._host.report(ready=ready, account=settings.account, details=details)
         except RookeryError as error:
             state = "ready" if ready else "not ready"
             self._logger.warning("the host did not hear that the gateway is %s: %s", state, error)

@@ -53,6 +53,7 @@ class Connection:
     _liveness: Liveness = attrs.field(init=False)
     _bucket: TokenBucket = attrs.field(init=False)
     _unsettled: set[_Post] = attrs.Factory(set)
+    _ended: trio.Event = attrs.Factory(trio.Event)  # nothing can be sent any more
     _scope: trio.CancelScope = attrs.Factory(trio.CancelScope)
 
     def __attrs_post_init__(self) -> None:
@@ -94,7 +95,8 @@ class Connection:
         Raises:
             NotConnected: The connection ended before the line was written.
         """
-        await trio.sleep(self._bucket.delay(trio.current_time()))
+        with trio.move_on_after(self._bucket.delay(trio.current_time())):
+            await self._ended.wait()
         self._bucket.take(trio.current_time())
         post = self._post(line)
         await post.settled.wait()
@@ -115,6 +117,7 @@ class Connection:
         """
         self.lost = self.lost or reason
         self._scope.deadline = min(self._scope.deadline, trio.current_time() + grace)
+        self._ended.set()
         for post in self._unsettled:
             post.settled.set()
 
@@ -170,7 +173,9 @@ class Connection:
 
     async def _watch(self) -> None:
         while True:
-            await trio.sleep_until(self._liveness.next_look())
+            # Also within the patience: the PONG that ends it does not wake this task.
+            pause = trio.current_time() + self.settings.ping_interval
+            await trio.sleep_until(min(pause, self._liveness.next_look()))
             now = trio.current_time()
             if self._liveness.is_gone(now):
                 self.lose(f"no answer to a PING for {self.settings.ping_patience:g} s")

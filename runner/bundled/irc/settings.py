@@ -45,3 +45,8 @@ class Settings:
     """Further silence after which it counts as gone."""
     send_wait: float = 10.0
     """How long an outgoing message waits for a connection before it fails."""
+
+    @property
+    def account(self) -> str:
+        """The account by which the host knows this bot: it stays the same when a nick in use has to be varied."""
+        return f"{self.identity.nick}@{self.endpoint.host}"

@@ -41,8 +41,8 @@ class FakeHost:
             raise error
         return True
 
-    async def report(self, *, ready: bool, details: dict[str, str]) -> None:
-        self.reports.append((ready, details))
+    async def report(self, *, ready: bool, account: str, details: dict[str, str]) -> None:
+        self.reports.append((ready, {"account": account, **details}))
         self._changed.unpark_all()
         await trio.lowlevel.checkpoint()
 

@@ -34,7 +34,10 @@ async def test_a_conversation_in_a_channel(ircd: Ircd, host: FakeHost, nursery: 
     assert host.texts == ["hello rookery, ça va? 🐦"]
     assert message["is_mentioned"] is True
     assert (heard.nick, *heard.params) == ("rookery", "#rookery", "hello Alice")
-    assert host.reports[0] == (True, {"nick": "rookery", "server": f"127.0.0.1:{ircd.port}"})
+    assert host.reports[0] == (
+        True,
+        {"account": "rookery@127.0.0.1", "nick": "rookery", "server": f"127.0.0.1:{ircd.port}"},
+    )
 
 
 async def test_a_private_conversation(ircd: Ircd, host: FakeHost, nursery: trio.Nursery) -> None:
@@ -66,6 +69,7 @@ async def test_a_nick_in_use_is_varied(ircd: Ircd, host: FakeHost, nursery: trio
         await host.wait_messages(1)
 
     assert host.reports[0][1]["nick"] == "rookery_"
+    assert host.reports[0][1]["account"] == "rookery@127.0.0.1"
     assert host.messages[0]["session_id"] == "irc:private:rookery"
 
 
