@@ -129,7 +129,7 @@ class IrcSession:
                 return self._welcome(line)
             case "005":
                 self.naming = self.naming.learn(line.params[1:-1])
-            case "JOIN" | "KICK" | "PART" | "NICK":
+            case "JOIN" | "KICK" | "PART" | "NICK" | "QUIT":
                 return self._membership(line)
             case "396" if line.param(1):
                 self._address = ""  # our host is another now; the longest is assumed until it is seen
@@ -154,6 +154,9 @@ class IrcSession:
 
     def _membership(self, line: Line) -> list[Received]:
         ours = self.naming.same(line.nick, self.nick)
+        if not ours and line.command in ("QUIT", "NICK") and self.naming.same(line.nick, self.identity.nick):
+            # Mostly our own ghost, from a connection that broke: the nick that we wanted is free now.
+            self._outgoing.append(command("NICK", self.identity.nick))
         match line.command:
             case "JOIN" if ours:
                 self._address = line.source.partition("!")[2]

@@ -34,6 +34,7 @@ def test_a_rate_of_zero_means_no_limit() -> None:
     assert bucket.delay(5.0) == 0.0
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=60))
 def test_no_span_of_time_sees_more_lines_than_burst_and_rate_allow(pauses: list[float]) -> None:
     """For lines that wait as they are told, N lines take at least (N - burst) / rate seconds, from any line on."""

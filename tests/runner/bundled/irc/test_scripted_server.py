@@ -122,7 +122,7 @@ async def test_a_silent_server_is_given_up(
             await host.wait_reports(3)
 
     assert "no answer to a PING" in caplog.text
-    assert [ready for ready, _ in host.reports] == [True, False, True]
+    assert [ready for ready, _ in host.reports[:3]] == [True, False, True]
 
 
 async def test_a_server_that_answers_pings_is_kept(

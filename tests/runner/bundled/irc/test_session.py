@@ -145,6 +145,19 @@ def test_after_a_rename_the_new_nick_counts(session: IrcSession) -> None:
     assert hear(session, ":rook!u@h PRIVMSG #one :hi") == []
 
 
+@pytest.mark.parametrize("line", [":rook!u@h QUIT :Ping timeout", ":rook!u@h NICK other"])
+def test_the_wanted_nick_is_taken_when_it_becomes_free(line: str) -> None:
+    """After a broken connection our ghost holds the nick for minutes; when it goes, we are ourselves again."""
+    session = IrcSession(Identity(nick="rook"))
+    hear(session, ":s 433 * rook :in use", ":s 001 rook_ :Welcome")
+    session.data_to_send()
+
+    assert hear(session, line) == []
+    assert session.data_to_send() == b"NICK rook\r\n"
+    assert hear(session, ":rook_!u@h NICK rook") == [NickChanged("rook")]
+    assert session.data_to_send() == b""
+
+
 def test_the_server_says_which_names_are_equal(session: IrcSession) -> None:
     """The case mapping of 005 holds from then on: in ascii, braces are not small brackets."""
     (before,) = hear(session, ":a[b]!u@h PRIVMSG #one :x")
@@ -181,6 +194,7 @@ def test_a_channel_that_is_none_is_refused_before_connecting(channel: str) -> No
         IrcSession(Identity(nick="bot"), (channel,))
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.one_of(st.binary(max_size=80), st.sampled_from([b":s 001 bot :hi\r\n", b"PING "])), max_size=12
