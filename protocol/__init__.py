@@ -1,6 +1,6 @@
 """The vocabulary that host and runner share: protocol 1.0.0, without IO except in one file.
 
-names: identifiers · errors: who is to blame, the fifteen codes · limits: every number · envelope: the wire unit ·
+names: identifiers · shown: values in messages · errors: who is to blame, the fifteen codes · limits: every number · envelope: the wire unit ·
 payloads: what it carries · methods: THE table of who may call what · structure: maps to typed values · message: the
 chat message · manifest: what a plugin declares · codec: msgpack · framing: lengths · state: a connection's life ·
 received: what bytes meant · session: one end, sans-IO · request: what is owed to the peer ·

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
+from .shown import shown
+
 
 class RookeryError(Exception):
     """The root of every error that rookery raises on purpose."""
@@ -116,11 +118,12 @@ class RemoteError(RookeryError):
         """Read an error object as the peer sent it; missing parts get neutral values."""
         text = error.get("code", ErrorCode.E_UNKNOWN.value)
         code = ErrorCode.parse(text)
-        message = str(error.get("message", ""))
+        message = error.get("message", "")
+        if type(message) is not str:
+            message = shown(message)
         if code is ErrorCode.E_UNKNOWN and text != ErrorCode.E_UNKNOWN.value:
-            message = (
-                f"{message} (the peer's code was {text!r})" if message else f"the peer's code was {text!r}"
-            )
+            told = f"the peer's code was {shown(text)}"
+            message = f"{message} ({told})" if message else told
         details = error.get("details")
         return cls(code, message, details if isinstance(details, dict) else None)
 

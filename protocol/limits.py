@@ -17,6 +17,12 @@ UNTRUSTED_MAX_FRAME_BYTES = 1 * MIB
 READ_CHUNK_BYTES = 64 * KIB
 """One read. From 128 KiB on, malloc maps and unmaps memory on each call, which triples the cost of a read."""
 
+MAX_NAME_CHARS = 1024
+"""A method's or a plugin's name in an envelope. An answer repeats both: a refusal has to fit where the request did."""
+
+MAX_ERROR_CHARS = 16 * KIB
+"""The text of an error answer. A longer one is cut, so that refusing always works."""
+
 MAX_DEPTH = 128
 """How deep maps and arrays may nest. msgpack itself stops at 511 when it packs."""
 
@@ -25,6 +31,9 @@ MAX_PENDING = 65_536
 
 MAX_ANSWERS_OWED = 65_536
 """Requests of the peer that may be unanswered at once before the peer is said to flood."""
+
+DRAIN_BYTES = 16 * MIB
+"""What is read of a peer's last words at once: more than a kernel holds, and an end for a peer that is not dead."""
 
 WRITE_BUFFER_BYTES = 64 * MIB
 """Bytes that may wait for a slow reader: four frames of the largest size. More means the peer does not read."""
