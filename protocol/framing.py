@@ -34,7 +34,6 @@ class FrameReader:
         self.error: RemoteProtocolError | None = None
         """Set once a header was refused; from then on nothing more is taken."""
         self._rest = bytearray()
-        self._bodies: list[bytes] = []
 
     def __repr__(self) -> str:
         return f"<FrameReader with {len(self._rest)} bytes of an unfinished frame>"
@@ -52,19 +51,19 @@ class FrameReader:
         """
         if self.error is not None:
             return []
+        bodies: list[bytes] = []
         try:
-            return self._split(data)
+            self._split(data, bodies)
         except RemoteProtocolError as error:
             self.error = error
             self._rest.clear()
-            return self._bodies
+        return bodies
 
-    def _split(self, data: bytes) -> list[bytes]:
-        self._bodies = bodies = []
+    def _split(self, data: bytes, bodies: list[bytes]) -> None:
         if self._rest:
             self._rest += data
             if len(self._rest) < self._wanted():
-                return []
+                return
             data = bytes(self._rest)
             self._rest.clear()
         start, end = 0, len(data)
@@ -77,7 +76,6 @@ class FrameReader:
             start = stop
         if start < end:
             self._rest += data[start:]
-        return bodies
 
     def _wanted(self) -> int:
         # Joining the chunks of a large frame once, when it is complete, keeps a 16 MiB frame linear.
