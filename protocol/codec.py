@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgpack
 
 from .envelope import Envelope, envelope_from_map
 from .errors import CannotEncode, RemoteProtocolError
 from .limits import MAX_DEPTH
+from .shown import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EXT_DATETIME = 42
 """ISO 8601 text of a ``datetime.datetime`` (protocol 1.0.0)."""
 
 EXT_DATE = 43
 """ISO 8601 text of a ``datetime.date`` (protocol 1.0.0)."""
+
+_SCALARS = frozenset({str, bytes, int, float, bool, type(None)})
 
 
 def encode_value(value: Any) -> bytes:
@@ -35,21 +41,29 @@ def encode_value(value: Any) -> bytes:
     return packed
 
 
-def decode_value(data: bytes, *, text_keys: bool = True) -> Any:
+def decode_value(data: bytes, *, loose_keys: bool = False) -> Any:
     """Unpack exactly one value.
 
     Lengths are checked by msgpack against the bytes that are there, so a claim of four billion items costs nothing.
 
     Args:
-        text_keys: False lets map keys be of any hashable kind.
+        loose_keys: True lets the keys of maps be any scalar, and leaves out the entries whose key is something else,
+            instead of refusing the whole value.
 
     Raises:
-        RemoteProtocolError: The bytes are not exactly one msgpack value of bounded depth, with text keys if wanted.
+        RemoteProtocolError: The bytes are not exactly one msgpack value of bounded depth, or a map has a key that
+            is not text (bytes pass, as in every msgpack of protocol 1.0.0) and ``loose_keys`` is not set.
     """
     try:
-        return msgpack.unpackb(data, raw=False, strict_map_key=text_keys, ext_hook=_decode_ext)
+        return msgpack.unpackb(
+            data,
+            raw=False,
+            strict_map_key=not loose_keys,
+            object_pairs_hook=_scalar_entries if loose_keys else None,
+            ext_hook=_decode_ext,
+        )
     except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
-        # ExtraData, FormatError and StackError are ValueErrors; an unhashable key is a TypeError.
+        # ExtraData, FormatError and StackError are ValueErrors.
         text = str(error) or type(error).__name__
         raise RemoteProtocolError(f"the frame is not valid msgpack: {text[:200]}") from error
 
@@ -67,7 +81,8 @@ def decode_envelope(body: bytes) -> Envelope:
     """The envelope in the body of a frame.
 
     A payload with map keys that are not text is one careless plugin's mistake, not the runner's: original runners send
-    such answers. The envelope then says so in ``defect``, so that its caller can be told, and the connection lives.
+    such answers. The envelope then says so in ``defect``, so that its caller can be told, and the connection lives; what
+    is left of the payload is not to be used.
 
     Raises:
         RemoteProtocolError: The body is not an envelope; the reason says why.
@@ -76,7 +91,7 @@ def decode_envelope(body: bytes) -> Envelope:
     try:
         data = decode_value(body)
     except RemoteProtocolError:
-        data = decode_value(body, text_keys=False)  # raises again unless only the keys were wrong
+        data = decode_value(body, loose_keys=True)  # raises again unless only the keys were wrong
         defect = "a map in it has keys that are not text"
     if type(data) is not dict:
         raise RemoteProtocolError(f"the frame must hold a map, got {type(data).__name__}")
@@ -98,7 +113,7 @@ def check_sendable(value: Any, depth: int = 0) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             if type(key) is not str and not isinstance(key, str):
-                raise CannotEncode(f"map keys must be text, got the key {key!r}")
+                raise CannotEncode(f"map keys must be text, got the key {shown(key)}")
             if isinstance(item, (dict, list, tuple)):
                 check_sendable(item, depth + 1)
     elif isinstance(value, (list, tuple)):
@@ -114,7 +129,13 @@ def _encode_other(value: Any) -> Any:
         return msgpack.ExtType(EXT_DATE, value.isoformat().encode())
     if isinstance(value, Enum):
         return value.value
-    raise CannotEncode(f"a {type(value).__name__} cannot be sent: {value!r:.80}")
+    raise CannotEncode(f"a {type(value).__name__} cannot be sent: {shown(value)}")
+
+
+def _scalar_entries(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    # A list has no hash, and the hashes of dates and extensions are made of numbers that a peer can choose so that all
+    # of them collide. Of scalars only a handful share one.
+    return {key: value for key, value in pairs if type(key) in _SCALARS}
 
 
 def _decode_ext(code: int, data: bytes) -> Any:

@@ -8,8 +8,9 @@ from typing import Any
 import attrs
 
 from .errors import RemoteProtocolError
-from .limits import DEFAULT_TIMEOUT_MS
+from .limits import DEFAULT_TIMEOUT_MS, MAX_NAME_CHARS
 from .names import PROTOCOL_VERSION
+from .shown import shown
 
 
 class MessageType(StrEnum):
@@ -85,6 +86,8 @@ def envelope_from_map(data: dict[str, Any]) -> Envelope:
     for name, text in (("method", method), ("plugin_id", plugin_id), ("protocol_version", version)):
         if type(text) is not str:
             raise _wrong(name, "a text", text)
+        if len(text) > MAX_NAME_CHARS:
+            raise _wrong(name, f"at most {MAX_NAME_CHARS} characters long", text)
     timeout_ms = data.get("timeout_ms", DEFAULT_TIMEOUT_MS)
     timestamp_ms = data.get("timestamp_ms", 0)
     for name, number in (("timeout_ms", timeout_ms), ("timestamp_ms", timestamp_ms)):
@@ -96,5 +99,4 @@ def envelope_from_map(data: dict[str, Any]) -> Envelope:
 
 
 def _wrong(field: str, expected: str, given: object) -> RemoteProtocolError:
-    shown = repr(given)
-    return RemoteProtocolError(f"envelope field {field!r} must be {expected}, got {shown[:80]}")
+    return RemoteProtocolError(f"envelope field {field!r} must be {expected}, got {shown(given)}")
