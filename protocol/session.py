@@ -31,6 +31,7 @@ from .received import (
     RequestSettled,
     RuleBroken,
 )
+from .shown import sendable
 from .state import Move, State, next_state
 
 if TYPE_CHECKING:
@@ -180,14 +181,14 @@ class Session:
     def refuse(
         self, request_id: int, code: ErrorCode, message: str, details: dict[str, Any] | None = None
     ) -> None:
-        """Answer a request of the peer with an error.
+        """Answer a request of the peer with an error. Without details it always can be sent.
 
         Raises:
             LocalProtocolError: No answer is owed for this id.
             CannotEncode, FrameTooLarge: The details cannot be sent; the answer is still owed.
         """
         method, plugin_id = self._owed(request_id)
-        error = {"code": code.value, "message": message, "details": details or {}}
+        error = {"code": code.value, "message": sendable(message), "details": details or {}}
         self._send(Envelope(request_id, MessageType.RESPONSE, method, plugin_id, {}, error))
         self._settle_owed(request_id, method, accepted=False)
 
@@ -274,11 +275,11 @@ class Session:
         self.owed[envelope.request_id] = (envelope.method, envelope.plugin_id)
         if row is None or row.caller is self.side or row.kind is not Kind.REQUEST:
             return self._refuse_unknown(envelope, answer=True)
+        if row.name == RUNNER_HELLO:
+            self.state = next_state(self.state, Move.HELLO)
         if envelope.defect:
             self.refuse(envelope.request_id, ErrorCode.E_BAD_PAYLOAD, envelope.defect)
             return RequestRefused(envelope.method, envelope.request_id, envelope.defect)
-        if row.name == RUNNER_HELLO:
-            self.state = next_state(self.state, Move.HELLO)
         return RequestReceived(
             row, envelope.request_id, envelope.plugin_id, envelope.payload, envelope.timeout_ms
         )
@@ -312,6 +313,8 @@ class Session:
         )
 
     def _take_response(self, envelope: Envelope) -> Received:
+        if self.state is State.NEW or (self.state is State.GREETING and self.side is Side.HOST):
+            raise RemoteProtocolError("an answer arrived before anything could be asked")
         pending = self.pending.pop(envelope.request_id, None)
         if pending is None:
             late = 0 < envelope.request_id <= self._last_id
@@ -321,7 +324,8 @@ class Session:
                 self.counters.unknown_answers += 1
             return AnswerDropped(envelope.request_id, late)
         if envelope.request_id == self._hello_id and self.state is State.GREETING:
-            accepted = envelope.error is None and envelope.payload.get("accepted") is True
+            usable = envelope.error is None and not envelope.defect
+            accepted = usable and envelope.payload.get("accepted") is True
             self.state = next_state(self.state, Move.ACCEPT if accepted else Move.REFUSE)
         if envelope.defect:
             return RequestSettled(pending, BadPayload(envelope.defect))
