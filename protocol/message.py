@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import BadPayload
+from .shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,4 +130,4 @@ def _need(value: Any, kind: type, path: str, expected: str) -> None:
 def _text(owner: dict[str, Any], name: str, prefix: str = "") -> None:
     value = owner.get(name)
     if type(value) is not str or not value:
-        raise BadPayload(f"must be a text that is not empty, got {value!r:.60}", prefix + name)
+        raise BadPayload(f"must be a text that is not empty, got {shown(value)}", prefix + name)

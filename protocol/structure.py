@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 
 import attrs
 import cattrs
+from cattrs.cols import list_structure_factory, mapping_structure_factory
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from .errors import BadPayload
+from .shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +32,7 @@ def structure(data: Any, cls: type[T]) -> T:
         return _CONVERTER.structure(data, cls)
     except BadPayload:
         raise
-    except cattrs.ClassValidationError as group:
-        raise _first_mistake(group, "") from None
-    except cattrs.IterableValidationError as group:
+    except (cattrs.ClassValidationError, cattrs.IterableValidationError) as group:
         raise _first_mistake(group, "") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadPayload(_explain(error)) from None
@@ -49,23 +49,36 @@ def _make_converter() -> cattrs.Converter:
     for scalar, expected in ((str, "a text"), (int, "an integer"), (bool, "true or false")):
         converter.register_structure_hook(scalar, _strict(scalar, expected))
     converter.register_structure_hook(float, _number)
+    converter.register_structure_hook_factory(
+        _made_of(list),
+        lambda kind: _only(list, "a list", list_structure_factory(kind, converter)),
+    )
+    converter.register_structure_hook_factory(
+        _made_of(dict),
+        lambda kind: _only(dict, "a map", mapping_structure_factory(kind, converter)),
+    )
     converter.register_structure_hook_func(_is_free_map, _free_map)
     converter.register_unstructure_hook_func(_is_free_map, _same)
     converter.register_structure_hook_func(lambda kind: kind is Any, lambda value, _: value)
     converter.register_unstructure_hook_func(lambda kind: kind is Any, _same)
-    converter.register_structure_hook_factory(attrs.has, lambda cls: _class_hook(cls, converter))
+    converter.register_structure_hook_factory(
+        attrs.has, lambda cls: _only(dict, "a map", make_dict_structure_fn(cls, converter))
+    )
     converter.register_unstructure_hook_factory(
         attrs.has, lambda cls: make_dict_unstructure_fn(cls, converter, _cattrs_omit_if_default=False)
     )
     return converter
 
 
-def _class_hook(cls: type, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    build: Callable[[Any, Any], Any] = make_dict_structure_fn(cls, converter)
+def _made_of(container: type) -> Callable[[Any], bool]:
+    return lambda kind: get_origin(kind) is container
 
+
+def _only(container: type, expected: str, build: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    # cattrs alone takes whatever can be iterated: a text would become the list of its letters.
     def hook(value: Any, kind: Any) -> Any:
-        if type(value) is not dict:
-            raise TypeError(f"must be a map, got {_shown(value)}")
+        if type(value) is not container:
+            raise TypeError(f"must be {expected}, got {_shown(value)}")
         return build(value, kind)
 
     return hook
@@ -110,11 +123,8 @@ def _first_mistake(error: BaseException, path: str) -> BadPayload:
             elif isinstance(note, cattrs.IterableValidationNote):
                 step = f"[{note.index!r}]"
         return _first_mistake(inner, path + step)
-    if isinstance(error, KeyError) and error.args:
-        missing = str(error.args[0])
-        return BadPayload(
-            "is required and missing", f"{path}.{missing}" if path and path != missing else missing
-        )
+    if isinstance(error, KeyError):  # cattrs has noted the field that it was looking for
+        return BadPayload("is required and missing", path)
     return BadPayload(_explain(error), path)
 
 
@@ -123,7 +133,7 @@ def _explain(error: BaseException) -> str:
 
 
 def _shown(value: object) -> str:
-    return f"{type(value).__name__} {value!r:.60}"
+    return f"{type(value).__name__} {shown(value)}"
 
 
 _CONVERTER = _make_converter()
