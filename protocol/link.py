@@ -19,7 +19,7 @@ import attrs
 import trio
 
 from .errors import ConnectionLost, RookeryError
-from .limits import DEADLINE_SWEEP, READ_CHUNK_BYTES, WRITE_BUFFER_BYTES
+from .limits import DEADLINE_SWEEP, DRAIN_BYTES, READ_CHUNK_BYTES, WRITE_BUFFER_BYTES
 from .methods import METHODS, RUNNER_HELLO, Method
 from .payloads import Hello, HelloAnswer
 from .received import (
@@ -111,8 +111,7 @@ class Link:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._write)
                     nursery.start_soon(self._sweep)
-                    closed = await self._read()
-                    self._closed = self._closed or closed
+                    await self._read()
                     nursery.cancel_scope.cancel()
         finally:
             end = self._closed or Closed("closed", "this side closed the connection")
@@ -121,7 +120,7 @@ class Link:
 
     def close(self, reason: str = "this side closed the connection") -> None:
         """End the link from this side at the next opportunity; ``run`` then returns."""
-        self._closed = self._closed or Closed("closed", reason)
+        self._note("closed", reason)
         self._scope.cancel()
 
     def drain_nowait(self) -> None:
@@ -129,21 +128,27 @@ class Link:
 
         For the moment after the peer's death was proved otherwise: what it had written counts.
         """
-        while not self.is_closed:
+        left = DRAIN_BYTES
+        while left > 0 and not self.is_closed:
             try:
                 data = self._sock.recv(READ_CHUNK_BYTES)
             except OSError:
                 return
-            if not data or self._handle(self.session.receive(data)) is not None:
+            if not data or not self._handle(self.session.receive(data)):
                 return
+            left -= len(data)
 
     async def flush(self, timeout: float) -> bool:
-        """Wait until everything sent so far is in the kernel; False when it took longer than ``timeout`` seconds."""
+        """Wait until everything sent so far is in the kernel; False when that took longer than
+        ``timeout`` seconds or the link ended first."""
         with trio.move_on_after(timeout):
-            while not self.is_closed and (self.session.bytes_out or self._writing):
+            while not self.is_closed and self._has_unwritten:
                 await self._written.wait()
-            return True
-        return False
+        return not self._has_unwritten
+
+    @property
+    def _has_unwritten(self) -> bool:
+        return self._writing or self.session.bytes_out > 0
 
     def flush_nowait(self) -> None:
         """Write what can be written without waiting, now. For the last words before something that may never return."""
@@ -180,8 +185,9 @@ class Link:
             CannotEncode, FrameTooLarge, LocalProtocolError: It could not be sent.
         """
         slot = _Slot()
-        budget = METHODS[method].timeout if timeout is None else timeout
-        deadline = trio.current_time() + budget
+        if timeout is None:
+            timeout = METHODS[method].timeout if method in METHODS else 0.0  # send() refuses unknown methods
+        deadline = trio.current_time() + timeout
         slot.request_id = self.send(
             method, payload or {}, plugin_id=plugin_id, deadline=deadline, on_done=slot.settle
         )
@@ -236,14 +242,12 @@ class Link:
         """Called after every change of what waits to be sent."""
         self._work.set()
         if self.session.bytes_out > WRITE_BUFFER_BYTES:
-            self._closed = self._closed or Closed(
-                "stuck", f"the peer left {self.session.bytes_out} bytes unread"
-            )
+            self._note("stuck", f"the peer left {self.session.bytes_out} bytes unread")
             self._scope.cancel()
 
     # --- inside ------------------------------------------------------------------------------------------------
 
-    async def _read(self) -> Closed:
+    async def _read(self) -> None:
         while True:
             try:
                 data = self._sock.recv(READ_CHUNK_BYTES)
@@ -252,20 +256,20 @@ class Link:
                 continue
             except OSError as error:
                 # A peer that dies with unread input resets the connection: the same as going.
-                return Closed("eof", f"the peer went away ({error.strerror})")
+                return self._note("eof", f"the peer went away ({error.strerror})")
             if not data:
-                return Closed("eof", "the peer closed the connection")
-            broken = self._handle(self.session.receive(data))
-            if broken is not None:
+                return self._note("eof", "the peer closed the connection")
+            if not self._handle(self.session.receive(data)):
                 # The peer may be told why (a refused first frame); it is not worth waiting for long.
                 await self.flush(0.1)
-                return Closed("protocol", broken.error.reason)
+                return None
             if len(data) == READ_CHUNK_BYTES:
                 await trio.lowlevel.checkpoint()  # there is more: let the others run in between
             else:
                 await trio.lowlevel.wait_readable(self._sock)
 
-    def _handle(self, received: list[Received]) -> RuleBroken | None:
+    def _handle(self, received: list[Received]) -> bool:
+        """Act on what arrived; False when a rule was broken and nothing more may be read."""
         for item in received:
             if isinstance(item, RequestSettled):
                 item.pending.on_done(item.outcome)
@@ -275,22 +279,21 @@ class Link:
                 if self._on_broadcast is not None:
                     self._on_broadcast(item.method, item.plugin_id, item.payload)
             elif isinstance(item, RuleBroken):
+                self._note("protocol", item.error.reason)
                 self.wake_writer()
-                return item
+                return False
             elif isinstance(item, RequestRefused):
                 self.wake_writer()
             elif isinstance(item, AnswerDropped):
                 pass  # counted by the session
             else:
                 assert_never(item)
-        return None
+        return True
 
     async def _write(self) -> None:
         while True:
             await self._work.wait()
             self._work = trio.Event()
-            if not self.session.bytes_out:
-                continue
             self._writing = True
             data = memoryview(self.session.data_to_send())
             while data:
@@ -298,8 +301,11 @@ class Link:
                     data = data[self._sock.send(data) :]
                 except BlockingIOError:
                     await trio.lowlevel.wait_writable(self._sock)
-                except OSError:
-                    # The peer went. The reader finds out by itself, after everything the peer had written.
+                except OSError as error:
+                    # The peer went, or has only stopped reading for good; then the reader would never find out.
+                    self.drain_nowait()
+                    self._note("eof", f"the peer went away ({error.strerror})")
+                    self._scope.cancel()
                     return
             self._writing = False
             self._written.set()
@@ -315,6 +321,10 @@ class Link:
                 # No timer while nothing waits: an idle runner must cost nothing.
                 self._waiting = trio.Event()
                 await self._waiting.wait()
+
+    def _note(self, kind: str, reason: str) -> None:
+        # The first reason is the cause, later ones follow from it.
+        self._closed = self._closed or Closed(kind, reason)
 
     def _finish(self, end: Closed) -> None:
         if self._end is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import ErrorCode
+from .errors import ErrorCode, LocalProtocolError
 
 if TYPE_CHECKING:
     from .errors import BadPayload
@@ -57,6 +57,7 @@ class Request:
             LocalProtocolError: It was answered before.
         """
         if not self._link.is_closed:
+            self._check_owed()
             self._link.session.answer(self.request_id, payload)
             self._link.wake_writer()
         self.answered = True
@@ -68,9 +69,15 @@ class Request:
             LocalProtocolError: It was answered before.
         """
         if not self._link.is_closed:
+            self._check_owed()
             self._link.session.refuse(self.request_id, code, message, details)
             self._link.wake_writer()
         self.answered = True
 
     def refuse_bad_payload(self, error: BadPayload) -> None:
         self.refuse(ErrorCode.E_BAD_PAYLOAD, str(error), {"path": error.path})
+
+    def _check_owed(self) -> None:
+        # The session knows ids only, and the peer may have used this one again for another request.
+        if self.answered:
+            raise LocalProtocolError(f"request {self.request_id} ({self.method.name}) was answered before")
