@@ -2,7 +2,8 @@
 
 names: identifiers · shown: values in messages · errors: who is to blame, the fifteen codes · limits: every number · envelope: the wire unit ·
 payloads: what it carries · methods: THE table of who may call what · structure: maps to typed values · message: the
-chat message · manifest: what a plugin declares · codec: msgpack · framing: lengths · state: a connection's life ·
+chat message · manifest: what a plugin declares, manifest_text and
+manifest_fields: reading it · codec: msgpack · framing: lengths · state: a connection's life ·
 received: what bytes meant · session: one end, sans-IO · request: what is owed to the peer ·
 link: a session over a socket.
 """
@@ -27,6 +28,17 @@ from .errors import (
 )
 from .framing import FrameReader, frame
 from .link import Closed, Link, OnDone, Payload, offer_hello
+from .manifest import (
+    ADAPTER,
+    Manifest,
+    ManifestError,
+    ManifestMistake,
+    PackageDependency,
+    PluginDependency,
+    VersionRange,
+    satisfies,
+)
+from .manifest_text import MANIFEST_NAMES, parse_manifest
 from .message import (
     MessageMap,
     build_message,
@@ -136,11 +148,14 @@ from .received import (
 )
 from .request import Request
 from .session import Session, SessionCounters
+from .shown import sendable, shown
 from .state import State
 from .structure import structure, unstructure
 
 __all__ = [
+    "ADAPTER",
     "CAP_CALL",
+    "MANIFEST_NAMES",
     "METHODS",
     "PLUGIN_BOOTSTRAP",
     "PLUGIN_CONFIG_UPDATED",
@@ -213,12 +228,17 @@ __all__ = [
     "LocalProtocolError",
     "LogBatch",
     "LogEntry",
+    "Manifest",
+    "ManifestError",
+    "ManifestMistake",
     "MessageMap",
     "MessageType",
     "Method",
     "OnDone",
+    "PackageDependency",
     "Payload",
     "Pending",
+    "PluginDependency",
     "ProtocolError",
     "Received",
     "RegisterAnswer",
@@ -249,6 +269,7 @@ __all__ = [
     "UnregisterAnswer",
     "ValidateConfig",
     "ValidateConfigAnswer",
+    "VersionRange",
     "build_message",
     "check_sendable",
     "decode_envelope",
@@ -265,7 +286,11 @@ __all__ = [
     "message_text",
     "methods",
     "offer_hello",
+    "sendable",
+    "parse_manifest",
+    "satisfies",
     "session_id_of",
+    "shown",
     "structure",
     "unstructure",
     "user_of",
