@@ -32,6 +32,7 @@ from .received import (
     RuleBroken,
 )
 from .request import Request
+from .state import State
 from .structure import structure, unstructure
 
 if TYPE_CHECKING:
@@ -230,7 +231,8 @@ class Link:
         Raises:
             CannotEncode, FrameTooLarge, LocalProtocolError: It was not sent.
         """
-        if not self.is_closed:
+        # A refused hello ends the session before the socket; nobody may speak on it any more.
+        if not self.is_closed and self.session.state is not State.CLOSED:
             self.session.broadcast(method, payload, plugin_id=plugin_id)
             self.wake_writer()
 

@@ -263,6 +263,22 @@ async def test_a_broadcast_after_the_end_does_nothing() -> None:
         assert runner.link.session.bytes_out == 0
 
 
+async def test_a_broadcast_after_a_refused_hello_does_nothing() -> None:
+    """The connection has gone as far as the runner is concerned, although the socket is still open."""
+    ours, theirs = socket.socketpair()
+    runner = make_end(theirs, Side.RUNNER)
+    host = Link(ours, Session(Side.HOST), on_request=lambda request: request.answer({"accepted": False}))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(host.run)
+        nursery.start_soon(runner.run)
+        await runner.link.call(RUNNER_HELLO, HELLO)
+
+        runner.link.broadcast(RUNNER_LOG_BATCH, {"entries": []})
+
+        assert runner.link.session.bytes_out == 0
+        host.close()
+
+
 # --- hello ------------------------------------------------------------------------------------------------------
 
 
