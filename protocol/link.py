@@ -135,7 +135,10 @@ class Link:
                 data = self._sock.recv(READ_CHUNK_BYTES)
             except OSError:
                 return
-            if not data or not self._handle(self.session.receive(data)):
+            if not data:
+                return  # the reader finds the end by itself
+            if not self._handle(self.session.receive(data)):
+                self._scope.cancel()  # the reader may never find out: a grandchild can hold the peer's end
                 return
             left -= len(data)
 

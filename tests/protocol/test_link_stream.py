@@ -188,6 +188,16 @@ async def test_a_dead_peers_last_words_can_be_read_at_once() -> None:
         host.link.drain_nowait()  # nothing is there any more
 
 
+async def test_a_broken_rule_in_the_last_words_ends_the_link() -> None:
+    """Even when somebody else still holds the peer's end, so that no end of file comes."""
+    async with open_host() as (host, peer):
+        peer.send(b"\xff\xff\xff\xff")
+
+        host.link.drain_nowait()
+
+        assert (await host.wait_closed()).kind == "protocol"
+
+
 async def test_draining_ends_although_the_peer_goes_on_talking(monkeypatch: pytest.MonkeyPatch) -> None:
     """A peer that is not dead after all cannot hold the loop."""
     monkeypatch.setattr(module, "DRAIN_BYTES", 1000)
