@@ -1,0 +1,73 @@
+"""How does the command line ask a running host, without an event loop?"""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+from .state_directory import control_address
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class NotRunning(Exception):
+    """No host answers in a state directory.
+
+    Not a `RookeryError`: that lies behind the protocol's door, which loads the event loop.
+    """
+
+
+class AskFailed(Exception):
+    """A host is there but its answer is an error, no JSON, or did not come in time. Root: see `NotRunning`."""
+
+
+def ask(state_dir: Path, command: str, *, timeout: float = 5.0, **arguments: Any) -> Any:
+    """Send one command and give back its result.
+
+    Args:
+        timeout: Seconds for each step of the exchange.
+        arguments: What the command takes besides its name.
+
+    Raises:
+        NotRunning: Nothing listens there.
+        AskFailed: The host answered with an error, or not as it should.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(timeout)
+        try:
+            with control_address(state_dir) as address:
+                sock.connect(address)
+        except TimeoutError:
+            raise AskFailed(f"the host did not take the call within {timeout:g} s") from None
+        except OSError as error:
+            # Refused: the socket's host died without removing it.
+            raise NotRunning(error.strerror or str(error)) from None
+        return _result(_exchange(sock, {"command": command, **arguments}, timeout))
+
+
+def _exchange(sock: socket.socket, request: Mapping[str, Any], timeout: float) -> bytes:
+    try:
+        sock.sendall(json.dumps(request).encode() + b"\n")
+        with sock.makefile("rb") as file:
+            return file.readline()
+    except TimeoutError:
+        raise AskFailed(f"the host did not answer within {timeout:g} s") from None
+    except OSError as error:
+        raise AskFailed(f"the host hung up: {error.strerror or error}") from None
+
+
+def _result(line: bytes) -> Any:
+    if not line.endswith(b"\n"):
+        raise AskFailed("the host hung up before its answer was complete")
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        raise AskFailed(f"the host's answer is not JSON: {line[:60]!r}") from None
+    if not isinstance(answer, dict) or not answer.keys() & {"result", "error"}:
+        raise AskFailed(f"the host's answer has neither result nor error: {line[:60]!r}")
+    if "error" in answer:
+        raise AskFailed(str(answer["error"]))
+    return answer["result"]
