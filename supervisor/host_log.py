@@ -1,0 +1,124 @@
+"""Where do the host's own log lines go: all of them to a file that rotates, the ones that matter to the terminal.
+
+Everything that people are told passes through `logging`, lines about runners included, so that the file tells the same
+story as the terminal and in the same order.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
+from typing import TYPE_CHECKING
+
+from .errors import UsageError
+from .state_directory import LOG_FILE, make_state_dir
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_FILE_BYTES = 10 * 1024 * 1024
+KEPT_FILES = 5
+"""Besides the current one: sixty megabytes of log at most, a day of a talkative bot."""
+
+SHOWN = {"shown": True}
+"""``logger.info(text, extra=SHOWN)``: goes to the terminal although it is no warning."""
+
+Show = Callable[[str, int], None]
+"""Prints a line that has a logging level."""
+
+
+@contextmanager
+def open_host_log(
+    state_dir: Path, show: Show, *, level: int = logging.INFO, as_json: bool = False
+) -> Iterator[Path]:
+    """Send the process's log to the state directory and to ``show`` for as long as the block runs.
+
+    Args:
+        show: Gets warnings, what is worse, and what is marked with ``SHOWN``.
+        level: What is below it goes nowhere.
+        as_json: Write the file as one JSON object a line, for machines.
+
+    Raises:
+        UsageError: The directory cannot be made.
+    """
+    path = state_dir / LOG_FILE
+    try:
+        make_state_dir(state_dir)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the log file {path} cannot be made: {error.strerror}") from None
+    # Opened at the first line: by then this process owns the directory, or the line is that it does not.
+    file = _LogFile(
+        path, maxBytes=MAX_FILE_BYTES, backupCount=KEPT_FILES, encoding="utf-8", errors="replace", delay=True
+    )
+    file.setFormatter(
+        JsonLine() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    )
+    file.show = show
+    root, before = logging.getLogger(), logging.getLogger().level
+    handlers = (file, _ShownLines(show))
+    root.setLevel(level)
+    for handler in handlers:
+        root.addHandler(handler)
+    try:
+        yield path
+    finally:
+        root.setLevel(before)
+        for handler in handlers:
+            root.removeHandler(handler)
+            handler.close()
+
+
+class JsonLine(logging.Formatter):
+    """One JSON object a line: when, how grave, who, what."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": round(record.created, 3),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+class _LogFile(RotatingFileHandler):
+    """Says once that the file cannot be written to, instead of a traceback for each line."""
+
+    show: Show | None = None
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        show, self.show = self.show, None
+        if show is not None:
+            show(f"the log file {self.baseFilename} cannot be written: {sys.exception()}", logging.ERROR)
+
+
+class _ShownLines(logging.Handler):
+    def __init__(self, show: Show) -> None:
+        super().__init__()
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING or getattr(record, "shown", False):
+            self._show(shown_text(record), record.levelno)
+
+
+def shown_text(record: logging.LogRecord) -> str:
+    """What a person reads: one line, led by whose it is when it is not the host's.
+
+    Of many lines the first and the last: between them is a traceback, and that is in the file.
+    """
+    lines = [line.strip() for line in record.getMessage().splitlines() if line.strip()] or [""]
+    if record.exc_info and record.exc_info[1] is not None:
+        lines.append(repr(record.exc_info[1]))
+    text = lines[0] if len(lines) == 1 else f"{lines[0]} … {lines[-1]}"
+    for prefix, speaker in (("rookery.plugin.", "{}"), ("rookery.shard.", 'shard "{}"')):
+        if record.name.startswith(prefix):
+            return f"{speaker.format(record.name.removeprefix(prefix))}: {text}"
+    return text

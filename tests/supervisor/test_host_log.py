@@ -1,0 +1,101 @@
+"""The file gets everything, the terminal what matters, and a full disk one line."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from rookery.supervisor.errors import UsageError
+from rookery.supervisor.host_log import SHOWN, open_host_log, shown_text
+
+logger = logging.getLogger("rookery.test")
+
+
+class Shown(list[tuple[str, int]]):
+    def __call__(self, text: str, level: int) -> None:
+        self.append((text, level))
+
+
+def test_the_file_gets_everything_and_the_terminal_what_matters(tmp_path: Path) -> None:
+    """Below the level nothing is kept; warnings and marked lines are shown."""
+    shown = Shown()
+
+    with open_host_log(tmp_path, shown, level=logging.INFO) as path:
+        logger.debug("too small")
+        logger.info("kept")
+        logger.info("kept and shown", extra=SHOWN)
+        logger.warning("a %s", "warning")
+
+    texts = [line.partition("rookery.test: ")[2] for line in path.read_text().splitlines()]
+    assert texts == ["kept", "kept and shown", "a warning"]
+    assert shown == [("kept and shown", logging.INFO), ("a warning", logging.WARNING)]
+
+
+def test_the_log_ends_with_its_block(tmp_path: Path) -> None:
+    """The process's logging is as it was before."""
+    root = logging.getLogger()
+    before = root.level, list(root.handlers)
+
+    with open_host_log(tmp_path, Shown()):
+        pass
+
+    assert (root.level, list(root.handlers)) == before
+
+
+def test_a_line_as_json(tmp_path: Path) -> None:
+    """One object a line, with the exception when there was one."""
+    with open_host_log(tmp_path, Shown(), as_json=True) as path:
+        try:
+            raise ValueError("boom")
+        except ValueError:
+            logger.exception("two\nlines")
+
+    [line] = path.read_text().splitlines()
+    entry = json.loads(line)
+    assert (entry["level"], entry["logger"], entry["message"]) == ("ERROR", "rookery.test", "two\nlines")
+    assert "ValueError: boom" in entry["exception"]
+
+
+def test_a_file_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
+    """No traceback for each line, and the lines are still shown."""
+    shown = Shown()
+    (tmp_path / "log" / "rookery.log").mkdir(parents=True)
+
+    with open_host_log(tmp_path, shown):
+        logger.warning("one")
+        logger.warning("two")
+
+    told = [text for text, _ in shown]
+    assert "cannot be written" in told[0]
+    assert told[1:] == ["one", "two"]
+
+
+def test_a_directory_that_cannot_be_made_is_a_clear_mistake(tmp_path: Path) -> None:
+    """One sentence before anything starts."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(UsageError, match="cannot be made"), open_host_log(tmp_path / "file", Shown()):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "expected"),
+    [
+        pytest.param("rookery.supervisor.cli.run", "ready", "ready", id="the host speaks for itself"),
+        pytest.param("rookery.plugin.chatbot.dice", "hot", "chatbot.dice: hot", id="a plugin"),
+        pytest.param("rookery.shard.games", "hot", 'shard "games": hot', id="a shard"),
+        pytest.param(
+            "rookery.plugin.a.b", "it failed\nTraceback:\n  File x\nValueError: boom\n", "a.b: it failed … ValueError: boom",
+            id="a traceback",
+        ),
+        pytest.param("rookery.plugin.a.b", "", "a.b: ", id="nothing"),
+    ],
+)  # fmt: skip
+def test_a_shown_line_says_whose_it_is(name: str, message: str, expected: str) -> None:
+    """One line a record, whoever wrote it."""
+    record = logging.LogRecord(name, logging.WARNING, "", 0, message, (), None)
+
+    assert shown_text(record) == expected
