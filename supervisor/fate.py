@@ -1,0 +1,109 @@
+"""How can a dispatch end other than well, and what may its caller do about it?"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from rookery.protocol import (
+    CannotEncode,
+    ConnectionLost,
+    ErrorCode,
+    FrameTooLarge,
+    RemoteError,
+    RequestTimedOut,
+    RookeryError,
+)
+
+
+class Fate(Enum):
+    """The kinds of failure that a caller can act on; each maps to a wire code of protocol 1.0.0."""
+
+    TIMEOUT = "timeout"
+    RUNNER_LOST = "runner lost"
+    UNAVAILABLE = "unavailable"
+    OVERLOADED = "overloaded"
+    QUARANTINED = "quarantined"
+    REFUSED = "refused"
+    HANDLER_ERROR = "handler error"
+    RESULT_UNENCODABLE = "result unencodable"
+    RESULT_TOO_LARGE = "result too large"
+    SHUTTING_DOWN = "shutting down"
+
+    @property
+    def code(self) -> ErrorCode:
+        return _CODES[self]
+
+
+_CODES = {
+    Fate.TIMEOUT: ErrorCode.E_TIMEOUT,
+    Fate.RUNNER_LOST: ErrorCode.E_PLUGIN_CRASHED,
+    Fate.UNAVAILABLE: ErrorCode.E_PLUGIN_CRASHED,
+    Fate.OVERLOADED: ErrorCode.E_BACK_PRESSURE,
+    Fate.QUARANTINED: ErrorCode.E_PLUGIN_NOT_FOUND,
+    Fate.REFUSED: ErrorCode.E_METHOD_NOT_ALLOWED,
+    Fate.HANDLER_ERROR: ErrorCode.E_UNKNOWN,
+    Fate.RESULT_UNENCODABLE: ErrorCode.E_BAD_PAYLOAD,
+    Fate.RESULT_TOO_LARGE: ErrorCode.E_BAD_PAYLOAD,
+    Fate.SHUTTING_DOWN: ErrorCode.E_SHUTTING_DOWN,
+}
+
+_LOSSES = {Fate.RUNNER_LOST, Fate.UNAVAILABLE, Fate.OVERLOADED, Fate.QUARANTINED, Fate.SHUTTING_DOWN}
+
+_BY_CODE = {
+    ErrorCode.E_TIMEOUT: Fate.TIMEOUT,
+    ErrorCode.E_PLUGIN_CRASHED: Fate.RUNNER_LOST,
+    ErrorCode.E_PLUGIN_NOT_FOUND: Fate.UNAVAILABLE,
+    ErrorCode.E_BACK_PRESSURE: Fate.OVERLOADED,
+    ErrorCode.E_HOST_OVERLOADED: Fate.OVERLOADED,
+    ErrorCode.E_SHUTTING_DOWN: Fate.SHUTTING_DOWN,
+    ErrorCode.E_METHOD_NOT_ALLOWED: Fate.REFUSED,
+    ErrorCode.E_BAD_PAYLOAD: Fate.REFUSED,
+}
+
+
+class DispatchFailed(RookeryError):
+    """A dispatch ended without a result.
+
+    Attributes:
+        fate: Which kind.
+        maybe_executed: True when the plugin's code may have run: only then a repetition is a risk.
+    """
+
+    def __init__(self, fate: Fate, message: str, *, maybe_executed: bool = False) -> None:
+        super().__init__(f"{fate.value}: {message}" if message else fate.value)
+        self.fate = fate
+        self.message = message
+        self.maybe_executed = maybe_executed
+
+    @property
+    def is_loss(self) -> bool:
+        """True when the work was lost by no doing of the plugin: it counts as lost and not as an error."""
+        return self.fate in _LOSSES or (self.fate is Fate.TIMEOUT and not self.maybe_executed)
+
+
+def failure_of(error: RookeryError) -> DispatchFailed:
+    """What the end of a request means for the dispatch that sent it."""
+    if isinstance(error, DispatchFailed):
+        return error
+    if isinstance(error, ConnectionLost):
+        return DispatchFailed(Fate.RUNNER_LOST, str(error), maybe_executed=error.maybe_executed)
+    if isinstance(error, RequestTimedOut):
+        return DispatchFailed(Fate.TIMEOUT, str(error), maybe_executed=True)
+    if isinstance(error, RemoteError):
+        return _failure_of_answer(error)
+    if isinstance(error, FrameTooLarge):
+        return DispatchFailed(Fate.REFUSED, f"the arguments are too large: {error}")
+    if isinstance(error, CannotEncode):
+        return DispatchFailed(Fate.REFUSED, f"the arguments cannot be sent: {error}")
+    return DispatchFailed(Fate.HANDLER_ERROR, str(error), maybe_executed=True)
+
+
+def _failure_of_answer(error: RemoteError) -> DispatchFailed:
+    kind = error.details.get("kind")
+    if kind == "ResultUnencodable":
+        return DispatchFailed(Fate.RESULT_UNENCODABLE, error.message, maybe_executed=True)
+    if kind == "ResultTooLarge":
+        return DispatchFailed(Fate.RESULT_TOO_LARGE, error.message, maybe_executed=True)
+    fate = _BY_CODE.get(error.code, Fate.HANDLER_ERROR)
+    executed = fate in (Fate.TIMEOUT, Fate.HANDLER_ERROR)
+    return DispatchFailed(fate, error.message or error.code.value, maybe_executed=executed)
