@@ -1,0 +1,83 @@
+"""What is a message from outside, once it is accepted?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from rookery.protocol import (
+    BadPayload,
+    MessageMap,
+    RouteMessage,
+    message_text,
+    session_id_of,
+    validate_message,
+)
+
+from .routes import ANY_PLATFORM, Driver, RouteKey, account_and_scope, route_key
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Inbound:
+    """A message that came in through a gateway."""
+
+    message: MessageMap
+    """With its platform normalised, its session id computed by the host, and where it came from noted in
+    ``additional_config``."""
+    key: RouteKey
+    driver_id: str
+    dedupe_key: str
+    """Unique for one message of one driver."""
+    arrived_at: float
+    """On trio's clock."""
+
+    @property
+    def session_id(self) -> str:
+        session_id: str = self.message["session_id"]
+        return session_id
+
+    @property
+    def message_id(self) -> str:
+        message_id: str = self.message["message_id"]
+        return message_id
+
+
+def read_inbound(routed: RouteMessage, driver: Driver, now: float) -> Inbound:
+    """Check what a gateway routes and say where it came from.
+
+    Raises:
+        BadPayload: The message is none, or of a platform that is not the gateway's.
+    """
+    message = routed.message
+    metadata = routed.route_metadata
+    if not message.get("platform"):
+        message["platform"] = metadata.get("platform") or driver.key.platform
+    validate_message(message)
+    info: dict[str, Any] = message["message_info"]
+    additional: dict[str, Any] = info.get("additional_config") or {}
+    account, scope = account_and_scope(message, info, additional, metadata)
+    key = route_key(message["platform"], account or driver.key.account_id, scope or driver.key.scope)
+    if driver.key.platform not in (ANY_PLATFORM, key.platform):
+        raise BadPayload(
+            f"is {key.platform!r}, but gateway {driver.gateway!r} carries {driver.key.platform!r}", "platform"
+        )
+    additional.update({name: value for name, value in metadata.items() if value not in (None, "")})
+    if key.account_id:
+        additional.setdefault("platform_io_account_id", key.account_id)
+    if key.scope:
+        additional.setdefault("platform_io_scope", key.scope)
+    info["additional_config"] = additional
+    message["platform"] = key.platform
+    # The host's word and not the gateway's: a session id decides who sees what.
+    message["session_id"] = session_id_of(message)
+    if type(message.get("processed_plain_text")) is not str:
+        message["processed_plain_text"] = message_text(message)
+    own = routed.dedupe_key or routed.external_message_id or message["message_id"]
+    return Inbound(
+        message=message,
+        key=key,
+        driver_id=driver.driver_id,
+        dedupe_key=f"{driver.driver_id}:{own}",
+        arrived_at=now,
+    )
