@@ -1,0 +1,64 @@
+"""What is a runner told to load, and what may it count on?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rookery.protocol import AssignedPlugin, Assignment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rookery.sharding import ShardPlan
+
+    from .catalog import InstalledPlugin
+    from .settings import Settings
+    from .shard import Shard
+
+PLUGIN_DIRECTORY = "plugins"
+"""Below the state directory; each plugin has a directory in it."""
+
+
+def assign(
+    shard: Shard,
+    incarnation: int,
+    blocked: Mapping[str, str],
+    *,
+    settings: Settings,
+    plan: ShardPlan,
+    installed: Mapping[str, InstalledPlugin],
+    terminal: Mapping[str, int],
+) -> Assignment:
+    """What the next runner of a shard hosts.
+
+    Args:
+        blocked: Plugins that must not be loaded now, with the reason.
+        terminal: ``stdin`` and ``stdout`` by descriptor, as the runner will find them; empty for most shards.
+    """
+    own = plan.plugins_of(shard.name)
+    return Assignment(
+        shard=shard.name,
+        incarnation=incarnation,
+        plugins=[_assigned(installed[plugin_id], settings) for plugin_id in own],
+        external_plugins={
+            plugin_id: plugin.manifest.version
+            for plugin_id, plugin in installed.items()
+            if plugin_id not in own
+        },
+        blocked=dict(blocked),
+        plugin_load_timeout=shard.settings.timeouts.plugin_load,
+        thread_limit=shard.settings.thread_limit,
+        terminal=dict(terminal) if shard.settings.terminal else {},
+        command_prefix=settings.command_prefix,
+        log_level=settings.log_level,
+    )
+
+
+def _assigned(plugin: InstalledPlugin, settings: Settings) -> AssignedPlugin:
+    plugin_id = plugin.manifest.plugin_id
+    return AssignedPlugin(
+        plugin_id=plugin_id,
+        path=str(plugin.path),
+        config=dict(settings.plugin(plugin_id).config),
+        data_dir=str(settings.state_dir / PLUGIN_DIRECTORY / plugin_id),
+    )

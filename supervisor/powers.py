@@ -1,0 +1,135 @@
+"""What can the capabilities do: the host's own powers, in the words of the capabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from rookery.protocol import PLUGIN_INVOKE_API, ErrorCode, RemoteError
+
+from .catalog import InstalledPlugin
+from .dispatch import Dispatcher
+from .fate import DispatchFailed
+from .registry import Registry
+from .settings import Settings
+from .speech import Speech
+
+if TYPE_CHECKING:
+    from .component import Api
+    from .platform.outbound import Receipt
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Powers:
+    """Implements what `capabilities` asks of the host."""
+
+    settings: Settings
+    registry: Registry
+    dispatcher: Dispatcher
+    speech: Speech
+    installed: Mapping[str, InstalledPlugin]
+
+    async def send_text(
+        self, session_id: str, text: str, *, plugin_id: str, reply_to: str | None
+    ) -> dict[str, Any]:
+        """Say something in a session, in a plugin's name."""
+        return _outcome(await self.speech.say(session_id, text, plugin_id=plugin_id, reply_to=reply_to))
+
+    async def send_segments(
+        self,
+        session_id: str,
+        segments: list[dict[str, Any]],
+        *,
+        text: str,
+        plugin_id: str,
+        reply_to: str | None,
+    ) -> dict[str, Any]:
+        """The same with the parts of the message; ``text`` is what a person would read."""
+        receipt = await self.speech.say(
+            session_id, text, plugin_id=plugin_id, reply_to=reply_to, segments=segments
+        )
+        return _outcome(receipt)
+
+    def all_plugins(self) -> dict[str, Any]:
+        """Every live plugin with its components, by id."""
+        return {
+            registration.plugin_id: {
+                "name": registration.plugin_id,
+                "version": registration.version,
+                "description": self._description_of(registration.plugin_id),
+                "author": "",
+                "enabled": True,
+                "components": [
+                    {
+                        "name": component.name,
+                        "full_name": component.full_name,
+                        "type": component.type.value,
+                        "enabled": component.enabled,
+                        "metadata": dict(component.metadata),
+                    }
+                    for component in registration.components
+                ],
+            }
+            for registration in self.registry.registrations
+        }
+
+    def config_of(self, plugin_id: str) -> dict[str, Any]:
+        """A plugin's configuration: its defaults under what the deployment says."""
+        registration = self.registry.registration(plugin_id)
+        defaults = dict(registration.default_config) if registration else {}
+        return {**defaults, **self.settings.plugin(plugin_id).config}
+
+    def global_config(self) -> dict[str, Any]:
+        """What plugins may know of the deployment."""
+        return {
+            "name": self.settings.name,
+            "command_prefix": self.settings.command_prefix,
+            "shards": [shard.name for shard in self.settings.shards],
+        }
+
+    async def call_api(
+        self, plugin_id: str, api_name: str, version: str, args: dict[str, Any], timeout: float | None
+    ) -> Any:
+        """Call another plugin's API, wherever it lives.
+
+        Raises:
+            RemoteError: There is none, it may not be called by this plugin, or it failed.
+        """
+        api = self._find_api(plugin_id, api_name, version)
+        try:
+            answer = await self.dispatcher.call(api, PLUGIN_INVOKE_API, args, timeout=timeout)
+        except DispatchFailed as failure:
+            raise RemoteError(failure.fate.code, str(failure)) from None
+        if answer.get("success") is False:
+            raise RemoteError(ErrorCode.E_CAPABILITY_FAILED, str(answer.get("result")))
+        return answer.get("result")
+
+    def _find_api(self, plugin_id: str, name: str, version: str) -> Api:
+        wanted, _, suffix = name.partition("@")
+        version = version or suffix
+        fitting = [
+            api
+            for api in self.registry.apis()
+            if wanted in (api.full_name, api.name) and version in ("", api.version)
+        ]
+        open_ones = [api for api in fitting if api.is_public or api.plugin_id == plugin_id]
+        if open_ones:
+            return open_ones[0]
+        if fitting:
+            raise RemoteError(ErrorCode.E_CAPABILITY_DENIED, f"{fitting[0].full_name} is not public")
+        raise RemoteError(ErrorCode.E_METHOD_NOT_ALLOWED, f"no plugin offers an API {name!r}")
+
+    def _description_of(self, plugin_id: str) -> str:
+        installed = self.installed.get(plugin_id)
+        return installed.manifest.description if installed else ""
+
+
+def _outcome(receipt: Receipt) -> dict[str, Any]:
+    outcome: dict[str, Any] = {"success": receipt.sent}
+    if receipt.external_id:
+        outcome["message_id"] = receipt.external_id
+    if receipt.error:
+        outcome["error"] = receipt.error
+    return outcome

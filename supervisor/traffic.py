@@ -1,0 +1,281 @@
+"""What may a runner ask of the host, and what becomes of it?
+
+Identity comes from the connection: a connection belongs to one shard, and every plugin id that arrives on it must be one
+of that shard's. A runner that names another is not answered with an error: it is accused, and killed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import trio
+
+from rookery.protocol import (
+    CAP_CALL,
+    PLUGIN_BOOTSTRAP,
+    PLUGIN_REGISTER_COMPONENTS,
+    PLUGIN_REGISTER_PLUGIN,
+    PLUGIN_UNREGISTER,
+    ROUTE_MESSAGE,
+    UPDATE_GATEWAY_STATE,
+    BadPayload,
+    Bootstrap,
+    BootstrapAnswer,
+    ErrorCode,
+    GatewayState,
+    GatewayStateAnswer,
+    RegisterAnswer,
+    RegisterComponents,
+    RouteMessage,
+    RouteMessageAnswer,
+    Unregister,
+    UnregisterAnswer,
+    structure,
+    unstructure,
+)
+
+from .component import Api, Gateway
+from .observers import GatewayReported, SecurityViolation
+from .platform.inbound import read_inbound
+from .shard_state import ShardState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rookery.protocol import Link, Request, RunnerReady
+
+    from .capabilities.table import CapabilityTable
+    from .counters import Counters
+    from .dispatch import Dispatcher
+    from .exit_report import ExitReport
+    from .grants import Grants
+    from .observers import Observers
+    from .platform.drivers import Drivers
+    from .platform.inbox import Inbox
+    from .platform.sessions import Sessions
+    from .registry import Registry
+    from .shard import Shard
+
+T = TypeVar("T")
+
+TRUSTED = "trusted"
+
+
+class Traffic:
+    """Answers the requests of all runners, and keeps the dispatcher told which of them are there.
+
+    Args:
+        allowed: The operator's limits: plugin id to patterns of capabilities; a plugin that is not there may use all
+            that its manifest declares.
+        declared: What each plugin's manifest declares, read by the host: a runner cannot add to it.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        dispatcher: Dispatcher,
+        grants: Grants,
+        capabilities: CapabilityTable,
+        drivers: Drivers,
+        sessions: Sessions,
+        inbox: Inbox,
+        observers: Observers,
+        counters: Counters,
+        allowed: Mapping[str, tuple[str, ...]],
+        declared: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        self._registry = registry
+        self._dispatcher = dispatcher
+        self._grants = grants
+        self._capabilities = capabilities
+        self._drivers = drivers
+        self._sessions = sessions
+        self._inbox = inbox
+        self._observers = observers
+        self._counters = counters
+        self._allowed = allowed
+        self._declared = declared
+        self._handlers: dict[str, Callable[[Shard, Request], None]] = {
+            PLUGIN_BOOTSTRAP: self._bootstrap,
+            PLUGIN_REGISTER_COMPONENTS: self._register,
+            PLUGIN_REGISTER_PLUGIN: self._register,
+            PLUGIN_UNREGISTER: self._unregister,
+            CAP_CALL: self._capability,
+            UPDATE_GATEWAY_STATE: self._gateway_state,
+            ROUTE_MESSAGE: self._route_message,
+        }
+
+    # --- the life of a runner ----------------------------------------------------------------------------------
+
+    def runner_connected(self, shard: Shard, link: Link) -> None:
+        """It said hello; it loads its plugins now."""
+
+    def runner_ready(self, shard: Shard, ready: RunnerReady) -> None:
+        """Its plugins are loaded: what they registered becomes visible at once, and calls go out."""
+        loaded = [plugin_id for plugin_id in ready.loaded_plugins if plugin_id in shard.plugins]
+        self._registry.publish(shard.plugins, loaded)
+        assert shard.link is not None
+        self._dispatcher.open_shard(shard.name, shard.link)
+
+    def runner_draining(self, shard: Shard) -> None:
+        """It finishes what it has and takes nothing more."""
+        self._dispatcher.close_shard(shard.name)
+
+    def runner_lost(self, shard: Shard, report: ExitReport) -> None:
+        """It is gone; calls wait for its successor."""
+        self._registry.forget_staged(shard.plugins)
+        for plugin_id in shard.plugins:
+            self._grants.revoke(plugin_id)
+        self._dispatcher.close_shard(shard.name)
+        if not report.planned:
+            self._counters.restarts += 1
+            self._counters.of_shard(shard.name).restarts += 1
+
+    def shard_given_up(self, shard: str, reason: str) -> None:
+        """Nobody knows when it will be back: what waits for it fails."""
+        self._dispatcher.close_shard(shard, given_up=reason)
+
+    # --- requests ----------------------------------------------------------------------------------------------
+
+    def handle_request(self, shard: Shard, request: Request) -> None:
+        """Answer one request, now or later. Called in the order of arrival."""
+        if request.plugin_id not in shard.plugins:
+            self._accuse(shard, request.plugin_id, request.method.name)
+            request.refuse(ErrorCode.E_UNAUTHORIZED, "this connection does not belong to that plugin")
+            return
+        handler = self._handlers.get(request.method.name)
+        if handler is None:
+            request.refuse(ErrorCode.E_METHOD_NOT_ALLOWED, f"{request.method.name} is not answered here")
+            return
+        try:
+            handler(shard, request)
+        except BadPayload as error:
+            request.refuse_bad_payload(error)
+
+    def _bootstrap(self, shard: Shard, request: Request) -> None:
+        payload = self._read(shard, request, Bootstrap)
+        if payload is None:
+            return
+        if payload.capabilities_required:
+            # A runner says what a plugin wants; what its manifest on disk declares is what it may want.
+            declared = self._declared.get(payload.plugin_id)
+            wanted = payload.capabilities_required
+            self._grants.grant(
+                payload.plugin_id,
+                wanted if declared is None else [name for name in wanted if name in declared],
+                self._allowed.get(payload.plugin_id),
+            )
+        else:
+            self._grants.revoke(payload.plugin_id)
+        request.answer(unstructure(BootstrapAnswer(accepted=True, plugin_id=payload.plugin_id)))
+
+    def _register(self, shard: Shard, request: Request) -> None:
+        payload = self._read(shard, request, RegisterComponents)
+        if payload is None:
+            return
+        registration = self._registry.register(
+            payload,
+            shard=shard.name,
+            is_trusted=shard.settings.trust == TRUSTED,
+            live=shard.state.value is ShardState.READY,
+        )
+        components = registration.components
+        apis = sum(isinstance(each, Api) for each in components)
+        answer = RegisterAnswer(
+            accepted=True,
+            plugin_id=payload.plugin_id,
+            registered_components=len(components) - apis,
+            registered_apis=apis,
+            llm_providers=len(payload.llm_providers),
+            message_gateways=sum(isinstance(each, Gateway) for each in components),
+        )
+        request.answer(unstructure(answer))
+
+    def _unregister(self, shard: Shard, request: Request) -> None:
+        payload = self._read(shard, request, Unregister)
+        if payload is None:
+            return
+        removed = self._registry.unregister(payload.plugin_id)
+        self._grants.revoke(payload.plugin_id)
+        self._drivers.remove_plugin(payload.plugin_id)
+        answer = UnregisterAnswer(
+            accepted=True,
+            plugin_id=payload.plugin_id,
+            reason=payload.reason,
+            removed_components=removed,
+            removed_registration=removed > 0,
+        )
+        request.answer(unstructure(answer))
+
+    def _capability(self, shard: Shard, request: Request) -> None:
+        self._capabilities.handle(request, shard.name)
+
+    def _gateway_state(self, shard: Shard, request: Request) -> None:
+        state = structure(request.payload, GatewayState)
+        gateway = self._registry.gateway(request.plugin_id, state.gateway_name)
+        if gateway is None:
+            request.refuse(
+                ErrorCode.E_METHOD_NOT_ALLOWED, f"{request.plugin_id} has no gateway {state.gateway_name!r}"
+            )
+            return
+        driver = self._drivers.update(gateway, state)
+        route: dict[str, Any] = driver.key.as_map() if driver else {}
+        request.answer(
+            unstructure(GatewayStateAnswer(accepted=True, ready=driver is not None, route_key=route))
+        )
+        self._observers.notify(
+            GatewayReported(
+                plugin_id=request.plugin_id,
+                gateway=gateway.name,
+                ready=state.ready,
+                platform=state.platform or gateway.platform,
+                account_id=state.account_id or gateway.account_id,
+                metadata=state.metadata,
+            )
+        )
+
+    def _route_message(self, shard: Shard, request: Request) -> None:
+        routed = structure(request.payload, RouteMessage)
+        gateway = self._registry.gateway(request.plugin_id, routed.gateway_name)
+        driver = self._drivers.driver_of(request.plugin_id, gateway.name) if gateway is not None else None
+        if driver is None or not driver.receives:
+            self._counters.refused += 1
+            what = "is not ready" if gateway is not None and gateway.receives else "cannot receive"
+            request.refuse(
+                ErrorCode.E_METHOD_NOT_ALLOWED,
+                f"gateway {routed.gateway_name!r} of {request.plugin_id} {what}",
+            )
+            return
+        try:
+            inbound = read_inbound(routed, driver, trio.current_time())
+        except BadPayload:
+            self._counters.refused += 1
+            raise
+        self._sessions.remember(inbound)
+        route: dict[str, Any] = inbound.key.as_map()
+
+        def answer(accepted: bool) -> None:
+            request.answer(unstructure(RouteMessageAnswer(accepted=accepted, route_key=route)))
+
+        self._inbox.offer(inbound, answer)
+
+    # --- identity ----------------------------------------------------------------------------------------------
+
+    def _read(self, shard: Shard, request: Request, kind: type[T]) -> T | None:
+        """The payload, if the plugin that it names is the envelope's; else the runner is accused."""
+        payload = structure(request.payload, kind)
+        named = getattr(payload, "plugin_id", request.plugin_id)
+        if named == request.plugin_id:
+            return payload
+        self._accuse(shard, named, request.method.name)
+        request.refuse(ErrorCode.E_UNAUTHORIZED, "the envelope names another plugin than the payload")
+        return None
+
+    def _accuse(self, shard: Shard, claimed: str, method: str) -> None:
+        self._counters.violations += 1
+        claim = f"{method} in the name of {claimed!r}"
+        self._observers.notify(
+            SecurityViolation(shard=shard.name, incarnation=shard.incarnation, claim=claim)
+        )
+        shard.accuse(f"it sent {claim}, which is not one of its plugins")
