@@ -1,1 +1,54 @@
-"""Keeps the runners alive and fans the bot's traffic across them."""
+"""Keeps the runners alive and carries the traffic between plugins, gateways and the bot.
+
+The doors: tree (open_supervisor) · supervisor: what a host application calls · config, settings: a deployment's file ·
+errors, fate: what goes wrong, for whom. The tree: shard, process, isolation, restart, exit_report, shard_state, logs. The
+traffic: traffic · registry, component, ordering · dispatch, events, hooks, hook_specs, commands · platform · pipeline,
+speech · grants, capabilities, powers · store. Operations: catalog, planning, assignment · control, status, snapshot ·
+observers, counters · replay · cli.
+
+Names are resolved on first use: the command line lives behind this door, and ``rookery status`` answers without loading
+an event loop.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .catalog import Catalog, find_plugins
+    from .config import load_settings
+    from .errors import ConfigError, Mistake, UsageError
+    from .events import EventResult
+    from .fate import DispatchFailed, Fate
+    from .hook_specs import HookSpec
+    from .hooks import HookResult
+    from .planning import make_plan
+    from .settings import Settings
+    from .status import Status
+    from .supervisor import Supervisor
+    from .tree import open_supervisor
+
+__all__ = [
+    "Catalog",
+    "ConfigError",
+    "DispatchFailed",
+    "EventResult",
+    "Fate",
+    "HookResult",
+    "HookSpec",
+    "Mistake",
+    "Settings",
+    "Status",
+    "Supervisor",
+    "UsageError",
+    "find_plugins",
+    "load_settings",
+    "make_plan",
+    "open_supervisor",
+]
+
+
+def __getattr__(name: str) -> Any:
+    from .door import _resolve
+
+    return _resolve(name)

@@ -1,0 +1,37 @@
+"""Where is each name of the door, so that it can be loaded on first use?"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_MODULES = {
+    "Catalog": "catalog",
+    "ConfigError": "errors",
+    "DispatchFailed": "fate",
+    "EventResult": "events",
+    "Fate": "fate",
+    "HookResult": "hooks",
+    "HookSpec": "hook_specs",
+    "Mistake": "errors",
+    "Settings": "settings",
+    "Status": "status",
+    "Supervisor": "supervisor",
+    "UsageError": "errors",
+    "find_plugins": "catalog",
+    "load_settings": "config",
+    "make_plan": "planning",
+    "open_supervisor": "tree",
+}
+
+
+def _resolve(name: str) -> Any:
+    """A name of the door.
+
+    Raises:
+        AttributeError: The door has no such name.
+    """
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module 'rookery.supervisor' has no attribute {name!r}")
+    return getattr(import_module(f".{module}", "rookery.supervisor"), name)

@@ -1,0 +1,76 @@
+"""How is the status of a running deployment taken?"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from .shard_state import ShardState
+from .status import GatewayStatus, ShardStatus, Status
+
+if TYPE_CHECKING:
+    from .shard import Shard
+    from .supervisor import Supervisor
+
+
+def take_status(supervisor: Supervisor) -> Status:
+    """A snapshot of everything. Never blocks."""
+    now = trio.current_time()
+    parts = supervisor.parts
+    uptime = now - supervisor.started
+    return Status(
+        name=supervisor.settings.name,
+        pid=os.getpid(),
+        version=supervisor.host_version,
+        config=str(supervisor.settings.path),
+        started_at=time.time() - uptime,
+        uptime=uptime,
+        state=_state(supervisor),
+        shards=tuple(_status_of(shard, supervisor, now) for shard in supervisor.shards.values()),
+        gateways=tuple(
+            GatewayStatus(
+                plugin_id=driver.plugin_id,
+                gateway=driver.gateway,
+                platform=driver.key.platform,
+                account_id=driver.key.account_id,
+                scope=driver.key.scope,
+            )
+            for driver in parts.routes.drivers
+        ),
+        counters=attrs.asdict(parts.counters, filter=attrs.filters.exclude("latencies")),
+        shadowed_commands=tuple(
+            f"{each.name!r} calls {each.by.full_name}, not {each.command.full_name}"
+            for each in parts.registry.commands.shadowed
+        ),
+    )
+
+
+def _state(supervisor: Supervisor) -> str:
+    if supervisor.is_stopping:
+        return "stopping"
+    if all(shard.state.value is ShardState.READY for shard in supervisor.shards.values()):
+        return "running"
+    return "degraded" if supervisor.parts.inbox.is_open else "starting"
+
+
+def _status_of(shard: Shard, supervisor: Supervisor, now: float) -> ShardStatus:
+    queue, in_flight = supervisor.parts.dispatcher.load_of(shard.name)
+    return ShardStatus(
+        name=shard.name,
+        incarnation=shard.incarnation,
+        pid=shard.pid,
+        state=shard.state.value.value,
+        since=now - shard.since,
+        restarts=shard.restarts,
+        plugins=shard.loaded or shard.plugins,
+        failed_plugins=dict(shard.failed),
+        queue=queue,
+        in_flight=in_flight,
+        trust=shard.settings.trust,
+        last_exit=shard.last_exit.describe() if shard.last_exit else None,
+        next_start=None if shard.next_start is None else max(0.0, shard.next_start - now),
+    )

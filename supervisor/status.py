@@ -1,0 +1,76 @@
+"""What is the state of a deployment, as a value that people and programs can read?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class ShardStatus:
+    """One shard at one moment."""
+
+    name: str
+    incarnation: int
+    """Of its runner; 0 before the first."""
+    pid: int | None
+    state: str
+    since: float
+    """Seconds in this state."""
+    restarts: int
+    plugins: tuple[str, ...]
+    """Those that are loaded; before the first load those that are planned."""
+    failed_plugins: Mapping[str, str]
+    """Plugin id to the reason why it is not loaded."""
+    queue: int
+    """Calls that wait."""
+    in_flight: int
+    """Calls that its runner works on."""
+    trust: str
+    last_exit: str | None
+    """What the last runner died of, in a line."""
+    next_start: float | None
+    """Seconds until the next runner starts; ``None`` when none is awaited."""
+
+
+@attrs.frozen(kw_only=True)
+class GatewayStatus:
+    plugin_id: str
+    gateway: str
+    platform: str
+    account_id: str | None
+    scope: str | None
+
+
+@attrs.frozen(kw_only=True)
+class Status:
+    """A deployment at one moment."""
+
+    name: str
+    pid: int
+    version: str
+    config: str
+    """The path of its configuration."""
+    started_at: float
+    """Unix seconds."""
+    uptime: float
+    """Seconds."""
+    state: str
+    """``starting``, ``running``, ``degraded`` (a shard is not ready) or ``stopping``."""
+    shards: tuple[ShardStatus, ...]
+    gateways: tuple[GatewayStatus, ...]
+    counters: Mapping[str, Any]
+    shadowed_commands: tuple[str, ...]
+    """Commands that a name does not reach, in a line each."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, as ``rookery status --json`` prints them."""
+        return attrs.asdict(self, value_serializer=_plain)
+
+
+def _plain(_: type, __: Any, value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if isinstance(value, Mapping) else value

@@ -1,0 +1,241 @@
+"""What can a host application do with a running deployment?"""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from .assignment import assign
+from .component import INVOKE_METHODS
+from .fate import DispatchFailed, Fate
+from .logs import LogSink
+from .observers import GatewayReported, ShardMoved
+from .planning import shard_settings
+from .shard import Shard
+from .shard_state import ShardState
+from .snapshot import take_status
+from .wiring import Parts, Process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rookery.protocol import Assignment, MessageMap
+    from rookery.sharding import ShardPlan
+
+    from .catalog import Catalog
+    from .events import EventResult
+    from .hooks import HookResult
+    from .platform.outbound import Receipt
+    from .settings import Settings
+    from .status import Status
+    from .store import Store
+
+ENDED = frozenset({ShardState.FAILED, ShardState.STOPPED, ShardState.DISABLED, ShardState.LOST})
+"""States in which a shard does not come up by itself soon."""
+
+
+class Supervisor:
+    """A running deployment; made by ``open_supervisor``.
+
+    Attributes:
+        parts: Everything that a host application may reach: registry, dispatcher, events, hooks, capabilities, …
+        shards: By name; seats that no plugin took are left out.
+        host_version: What runners and plugins are told.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        plan: ShardPlan,
+        store: Store,
+        *,
+        process: Process | None,
+        observers: Sequence[Callable[[object], None]],
+        terminal: Mapping[str, int],
+    ) -> None:
+        self.settings = settings
+        self.catalog = catalog
+        self.plan = plan
+        self.host_version = version("rookery")
+        self.parts = Parts(settings, catalog, store, process)
+        for observer in (self._note, *observers):
+            self.parts.observers.add(observer)
+        self.shards = self._make_shards(terminal)
+        self.started = trio.current_time()
+        self._input_end = trio.Event()
+        self._forced = trio.Event()
+        self._failed = trio.Event()
+        self.is_stopping = False
+
+    def __repr__(self) -> str:
+        return f"<Supervisor of {self.settings.name!r}, {len(self.shards)} shards>"
+
+    def _make_shards(self, terminal: Mapping[str, int]) -> dict[str, Shard]:
+        sink = LogSink(self.parts.observers)
+        shards = {}
+        for each in shard_settings(self.settings, self.plan):
+            plugins = self.plan.plugins_of(each.name)
+            if not plugins:
+                continue
+            self.parts.dispatcher.add_shard(
+                each.name, max_inflight=each.max_inflight, queue_limit=each.queue_limit
+            )
+            shards[each.name] = Shard(
+                each,
+                plugins=plugins,
+                assign=partial(self._assign, terminal),
+                traffic=self.parts.traffic,
+                observers=self.parts.observers,
+                log_sink=sink,
+                host_version=self.host_version,
+                terminal=dict(terminal) if each.terminal else {},
+            )
+        return shards
+
+    def _assign(
+        self, terminal: Mapping[str, int], shard: Shard, incarnation: int, blocked: Mapping[str, str]
+    ) -> Assignment:
+        return assign(
+            shard,
+            incarnation,
+            blocked,
+            settings=self.settings,
+            plan=self.plan,
+            installed=self.catalog.plugins,
+            terminal=terminal,
+        )
+
+    # --- calling plugins ---------------------------------------------------------------------------------------
+
+    async def dispatch_event(
+        self,
+        event_type: str,
+        message: MessageMap | None = None,
+        extra_args: dict[str, Any] | None = None,
+        *,
+        key: str | None = None,
+    ) -> EventResult:
+        """Show an event to its handlers over all shards; see ``Events.dispatch``."""
+        return await self.parts.events.dispatch(event_type, message, extra_args, key=key)
+
+    async def invoke_hook(self, name: str, /, **kwargs: Any) -> HookResult:
+        """Fire a hook over all shards; see ``Hooks.invoke``."""
+        return await self.parts.hooks.invoke(name, **kwargs)
+
+    async def invoke(
+        self,
+        plugin_id: str,
+        component: str,
+        args: dict[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Any:
+        """Call one component by name and return its result.
+
+        Args:
+            timeout: Seconds; ``None`` takes the component's own.
+
+        Raises:
+            DispatchFailed: There is none, it raised, or it could not be asked in time.
+        """
+        found = self.parts.registry.component(plugin_id, component)
+        method = INVOKE_METHODS.get(found.type) if found else None
+        if found is None or method is None:
+            known = ", ".join(sorted(kind.value for kind in INVOKE_METHODS))
+            raise DispatchFailed(
+                Fate.REFUSED, f"{plugin_id} has no component {component!r} that can be called ({known})"
+            )
+        answer = await self.parts.dispatcher.call(found, method, args or {}, timeout=timeout)
+        if answer.get("success") is False:
+            raise DispatchFailed(Fate.HANDLER_ERROR, str(answer.get("result")), maybe_executed=True)
+        return answer.get("result")
+
+    async def send_message(self, message: MessageMap, *, timeout: float | None = None) -> Receipt:
+        """Send a message through the gateway that its route names."""
+        return await self.parts.outbound.send(message, timeout=timeout)
+
+    # --- waiting -----------------------------------------------------------------------------------------------
+
+    async def wait_ready(self) -> None:
+        """Return when every shard is up, or will not come up by itself."""
+        for shard in self.shards.values():
+            await shard.state.wait_value(lambda state: state is ShardState.READY or state in ENDED)
+
+    async def wait_input_end(self) -> None:
+        """Return when every gateway whose input can end has reported its end; for ever when there is none."""
+        await self._input_end.wait()
+
+    async def wait_idle(self) -> None:
+        """Return when no message is in flight and no call is open."""
+        inbox, dispatcher = self.parts.inbox, self.parts.dispatcher
+        while inbox.in_flight or dispatcher.open_calls:
+            await inbox.wait_idle()
+            await dispatcher.wait_idle()
+
+    async def wait_failed(self) -> None:
+        """Return when every shard has been given up."""
+        await self._failed.wait()
+
+    # --- stopping ----------------------------------------------------------------------------------------------
+
+    def request_stop(self, *, force: bool = False) -> None:
+        """Begin to refuse messages; ``force`` kills the runners now. The stop itself is leaving the block."""
+        self.is_stopping = True
+        self.parts.inbox.close()
+        if force:
+            self._forced.set()
+            for shard in self.shards.values():
+                shard.request_stop(force=True)
+
+    async def stop(self) -> None:
+        """Drain, then stop the shards, those with gateways last, so that what is said at the end still goes out.
+
+        Called by the tree. Bounded by the time-outs of the shards.
+        """
+        self.request_stop()
+        if any(shard.state.value is ShardState.READY for shard in self.shards.values()):
+            longest = max(shard.settings.timeouts.drain for shard in self.shards.values())
+            with trio.move_on_after(longest):
+                await self._wait_idle_or_forced()
+        gateways = {self.plan.shard_of(driver.plugin_id) for driver in self.parts.routes.drivers}
+        for group in (self.shards.keys() - gateways, self.shards.keys() & gateways):
+            for name in group:
+                self.shards[name].request_stop(force=self._forced.is_set())
+            for name in group:
+                await self.shards[name].wait_ended()
+
+    async def _wait_idle_or_forced(self) -> None:
+        async with trio.open_nursery() as nursery:
+
+            async def wait_forced() -> None:
+                await self._forced.wait()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(wait_forced)
+            await self.wait_idle()
+            nursery.cancel_scope.cancel()
+
+    # --- reading -----------------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """A snapshot. Never blocks."""
+        return take_status(self)
+
+    def gateway_metadata(self, plugin_id: str) -> dict[str, Any]:
+        """What a plugin's gateways said of themselves last."""
+        return self.parts.drivers.metadata_of(plugin_id)
+
+    def _note(self, record: object) -> None:
+        if isinstance(record, ShardMoved) and record.new in ENDED:
+            self.parts.traffic.shard_given_up(record.shard, f"it is {record.new.value}: {record.reason}")
+            if not self.is_stopping and all(shard.state.value in ENDED for shard in self.shards.values()):
+                self._failed.set()
+        elif isinstance(record, GatewayReported):
+            reported = self.parts.drivers.reported.values()
+            finished = [each["finished"] for each in reported if "finished" in each]
+            if finished and all(finished):
+                self._input_end.set()

@@ -1,0 +1,119 @@
+"""How does everything live together: the root nursery, the order of starting, and the order of stopping?
+
+```
+open_supervisor()
+ └ state directory: lock, store
+    └ root nursery
+       ├ control endpoint, capability table, dispatcher, inbox, answers
+       └ shard nursery: one Shard.run each
+```
+
+Stopping goes the other way round: nothing new is taken in, what is in flight ends, plugins are unloaded, gateways last,
+then everything else. Leaving the context is the only way to stop, and every step of it is bounded.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+
+from .catalog import find_plugins
+from .control import command_table, serve_control
+from .errors import UsageError
+from .planning import make_plan
+from .run_lock import hold_run_lock
+from .state_directory import make_state_dir
+from .store import open_store
+from .supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from .catalog import Catalog
+    from .settings import Settings
+    from .wiring import Process
+
+STORE_FILE = "store.db"
+
+START_PATIENCE = 60.0
+"""Seconds after which messages are processed although a shard is still not up; its calls then wait for it."""
+
+STARTS_AT_ONCE = 4
+"""Runners that load at the same time: more only makes all of them slow (sixteen on two cores take 2.5 s)."""
+
+
+@asynccontextmanager
+async def open_supervisor(
+    settings: Settings,
+    *,
+    catalog: Catalog | None = None,
+    process: Process | None = None,
+    observers: Sequence[Callable[[object], None]] = (),
+    terminal: Mapping[str, int] | None = None,
+) -> AsyncIterator[Supervisor]:
+    """Run a deployment for as long as the block runs.
+
+    Entering returns as soon as the runners are being started; ``wait_ready`` waits for them. Leaving stops everything in
+    order, within the time-outs of the shards. What raises inside the block comes out in an ``ExceptionGroup``.
+
+    Args:
+        catalog: The installed plugins; ``None`` looks for them where the settings say.
+        process: What to do with each message from outside, in place of the default pipeline.
+        observers: Called with every record of `observers.py`, synchronously; they must be quick.
+        terminal: ``stdin`` and ``stdout`` as descriptor numbers, for the shard that has the terminal.
+
+    Raises:
+        ConfigError: The plugins cannot be placed.
+        UsageError: The state directory is in use, or cannot be used.
+    """
+    catalog = find_plugins(settings) if catalog is None else catalog
+    plan = make_plan(settings, catalog)
+    _make_state_dir(settings)
+    with hold_run_lock(settings.state_dir):
+        async with open_store(settings.state_dir / STORE_FILE) as store:
+            supervisor = Supervisor(
+                settings, catalog, plan, store, process=process, observers=observers, terminal=terminal or {}
+            )
+            async with trio.open_nursery() as root:
+                await _start_services(root, supervisor)
+                try:
+                    async with trio.open_nursery() as shards:
+                        limiter = trio.CapacityLimiter(STARTS_AT_ONCE)
+                        for shard in supervisor.shards.values():
+                            shards.start_soon(shard.run, limiter)
+                        try:
+                            yield supervisor
+                        finally:
+                            with trio.CancelScope(shield=True):
+                                await supervisor.stop()
+                finally:
+                    supervisor.parts.dispatcher.close()
+                    root.cancel_scope.cancel()
+
+
+async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
+    parts = supervisor.parts
+    await root.start(partial(serve_control, supervisor.settings.state_dir, command_table(supervisor)))
+    await root.start(parts.capabilities.run)
+    root.start_soon(parts.dispatcher.run)
+    root.start_soon(parts.answers.run)
+    root.start_soon(parts.inbox.run)
+    root.start_soon(_open_inbox, supervisor)
+
+
+async def _open_inbox(supervisor: Supervisor) -> None:
+    with trio.move_on_after(START_PATIENCE):
+        await supervisor.wait_ready()
+    supervisor.parts.inbox.open()
+
+
+def _make_state_dir(settings: Settings) -> None:
+    try:
+        make_state_dir(settings.state_dir)
+    except OSError as error:
+        raise UsageError(
+            f"the state directory {settings.state_dir} cannot be made: {error.strerror}; choose another state_dir"
+        ) from None

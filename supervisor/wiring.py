@@ -1,0 +1,139 @@
+"""Which parts does a deployment have, and which of them know each other?
+
+Everything that is made once for a deployment is made here, in the order in which the parts need each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from .capabilities import make_table
+from .counters import Counters
+from .dispatch import Dispatcher
+from .events import Events
+from .grants import Grants
+from .hook_specs import HookSpecs
+from .hooks import Hooks
+from .observers import Observers
+from .pipeline import Pipeline
+from .platform.dedupe import Deduplicator
+from .platform.drivers import Drivers
+from .platform.inbox import Inbox, Passage
+from .platform.outbound import Outbound
+from .platform.routes import RouteTable
+from .platform.sessions import Sessions
+from .powers import Powers
+from .registry import Registry
+from .settings import OnUnavailable
+from .speech import Speech
+from .traffic import Traffic
+
+if TYPE_CHECKING:
+    from rookery.protocol import MessageMap
+
+    from .catalog import Catalog
+    from .settings import Settings
+    from .store import Store
+
+Process = Callable[[Passage], Awaitable[None]]
+
+
+class Parts:
+    """The parts of one deployment, joined.
+
+    Args:
+        process: What to do with each message from outside; ``None`` is the default pipeline.
+    """
+
+    def __init__(self, settings: Settings, catalog: Catalog, store: Store, process: Process | None) -> None:
+        pipeline = settings.pipeline
+        timeout = pipeline.dispatch_timeout
+        specs = HookSpecs()
+        self.store = store
+        self.counters = Counters()
+        self.observers = Observers()
+        self.registry = Registry(check_hook=specs.complaint_about, prefix=settings.command_prefix)
+        self.dispatcher = Dispatcher(self.counters, waits=pipeline.on_unavailable is OnUnavailable.WAIT)
+        self.hooks = Hooks(self.registry, self.dispatcher, specs, timeout=timeout)
+        self.events = Events(self.registry, self.dispatcher, self.counters, timeout=timeout)
+        self.routes = RouteTable()
+        self.drivers = Drivers(self.routes)
+        self.sessions = Sessions()
+        self.outbound = Outbound(
+            self.registry, self.dispatcher, self.hooks, self.routes, self.counters, on_sent=self._save_sent
+        )
+        self.inbox = Inbox(
+            process or self._process,
+            Deduplicator(ttl=pipeline.dedupe_ttl, max_keys=pipeline.dedupe_keys),
+            self.counters,
+            max_inflight=pipeline.max_inflight,
+        )
+        self.speech = Speech(self.sessions, self.outbound, self.inbox, self.counters)
+        self.answers = Answers()
+        self._pipeline = Pipeline(
+            registry=self.registry,
+            dispatcher=self.dispatcher,
+            hooks=self.hooks,
+            events=self.events,
+            speech=self.speech,
+            store=store,
+            counters=self.counters,
+            timeout=timeout,
+            start_soon=self.answers.start_soon,
+        )
+        self.grants = Grants()
+        self.capabilities = make_table(store, self.grants, self._powers(settings, catalog))
+        self.traffic = Traffic(
+            registry=self.registry,
+            dispatcher=self.dispatcher,
+            grants=self.grants,
+            capabilities=self.capabilities,
+            drivers=self.drivers,
+            sessions=self.sessions,
+            inbox=self.inbox,
+            observers=self.observers,
+            counters=self.counters,
+            allowed=settings.grants,
+            declared={
+                plugin_id: installed.manifest.capabilities for plugin_id, installed in catalog.plugins.items()
+            },
+        )
+
+    def _powers(self, settings: Settings, catalog: Catalog) -> Powers:
+        return Powers(
+            settings=settings,
+            registry=self.registry,
+            dispatcher=self.dispatcher,
+            speech=self.speech,
+            installed=catalog.plugins,
+        )
+
+    async def _process(self, passage: Passage) -> None:
+        await self._pipeline.process(passage)
+
+    def _save_sent(self, message: MessageMap) -> None:
+        self.store.save_message_nowait(message, message["session_id"], direction="out")
+
+
+class Answers:
+    """Where answers to commands are sent from: tasks that outlive the message they belong to."""
+
+    def __init__(self) -> None:
+        self._send, self._receive = trio.open_memory_channel[
+            tuple[Callable[..., Awaitable[None]], tuple[Any, ...]]
+        ](
+            float("inf")  # bounded by the messages in flight
+        )
+
+    def start_soon(self, function: Callable[..., Awaitable[None]], *args: Any) -> None:
+        """Run a task. Never waits."""
+        self._send.send_nowait((function, args))
+
+    async def run(self) -> None:
+        """Run what is started, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            async for function, args in self._receive:
+                nursery.start_soon(function, *args)
