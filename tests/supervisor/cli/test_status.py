@@ -1,0 +1,140 @@
+"""`rookery status` finds a running bot, shows it, and says clearly when there is none."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from click.testing import CliRunner, Result
+
+from rookery.supervisor.cli.status import command, status_lines
+from rookery.supervisor.control import Request, serve_control
+
+SHARD: dict[str, Any] = {
+    "name": "games", "incarnation": 2, "pid": 4711, "state": "ready", "since": 65.0, "restarts": 1,
+    "plugins": ["chatbot.dice", "chatbot.karma"], "failed_plugins": {}, "queue": 3, "in_flight": 12,
+    "trust": "trusted", "last_exit": "shard \"games\" was killed by SIGKILL", "next_start": None,
+}  # fmt: skip
+STATUS: dict[str, Any] = {
+    "name": "chatbot", "pid": 4000, "version": "0.1.0", "config": "rookery.toml", "started_at": 0.0, "uptime": 7391.0,
+    "state": "running", "shards": [SHARD], "gateways": [], "counters": {}, "shadowed_commands": [],
+}  # fmt: skip
+
+
+def changed(**shard: Any) -> dict[str, Any]:
+    status = copy.deepcopy(STATUS)
+    status["shards"][0].update(shard)
+    return status
+
+
+def test_the_table() -> None:
+    """Names of the columns, numbers to the right, one row a shard."""
+    lines = status_lines(STATUS, colour=False)
+
+    assert lines == [
+        "chatbot (pid 4000) running, up 2 h 03 m",
+        "",
+        "SHARD  INC   PID  STATE  SINCE     RESTARTS  QUEUE  INFLIGHT  PLUGINS",
+        "games    2  4711  READY  1 m 05 s         1      3        12  chatbot.dice, chatbot.karma",
+    ]
+
+
+def test_a_shard_that_is_away_says_why_and_until_when() -> None:
+    """Below the table, where a sentence has room."""
+    lines = status_lines(changed(state="backoff", pid=None, next_start=1.54), colour=False)
+
+    assert "  -  BACKOFF  " in lines[3]
+    assert lines[-1] == 'shard "games" was killed by SIGKILL; next start in 1.5 s'
+
+
+def test_a_plugin_that_did_not_load_is_marked_and_explained() -> None:
+    """In the table and below it."""
+    lines = status_lines(changed(failed_plugins={"chatbot.dice": "SyntaxError"}), colour=False)
+
+    assert lines[3].endswith("chatbot.karma, chatbot.dice (failed)")
+    assert lines[-1] == "chatbot.dice in games did not load: SyntaxError"
+
+
+def test_a_host_without_shards_has_an_empty_table() -> None:
+    """Nothing to show is not an error."""
+    lines = status_lines({**STATUS, "shards": []}, colour=False)
+
+    assert lines[-1].startswith("SHARD  INC")
+
+
+@pytest.mark.parametrize(
+    ("state", "colour"), [("ready", "\x1b[32m"), ("backoff", "\x1b[33m"), ("failed", "\x1b[31m")]
+)
+def test_colour_tells_the_state(state: str, colour: str) -> None:
+    """Green works, yellow will pass, red needs somebody; the columns stay where they are."""
+    lines = status_lines(changed(state=state), colour=True)
+
+    assert f"{colour}{state.upper()}\x1b[0m" in lines[3]
+    assert (
+        lines[3].replace(colour, "").replace("\x1b[0m", "")
+        == status_lines(changed(state=state), colour=False)[3]
+    )
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+async def ask_served(state_dir: Path, *arguments: str | Path) -> Result:
+    async def status(_: Request) -> Any:
+        return STATUS
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_control, state_dir, {"status": status})
+        result = await trio.to_thread.run_sync(invoke, *arguments)
+        nursery.cancel_scope.cancel()
+    return result
+
+
+async def test_a_running_bot_is_found_by_its_configuration(state_dir: Path, tmp_path: Path) -> None:
+    """The state directory comes from the file; --json prints all the host said."""
+    config = tmp_path / "rookery.toml"
+    config.write_text(f'[rookery]\nstate_dir = "{state_dir}"\n')
+
+    table = await ask_served(state_dir, config)
+    whole = await ask_served(state_dir, "--json", config)
+
+    assert table.output.splitlines()[0] == "chatbot (pid 4000) running, up 2 h 03 m"
+    assert json.loads(whole.output) == STATUS
+
+
+async def test_a_running_bot_is_found_by_its_state(state_dir: Path) -> None:
+    """--state needs no configuration at all."""
+    result = await ask_served(state_dir, "--state", state_dir)
+
+    assert result.exit_code == 0
+    assert "games" in result.output
+
+
+def test_nothing_runs_is_one_line_with_the_directory(state_dir: Path) -> None:
+    """Whoever looks in the wrong place sees which one it was."""
+    result = invoke("--state", state_dir)
+
+    assert result.exit_code == 1
+    assert (
+        result.output
+        == f"Error: no bot is running with its state in {state_dir} (No such file or directory)\n"
+    )
+
+
+@pytest.mark.parametrize("content", [None, "[rook"])
+def test_a_configuration_that_cannot_be_read_is_one_line(content: str | None, tmp_path: Path) -> None:
+    """A missing file and a broken one."""
+    config = tmp_path / "rookery.toml"
+    if content is not None:
+        config.write_text(content)
+
+    result = invoke(config)
+
+    assert result.exit_code == 1
+    assert len(result.output.splitlines()) == 1
+    assert str(config) in result.output
