@@ -24,6 +24,9 @@ MAX_FILE_BYTES = 10 * 1024 * 1024
 KEPT_FILES = 5
 """Besides the current one: sixty megabytes of log at most, a day of a talkative bot."""
 
+SHARD_LOGGERS = ("rookery.plugin.", "rookery.shard.")
+"""What shards write is shown by whoever knows their states, not by its level alone."""
+
 SHOWN = {"shown": True}
 """``logger.info(text, extra=SHOWN)``: goes to the terminal although it is no warning."""
 
@@ -38,7 +41,7 @@ def open_host_log(
     """Send the process's log to the state directory and to ``show`` for as long as the block runs.
 
     Args:
-        show: Gets warnings, what is worse, and what is marked with ``SHOWN``.
+        show: Gets the host's warnings, what is worse, and what is marked with ``SHOWN``.
         level: What is below it goes nowhere.
         as_json: Write the file as one JSON object a line, for machines.
 
@@ -105,20 +108,16 @@ class _ShownLines(logging.Handler):
         self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name.startswith(SHARD_LOGGERS):
+            return
         if record.levelno >= logging.WARNING or getattr(record, "shown", False):
-            self._show(shown_text(record), record.levelno)
+            text = one_line(record.getMessage())
+            if record.exc_info and record.exc_info[1] is not None:
+                text += f" ({one_line(repr(record.exc_info[1]))})"
+            self._show(text, record.levelno)
 
 
-def shown_text(record: logging.LogRecord) -> str:
-    """What a person reads: one line, led by whose it is when it is not the host's.
-
-    Of many lines the first and the last: between them is a traceback, and that is in the file.
-    """
-    lines = [line.strip() for line in record.getMessage().splitlines() if line.strip()] or [""]
-    if record.exc_info and record.exc_info[1] is not None:
-        lines.append(repr(record.exc_info[1]))
-    text = lines[0] if len(lines) == 1 else f"{lines[0]} … {lines[-1]}"
-    for prefix, speaker in (("rookery.plugin.", "{}"), ("rookery.shard.", 'shard "{}"')):
-        if record.name.startswith(prefix):
-            return f"{speaker.format(record.name.removeprefix(prefix))}: {text}"
-    return text
+def one_line(text: str) -> str:
+    """Of many lines the first and the last: between them is a traceback, and that is in the file."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
+    return lines[0] if len(lines) == 1 else f"{lines[0]} … {lines[-1]}"

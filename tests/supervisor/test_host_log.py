@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rookery.supervisor.errors import UsageError
-from rookery.supervisor.host_log import SHOWN, open_host_log, shown_text
+from rookery.supervisor.host_log import SHOWN, one_line, open_host_log
 
 logger = logging.getLogger("rookery.test")
 
@@ -81,21 +81,26 @@ def test_a_directory_that_cannot_be_made_is_a_clear_mistake(tmp_path: Path) -> N
         pass
 
 
+def test_what_shards_write_is_for_the_file(tmp_path: Path) -> None:
+    """Whether it is shown depends on more than its level."""
+    shown = Shown()
+
+    with open_host_log(tmp_path, shown) as path:
+        logging.getLogger("rookery.plugin.chatbot.dice").warning("hot")
+        logging.getLogger("rookery.shard.games").warning("cold")
+
+    assert shown == []
+    assert len(path.read_text().splitlines()) == 2
+
+
 @pytest.mark.parametrize(
-    ("name", "message", "expected"),
+    ("text", "expected"),
     [
-        pytest.param("rookery.supervisor.cli.run", "ready", "ready", id="the host speaks for itself"),
-        pytest.param("rookery.plugin.chatbot.dice", "hot", "chatbot.dice: hot", id="a plugin"),
-        pytest.param("rookery.shard.games", "hot", 'shard "games": hot', id="a shard"),
-        pytest.param(
-            "rookery.plugin.a.b", "it failed\nTraceback:\n  File x\nValueError: boom\n", "a.b: it failed … ValueError: boom",
-            id="a traceback",
-        ),
-        pytest.param("rookery.plugin.a.b", "", "a.b: ", id="nothing"),
+        pytest.param("ready", "ready", id="one line"),
+        pytest.param("it failed\nTraceback:\n  File x\nValueError: boom\n", "it failed … ValueError: boom", id="a traceback"),
+        pytest.param("\n\n", "", id="nothing"),
     ],
 )  # fmt: skip
-def test_a_shown_line_says_whose_it_is(name: str, message: str, expected: str) -> None:
-    """One line a record, whoever wrote it."""
-    record = logging.LogRecord(name, logging.WARNING, "", 0, message, (), None)
-
-    assert shown_text(record) == expected
+def test_one_line_of_many(text: str, expected: str) -> None:
+    """What is between the first and the last is in the file."""
+    assert one_line(text) == expected

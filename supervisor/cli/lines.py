@@ -1,0 +1,121 @@
+"""What does a person read when something happened: a line for each record of the observers.
+
+What the host says goes through `logging`, so that the terminal and the log file tell the same. What shards write is in
+the file already, see `logs.py`; the terminal gets their warnings, one line each, but not the tracebacks of a runner that
+cannot even start. What ends well within a second is one line on the terminal: the death names when the runner is due,
+and only a longer absence is worth a second line.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..exit_report import ExitKind
+from ..host_log import SHOWN, one_line
+from ..observers import (
+    GatewayReported,
+    LogWritten,
+    MessageLost,
+    PluginNotLoaded,
+    RunnerBack,
+    RunnerDied,
+    SecurityViolation,
+    ShardMoved,
+)
+from ..shard_state import ShardState
+from .durations import seconds
+
+if TYPE_CHECKING:
+    from ..host_log import Show
+
+LONG_ABSENCE = 1.0
+"""Seconds after which a runner's return is told on the terminal."""
+
+
+@attrs.frozen(kw_only=True)
+class Line:
+    """What is told, how grave it is, and whose it is."""
+
+    text: str
+    level: int = logging.INFO
+    logger: str = "rookery.shards"
+    shown: bool = False
+    """On the terminal although it is no warning."""
+
+
+def line_of(record: object) -> Line | None:
+    """The line for a record; ``None`` for what is not worth one."""
+    match record:
+        case RunnerDied():
+            return _death(record)
+        case RunnerBack(shard=shard, after=after):
+            if after is None:
+                return Line(text=f'shard "{shard}" is ready (pid {record.pid})')
+            text = f'shard "{shard}" is back after {seconds(after)} (pid {record.pid})'
+            return Line(text=text, shown=after > LONG_ABSENCE)
+        case PluginNotLoaded():
+            return _not_loaded(record)
+        case SecurityViolation(shard=shard, claim=claim):
+            return Line(text=f'shard "{shard}" claimed what is not its own: {claim}', level=logging.ERROR)
+        case GatewayReported(plugin_id=plugin_id, ready=ready, account_id=account):
+            state = "ready" if ready else "not ready"
+            return Line(
+                text=f"{plugin_id} is {state} ({account})", level=logging.DEBUG, logger="rookery.gateways"
+            )
+        case ShardMoved(shard=shard, old=old, new=new, reason=reason):
+            told = f" ({reason})" if reason else ""
+            return Line(text=f'shard "{shard}": {old.name} to {new.name}{told}', level=logging.DEBUG)
+        case MessageLost():
+            # For the file: the death that lost many calls is one line on the terminal.
+            text = f"lost: {record.component} for message {record.message_id} in {record.session_id}: {record.reason}"
+            return Line(text=text, logger="rookery.traffic")
+    return None
+
+
+class Teller:
+    """An observer that tells everything to the log, and to the terminal what shards warn of."""
+
+    def __init__(self, show: Show) -> None:
+        self._show = show
+        self._working: set[str] = set()
+
+    def __call__(self, record: object) -> None:
+        match record:
+            case LogWritten():
+                self._tell_written(record)
+            case ShardMoved(shard=shard, new=new):
+                working = new in (ShardState.READY, ShardState.SUSPECT, ShardState.DRAINING)
+                (self._working.add if working else self._working.discard)(shard)
+        line = line_of(record)
+        if line is not None:
+            extra = SHOWN if line.shown else None
+            logging.getLogger(line.logger).log(line.level, "%s", line.text, extra=extra)
+
+    def _tell_written(self, record: LogWritten) -> None:
+        # What a runner writes before it works, or when it is dead, nobody signs: the line of its death has the gist.
+        if record.level >= logging.WARNING and (record.plugin_id or record.shard in self._working):
+            speaker = record.plugin_id or f'shard "{record.shard}"'
+            self._show(f"{speaker}: {one_line(record.text)}", record.level)
+
+
+def _death(record: RunnerDied) -> Line:
+    report = record.report
+    text = report.describe()
+    last_words = report.stderr_tail.strip().rpartition("\n")[2].strip()
+    if report.kind is ExitKind.EXITED and last_words:
+        text += f" ({last_words})"
+    text += f"; {record.next}"
+    if report.planned:
+        return Line(text=text)
+    if report.in_flight:
+        text += f"; {report.in_flight} open call{'' if report.in_flight == 1 else 's'} failed with it"
+    # Without a date for the next start nobody brings it back.
+    return Line(text=text, level=logging.WARNING if record.delay is not None else logging.ERROR)
+
+
+def _not_loaded(record: PluginNotLoaded) -> Line:
+    verb = "was not loaded" if record.blocked else "did not load"
+    return Line(text=f"plugin {record.plugin_id} {verb}: {record.reason}", level=logging.WARNING)

@@ -1,0 +1,175 @@
+"""A person reads one line for what happened, and none for what does not matter."""
+
+from __future__ import annotations
+
+import logging
+
+import attrs
+import pytest
+
+from rookery.supervisor.cli.lines import Line, Teller, line_of
+from rookery.supervisor.exit_report import ExitKind, ExitReport
+from rookery.supervisor.observers import (
+    LogWritten,
+    MessageLost,
+    PluginNotLoaded,
+    RunnerBack,
+    RunnerDied,
+    ShardMoved,
+)
+from rookery.supervisor.shard_state import ShardState
+
+REPORT = ExitReport(
+    shard="games",
+    incarnation=1,
+    pid=4711,
+    plugins=("chatbot.dice",),
+    state=ShardState.READY,
+    kind=ExitKind.SIGNAL,
+    signal=9,
+    started_at=0.0,
+    ended_at=5.0,
+)
+
+
+def line(record: object) -> Line:
+    found = line_of(record)
+    assert found is not None
+    return found
+
+
+def test_a_death_says_what_died_and_when_it_is_back() -> None:
+    """Shard, pid, cause and the time of the return, in one line."""
+    told = line(RunnerDied(report=REPORT, next="back in 0.3 s", delay=0.3))
+
+    for part in ("games", "4711", "SIGKILL", "; back in 0.3 s"):
+        assert part in told.text
+    assert told.level == logging.WARNING
+
+
+def test_a_death_names_the_calls_that_failed_with_it() -> None:
+    """What was lost belongs to the line."""
+    told = line(RunnerDied(report=attrs.evolve(REPORT, in_flight=3), next="back in 0.3 s", delay=0.3))
+
+    assert told.text.endswith("back in 0.3 s; 3 open calls failed with it")
+
+
+@pytest.mark.parametrize(
+    ("planned", "delay", "level"),
+    [
+        pytest.param(True, None, logging.INFO, id="stopped as planned"),
+        pytest.param(False, 0.3, logging.WARNING, id="it comes back"),
+        pytest.param(False, None, logging.ERROR, id="it does not come back"),
+    ],
+)
+def test_a_death_is_as_grave_as_what_follows(planned: bool, delay: float | None, level: int) -> None:
+    """A planned end is for the file; an end for good is an error."""
+    told = line(RunnerDied(report=attrs.evolve(REPORT, planned=planned), next="", delay=delay))
+
+    assert told.level == level
+
+
+@pytest.mark.parametrize(("after", "shown"), [(None, False), (0.4, False), (1.4, True)])
+def test_a_return_is_told_when_it_was_awaited_for_long(after: float | None, shown: bool) -> None:
+    """A quick restart is one line: the death."""
+    told = line(RunnerBack(shard="games", incarnation=2, pid=4712, after=after))
+
+    assert told.shown is shown
+    assert told.level == logging.INFO
+
+
+def test_a_lost_call_is_for_the_file() -> None:
+    """Sixty lost calls of one death do not fill the terminal."""
+    told = line(
+        MessageLost(
+            shard="games", plugin_id="a.b", component="roll", session_id="s", message_id="m", reason="dead"
+        )
+    )
+
+    assert (told.level, told.shown) == (logging.INFO, False)
+
+
+@pytest.mark.parametrize(("blocked", "words"), [(False, "did not load"), (True, "was not loaded")])
+def test_a_plugin_that_is_not_there_is_a_warning(blocked: bool, words: str) -> None:
+    """By name, with the reason."""
+    told = line(
+        PluginNotLoaded(
+            shard="games", plugin_id="chatbot.dice", reason="SyntaxError: line 3", blocked=blocked
+        )
+    )
+
+    assert told.text == f"plugin chatbot.dice {words}: SyntaxError: line 3"
+    assert told.level == logging.WARNING
+
+
+class Terminal(list[tuple[str, int]]):
+    def __call__(self, text: str, level: int) -> None:
+        self.append((text, level))
+
+
+def moved(new: ShardState) -> ShardMoved:
+    return ShardMoved(shard="games", incarnation=1, old=ShardState.IDLE, new=new, reason="", at=0.0)
+
+
+def written(text: str, *, plugin_id: str = "", level: int = logging.WARNING) -> LogWritten:
+    return LogWritten(shard="games", plugin_id=plugin_id, level=level, text=text, logger="x")
+
+
+def test_a_plugins_warning_is_one_line_with_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    """The terminal gets it; the file has it already from the log sink."""
+    terminal = Terminal()
+    tell = Teller(terminal)
+
+    tell(written("it failed\nTraceback\nValueError: boom", plugin_id="chatbot.dice", level=logging.ERROR))
+    tell(written("fine", plugin_id="chatbot.dice", level=logging.INFO))
+
+    assert terminal == [("chatbot.dice: it failed … ValueError: boom", logging.ERROR)]
+    assert caplog.records == []
+
+
+def test_a_runner_that_cannot_start_is_not_quoted() -> None:
+    """Its traceback would be twenty lines for each attempt; a runner that works may warn."""
+    terminal = Terminal()
+    tell = Teller(terminal)
+
+    for state in (ShardState.LOADING, ShardState.READY, ShardState.REAPING):
+        tell(moved(state))
+        tell(written(f"in {state.value}"))
+
+    assert terminal == [('shard "games": in ready', logging.WARNING)]
+
+
+def test_a_runner_that_ends_by_itself_has_the_last_word() -> None:
+    """The last line of a traceback is its gist."""
+    report = attrs.evolve(
+        REPORT, kind=ExitKind.EXITED, signal=None, code=70, stderr_tail="Traceback\nImportError: no x\n"
+    )
+
+    told = line(RunnerDied(report=report, next="back at once", delay=0.0))
+
+    assert told.text.endswith("exited by itself with code 70 (ImportError: no x); back at once")
+
+
+def test_the_log_hears_everything(caplog: pytest.LogCaptureFixture) -> None:
+    """Each record with a line is logged at its level."""
+    caplog.set_level(logging.DEBUG)
+
+    Teller(Terminal())(moved(ShardState.LOADING))
+
+    assert caplog.record_tuples == [("rookery.shards", logging.DEBUG, 'shard "games": IDLE to LOADING')]
+
+
+def test_a_move_is_a_detail() -> None:
+    """Eight of them make one start."""
+    told = line(
+        ShardMoved(
+            shard="games", incarnation=1, old=ShardState.HELLO, new=ShardState.LOADING, reason="", at=0.0
+        )
+    )
+
+    assert told.level == logging.DEBUG
+
+
+def test_a_strange_record_is_no_line() -> None:
+    """Records that come later need no change here."""
+    assert line_of(object()) is None
