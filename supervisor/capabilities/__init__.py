@@ -1,1 +1,39 @@
-"""The host services that plugins may use, a file a family."""
+"""The host services that plugins may use, a file a family.
+
+table: from a call to its implementation · request: one call, answered once · arguments: reading them · powers: what the
+host lends · send, database, config, component, message, chat, api: the families.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .api import register_api
+from .chat import register_chat
+from .component import register_component
+from .config import register_config
+from .database import register_database
+from .message import register_message
+from .powers import HostPowers, SegmentSender
+from .request import CapabilityRequest
+from .send import register_send
+from .table import CapabilityTable
+
+if TYPE_CHECKING:
+    from ..grants import Grants
+    from ..store import Store
+
+__all__ = ["CapabilityRequest", "CapabilityTable", "HostPowers", "SegmentSender", "make_table"]
+
+
+def make_table(store: Store, grants: Grants, powers: HostPowers) -> CapabilityTable:
+    """The table with every family that this host can offer; register more, or others, on it."""
+    table = CapabilityTable(grants)
+    register_send(table, powers)
+    register_database(table, store)
+    register_config(table, powers)
+    register_component(table, powers)
+    register_message(table, store)
+    register_chat(table, store)
+    register_api(table, powers)
+    return table

@@ -1,0 +1,47 @@
+"""What do capabilities need of the host beside its store?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+
+class HostPowers(Protocol):
+    """What every host that offers capabilities can do."""
+
+    def send_text(
+        self, session_id: str, text: str, *, plugin_id: str, reply_to: str | None
+    ) -> Awaitable[dict[str, Any]]:
+        """Say something in a chat; ``{success, message_id?, error?}``. ``reply_to`` is a message's id."""
+
+    def all_plugins(self) -> dict[str, Any]:
+        """Plugin id → ``{name, version, description, author, enabled, components: […]}``, as protocol 1.0.0 has it."""
+
+    def config_of(self, plugin_id: str) -> dict[str, Any]:
+        """A plugin's configuration in effect; empty for a plugin that has none."""
+
+    def global_config(self) -> dict[str, Any]:
+        """What of the deployment's configuration plugins may read: no secrets, no paths."""
+
+    def call_api(
+        self, plugin_id: str, api_name: str, version: str, args: dict[str, Any], timeout: float
+    ) -> Awaitable[Any]:
+        """Call another plugin's API on behalf of ``plugin_id``; ``timeout`` in seconds. Raises ``RookeryError``."""
+
+
+@runtime_checkable
+class SegmentSender(Protocol):
+    """A host that can also send what is not text alone. Without it ``send.image`` and its like do not exist."""
+
+    def send_segments(
+        self,
+        session_id: str,
+        segments: list[dict[str, Any]],
+        *,
+        text: str,
+        plugin_id: str,
+        reply_to: str | None,
+    ) -> Awaitable[dict[str, Any]]:
+        """Send message segments; ``text`` is what a person would read. Answers as ``send_text``."""
