@@ -120,13 +120,25 @@ class Writer:
             self._on_opened(None)
             try:
                 while batch := self._take():
-                    run_batch(connection, self._path, batch)
-                    self._on_batch(batch)
+                    self._run_batch(connection, batch)
                     del batch  # do not keep the last rows alive while idle
             finally:
                 connection.close()
         finally:
             self._on_ended()
+
+    def _run_batch(self, connection: sqlite3.Connection, batch: list[Job]) -> None:
+        try:
+            run_batch(connection, self._path, batch)
+        except BaseException as error:
+            # A defect of this file; whoever waits is still told before the thread ends and the store with it.
+            for job in batch:
+                job.outcome = StoreError(
+                    f"the writer of database {self._path} ended: {type(error).__name__}: {error}"
+                )
+            self._on_batch(batch)
+            raise
+        self._on_batch(batch)
 
     def _take(self) -> list[Job]:
         """Everything that waits, up to a batch; waits while there is nothing. Empty at the end."""
@@ -185,16 +197,20 @@ def _run_in_savepoint(connection: sqlite3.Connection, path: Path, job: Job) -> N
 
 
 def _attempt(connection: sqlite3.Connection, path: Path, job: Job) -> Any:
+    outcome: Any
     try:
-        return job.operation(connection)
+        outcome = job.operation(connection)
     except StoreError as error:
-        return error
+        outcome = error
     except sqlite3.Error as error:
         if not connection.in_transaction or primary_code(error) == sqlite3.SQLITE_INTERRUPT:
             raise  # SQLite gave the whole transaction up (full, out of memory, the disk failed), or we do
-        return explain(path, error)
+        outcome = explain(path, error)
     except Exception as error:  # an operation may be the embedding host's code; the thread has to outlive it
-        return StoreError(f"an operation on database {path} failed: {type(error).__name__}: {error}")
+        outcome = StoreError(f"an operation on database {path} failed: {type(error).__name__}: {error}")
+    if not connection.in_transaction:
+        raise sqlite3.OperationalError("an operation ended the transaction that it shares with others")
+    return outcome
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

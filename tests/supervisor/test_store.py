@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from rookery.supervisor import store as store_module
 from rookery.supervisor import store_schema
@@ -124,6 +125,17 @@ async def test_a_failing_operation_harms_no_other(tmp_path: Path, failing: Any) 
     assert failures == 1
 
 
+async def test_an_operation_that_commits_costs_its_batch_and_no_more(tmp_path: Path) -> None:
+    """Whoever shared the transaction is told; the store goes on."""
+    async with open_store(tmp_path / "s.db") as store:
+        with pytest.raises(StoreError, match="ended the transaction"):
+            await store.run(lambda connection: connection.execute("COMMIT"))
+
+        await store.run(put("k", n=1))
+
+        assert await store.run(get_row("p", "t", "k")) == {"n": 1}
+
+
 async def test_a_refused_argument_is_no_failure_of_the_store(tmp_path: Path) -> None:
     """The one who asked is told; the store's counter stays."""
     async with open_store(tmp_path / "s.db") as store:
@@ -171,12 +183,17 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
 
 async def test_an_error_of_the_block_comes_out_as_it_is(tmp_path: Path) -> None:
     """No exception group around it, and the store is closed."""
-    with pytest.raises(ZeroDivisionError):
+    outcomes: list[Any] = []
+
+    async def fail() -> None:
         async with open_store(tmp_path / "s.db") as store:
-            store.submit(put("k"))
+            store.submit(put("k"), outcomes.append)
             raise ZeroDivisionError
 
-    assert store.waiting == 0
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+
+    assert outcomes == [None]
 
 
 async def test_a_cancel_while_opening_leaves_nothing(tmp_path: Path) -> None:
