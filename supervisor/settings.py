@@ -1,0 +1,194 @@
+"""What has an operator chosen for a deployment: frozen values, valid from birth, seconds where nothing else is said.
+
+A field's name is its key in the file, its type and its validator are what `config.py` holds the file against. So a new
+setting is one field here.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+
+from rookery.protocol import PLUGIN_ID, SHARD_NAME
+from rookery.sharding import Policy
+
+from .ranges import CAPABILITY, Each, Form, Range
+from .restart import RestartPolicy
+
+MAX_STOP = 30.0
+"""Seconds from the wish to stop a shard to its last means. Service managers and Kubernetes kill the whole host soon
+after that time."""
+
+SHARD_FORM = Form(SHARD_NAME.fullmatch, "at most 32 of a-z, 0-9, '_' and '-', a letter or digit first")
+PLUGIN_FORM = Form(
+    PLUGIN_ID.fullmatch, "a plugin's id, two or more words joined by '.' or '-', such as 'author.plugin'"
+)
+TRUST_FORM = Form(
+    re.compile(r"[a-z][a-z0-9_-]{0,31}").fullmatch, "a word of a-z, 0-9, '_' and '-', such as 'trusted'"
+)
+NAME_FORM = Form(
+    re.compile(r"[^/\x00-\x1f\x7f]{1,64}(?<!^\.)(?<!^\.\.)").fullmatch, "a file name of at most 64 characters"
+)
+PREFIX_FORM = Form(
+    lambda text: 0 < len(text) <= 16 and text == text.strip(), "1 to 16 characters without blanks around"
+)
+
+
+def _frozen(plugins: Mapping[str, PluginSettings]) -> Mapping[str, PluginSettings]:
+    return MappingProxyType(dict(plugins))
+
+
+class OnUnavailable(StrEnum):
+    """What a message does whose handler's shard is away."""
+
+    WAIT = "wait"
+    """It waits until the shard is back, up to `dispatch_timeout`; then the call is lost and counted."""
+    SKIP = "skip"
+    """It goes on at once; the call is lost and counted."""
+
+
+@attrs.frozen(kw_only=True)
+class ShardTimeouts:
+    """How long each step of a runner's life may take."""
+
+    hello: float = attrs.field(default=5.0, validator=Range(0, above=True))
+    """From the start of the process to its hello."""
+    load: float = attrs.field(default=30.0, validator=Range(0, above=True))
+    """From the hello until all plugins are loaded."""
+    plugin_load: float = attrs.field(default=20.0, validator=Range(0, above=True))
+    """For the import of one plugin, and again for its `on_load`."""
+    drain: float = attrs.field(default=20.0, validator=Range(0))
+    """For the calls in flight, when the shard is to stop."""
+    term_grace: float = attrs.field(default=5.0, validator=Range(0))
+    """Between SIGTERM and SIGKILL."""
+    kill_wait: float = attrs.field(default=2.0, validator=Range(0))
+    """For a killed process to be gone; after it the shard is given up as lost."""
+
+    def __attrs_post_init__(self) -> None:
+        total = self.drain + self.term_grace + self.kill_wait
+        if total > MAX_STOP:
+            raise ValueError(
+                f"drain, term_grace and kill_wait are {total:g} s together, expected at most {MAX_STOP:g} s"
+            )
+
+
+@attrs.frozen(kw_only=True)
+class ShardSettings:
+    """One shard, and what its runner is allowed."""
+
+    name: str = attrs.field(validator=SHARD_FORM)
+    plugins: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGIN_FORM))
+    """Plugins that are named for it. A shard with some takes no others; without any it is open to the policy."""
+    trust: str = attrs.field(default="trusted", validator=TRUST_FORM)
+    """Plugins of another trust level never come here."""
+    capacity: float | None = attrs.field(
+        default=None, validator=attrs.validators.optional(Range(0, above=True))
+    )
+    """The weight of plugins that it carries at most; None is no limit."""
+    terminal: bool = False
+    """Whether it gets the host's standard input and output."""
+    restart: RestartPolicy = attrs.field(factory=RestartPolicy)
+    timeouts: ShardTimeouts = attrs.field(factory=ShardTimeouts)
+    max_inflight: int = attrs.field(default=64, validator=Range(1, 65_536))
+    """Calls that are sent to the runner and not answered yet."""
+    queue_limit: int = attrs.field(default=10_000, validator=Range(1))
+    """Calls that wait until they can be sent."""
+    thread_limit: int = attrs.field(default=8, validator=Range(1, 1024))
+    """Plain functions of plugins that run in threads at once."""
+
+
+@attrs.frozen(kw_only=True)
+class PluginSettings:
+    """What the operator says about one plugin."""
+
+    enabled: bool = True
+    shard: str | None = attrs.field(default=None, validator=attrs.validators.optional(SHARD_FORM))
+    """Where it lives; None leaves that to a shard's `plugins` or to the policy."""
+    trust: str | None = attrs.field(default=None, validator=attrs.validators.optional(TRUST_FORM))
+    """Its trust level; None takes that of the shard that is named for it, else `trusted`."""
+    weight: float | None = attrs.field(default=None, validator=attrs.validators.optional(Range(0)))
+    """What it costs beside others; None takes what its manifest says."""
+    config: Mapping[str, Any] = attrs.field(factory=dict)
+    """Laid over the plugin's own config.toml."""
+    capabilities: tuple[str, ...] | None = attrs.field(
+        default=None, validator=attrs.validators.optional(Each(CAPABILITY))
+    )
+    """Patterns of what it may use of that which it declares; None allows all of it."""
+    together_with: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGIN_FORM))
+    """Plugins whose shard it shares."""
+    separate_from: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGIN_FORM))
+    """Plugins whose shard it avoids."""
+
+
+@attrs.frozen(kw_only=True)
+class PlacementSettings:
+    """How plugins that nobody named a shard for find one."""
+
+    policy: Policy = Policy.EXPLICIT
+    shards: int = attrs.field(default=0, validator=Range(0, 256))
+    """Shards that the policy may use beside those of the file, called shard-1, shard-2 and so on."""
+    keep_dependencies_together: bool = True
+    """Whether a plugin shares the shard of what it depends on."""
+
+
+@attrs.frozen(kw_only=True)
+class PipelineSettings:
+    """How messages pass through the host."""
+
+    max_inflight: int = attrs.field(default=256, validator=Range(1))
+    """Messages that are in the pipeline at once; above it gateways wait."""
+    dedupe_ttl: float = attrs.field(default=300.0, validator=Range(0))
+    """How long the key of a message is remembered, so that a second one is dropped."""
+    dedupe_keys: int = attrs.field(default=10_000, validator=Range(1))
+    """How many keys are remembered."""
+    dispatch_timeout: float = attrs.field(default=30.0, validator=Range(0, above=True))
+    """For one call of one handler, its waiting included."""
+    on_unavailable: OnUnavailable = OnUnavailable.WAIT
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """A deployment. All paths are absolute."""
+
+    path: Path
+    """The file it was read from."""
+    name: str = attrs.field(validator=NAME_FORM)
+    state_dir: Path
+    """Where the store, the log, the lock and the control socket lie; need not exist yet."""
+    plugin_dirs: tuple[Path, ...] = ()
+    """Directories of plugins, or of one plugin."""
+    bundled: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGIN_FORM))
+    """Plugins that come with rookery and are to be used."""
+    command_prefix: str = attrs.field(default="!", validator=PREFIX_FORM)
+    log_level: int = logging.INFO
+    placement: PlacementSettings = attrs.field(factory=PlacementSettings)
+    shards: tuple[ShardSettings, ...] = ()
+    """In the order of the file."""
+    plugins: Mapping[str, PluginSettings] = attrs.field(
+        factory=dict, converter=_frozen, validator=Each(PLUGIN_FORM)
+    )
+    """By plugin id; a plugin that is not there has the defaults, see `plugin`."""
+    pipeline: PipelineSettings = attrs.field(factory=PipelineSettings)
+
+    def plugin(self, plugin_id: str) -> PluginSettings:
+        """What is chosen for a plugin; the defaults when nothing is."""
+        return self.plugins.get(plugin_id, _UNTOLD)
+
+    @property
+    def grants(self) -> dict[str, tuple[str, ...]]:
+        """By plugin id, the patterns of capabilities that it may use, where the operator limits them."""
+        return {
+            plugin_id: chosen.capabilities
+            for plugin_id, chosen in self.plugins.items()
+            if chosen.capabilities is not None
+        }
+
+
+_UNTOLD = PluginSettings()
