@@ -47,12 +47,12 @@ async def test_increments_add_up(caller: Caller) -> None:
 
 
 async def test_calls_run_in_the_order_they_came(caller: Caller) -> None:
-    """A thousand increments without waiting, then a read: it sees them all."""
-    for _ in range(1_000):
+    """Hundreds of increments without waiting, then a read: it sees them all."""
+    for _ in range(400):
         caller.call("database.increment_row", {**KEY, "fields": {"n": 1}})
 
-    assert await caller.ask("database.get_row", KEY) == {"success": True, "row": {"n": 1_000}}
-    assert caller.answers == 1_001
+    assert await caller.ask("database.get_row", KEY) == {"success": True, "row": {"n": 400}}
+    assert caller.answers == 401
 
 
 async def test_a_plugin_reaches_its_own_rows_only(caller: Caller) -> None:
