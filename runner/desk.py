@@ -1,0 +1,239 @@
+"""Who answers what the host asks: each method of protocol 1.0.0 that a host may call, once?"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from rookery.protocol import (
+    PLUGIN_CONFIG_UPDATED,
+    PLUGIN_HEALTH,
+    PLUGIN_INSPECT_CONFIG,
+    PLUGIN_PREPARE_SHUTDOWN,
+    PLUGIN_RELOAD,
+    PLUGIN_RELOAD_BATCH,
+    PLUGIN_SHUTDOWN,
+    PLUGIN_UNLOAD_BATCH,
+    PLUGIN_VALIDATE_CONFIG,
+    Acknowledged,
+    BadPayload,
+    CannotEncode,
+    ConfigUpdated,
+    ErrorCode,
+    FrameTooLarge,
+    HealthAnswer,
+    InspectConfig,
+    Reload,
+    ReloadBatch,
+    Shutdown,
+    UnloadBatch,
+    ValidateConfig,
+    structure,
+    unstructure,
+)
+
+from .config_requests import ConfigRefused, inspect_config, update_config, validate_config
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from rookery.protocol import Request
+
+    from .invoke import Invoker
+    from .loaded import LoadedPlugin
+    from .reload import Reloader
+    from .roster import Roster
+    from .stopping import Stopping
+
+DRAIN_SHARE = 0.9
+"""Of the host's patience: the answer has to be there before it is over."""
+
+
+class Inbox:
+    """Keeps what the host asks between its answer to the hello and the moment when somebody can answer."""
+
+    def __init__(self) -> None:
+        self._early: list[Request] | None = []
+        self._take: Callable[[Request], None] = self._early.append
+
+    def take(self, request: Request) -> None:
+        self._take(request)
+
+    def open(self, take: Callable[[Request], None]) -> None:
+        """From now on requests go to ``take``; those that came before go there first."""
+        early, self._early = self._early or [], None
+        self._take = take
+        for request in early:
+            take(request)
+
+
+class Desk:
+    """Answers the host.
+
+    Args:
+        nursery: Where answers that take time are worked out; the desk lives shorter.
+    """
+
+    def __init__(
+        self, roster: Roster, invoker: Invoker, reloader: Reloader, stopping: Stopping, nursery: trio.Nursery
+    ) -> None:
+        self._roster = roster
+        self._invoker = invoker
+        self._reloader = reloader
+        self._stopping = stopping
+        self._nursery = nursery
+        self._is_draining = False
+        self._started_at = trio.current_time()
+        self._others: dict[str, Callable[[Request], Awaitable[None]]] = {
+            PLUGIN_PREPARE_SHUTDOWN: self._drain,
+            PLUGIN_CONFIG_UPDATED: self._update_config,
+            PLUGIN_INSPECT_CONFIG: self._inspect_config,
+            PLUGIN_VALIDATE_CONFIG: self._validate_config,
+            PLUGIN_RELOAD: partial(self._change_plugins, self._reload),
+            PLUGIN_RELOAD_BATCH: partial(self._change_plugins, self._reload_batch),
+            PLUGIN_UNLOAD_BATCH: partial(self._change_plugins, self._unload_batch),
+        }
+
+    def take(self, request: Request) -> None:
+        """See to it that a request is answered; called by the link, synchronously."""
+        method = request.method.name
+        if method == PLUGIN_HEALTH:
+            request.answer(unstructure(self._health()))
+        elif method == PLUGIN_SHUTDOWN:
+            self._shut_down(request)
+        elif method in self._others:
+            self._nursery.start_soon(self._work_on, request, self._others[method], name=method)
+        else:
+            self._take_call(request)
+
+    # --- calls of components -----------------------------------------------------------------------------------
+
+    def _take_call(self, request: Request) -> None:
+        plugin_id = request.plugin_id
+        if self._is_draining or self._stopping.has_begun:
+            request.refuse(ErrorCode.E_SHUTTING_DOWN, "this runner is shutting down")
+            return
+        scope = self._roster.scopes.get(plugin_id)
+        plugin = self._roster.loaded.get(plugin_id)
+        started = self._roster.starting.get(plugin_id)
+        if (
+            scope is not None
+            and plugin is not None
+            and scope.start_call(self._invoker.answer, request, plugin)
+        ):
+            return
+        # The host may call a plugin from the moment it has registered; its on_load comes first.
+        if scope is None or started is None or not scope.start_call(self._answer_later, request, started):
+            self._refuse_unknown(request)
+
+    async def _answer_later(self, request: Request, started: trio.Event) -> None:
+        plugin: LoadedPlugin | None = None
+        try:
+            with trio.CancelScope(deadline=request.received_at + request.timeout_ms / 1000):
+                await started.wait()
+                plugin = self._roster.loaded.get(request.plugin_id)
+        finally:
+            if plugin is None:
+                self._refuse_unknown(request)
+        if plugin is not None:
+            await self._invoker.answer(request, plugin)
+
+    def _refuse_unknown(self, request: Request) -> None:
+        request.refuse(
+            ErrorCode.E_PLUGIN_NOT_FOUND, f"the plugin {request.plugin_id!r:.100} is not loaded here"
+        )
+
+    # --- everything else ---------------------------------------------------------------------------------------
+
+    async def _work_on(self, request: Request, work: Callable[[Request], Awaitable[None]]) -> None:
+        try:
+            await work(request)
+        except BadPayload as error:
+            request.refuse_bad_payload(error)
+        except ConfigRefused as error:
+            request.refuse(error.code, str(error))
+        except (CannotEncode, FrameTooLarge) as error:
+            request.refuse(ErrorCode.E_UNKNOWN, f"the answer cannot be sent: {error}")
+        finally:
+            if not request.answered:
+                request.refuse(ErrorCode.E_SHUTTING_DOWN, "this runner is shutting down")
+
+    def _health(self) -> HealthAnswer:
+        uptime = trio.current_time() - self._started_at
+        return HealthAnswer(
+            healthy=True, loaded_plugins=list(self._roster.loaded), uptime_ms=int(uptime * 1000)
+        )
+
+    async def _drain(self, request: Request) -> None:
+        told = structure(request.payload, Shutdown)
+        self._is_draining = True
+        budget_ms = min(told.drain_timeout_ms, request.timeout_ms)
+        with trio.CancelScope(deadline=request.received_at + DRAIN_SHARE * budget_ms / 1000):
+            await self._roster.wait_idle()
+        request.answer(unstructure(Acknowledged()))
+
+    def _shut_down(self, request: Request) -> None:
+        try:
+            told = structure(request.payload, Shutdown)
+        except BadPayload as error:
+            request.refuse_bad_payload(error)
+            return
+        budget_ms = min(told.drain_timeout_ms, request.timeout_ms)
+        self._stopping.begin(
+            max(0.0, DRAIN_SHARE * budget_ms / 1000), lambda: request.answer(unstructure(Acknowledged()))
+        )
+
+    async def _update_config(self, request: Request) -> None:
+        told = structure(request.payload, ConfigUpdated)
+        plugin = self._roster.loaded.get(told.plugin_id)
+        if plugin is not None and told.config_scope == "self":
+            await update_config(plugin, told.config_data, timeout=request.timeout_ms / 1000)
+        request.answer(unstructure(Acknowledged()))
+
+    async def _inspect_config(self, request: Request) -> None:
+        told = structure(request.payload, InspectConfig)
+        answer = inspect_config(self._plugin_of(request), told)
+        request.answer(unstructure(answer))
+
+    async def _validate_config(self, request: Request) -> None:
+        told = structure(request.payload, ValidateConfig)
+        answer = validate_config(self._plugin_of(request), told.config_data)
+        request.answer(unstructure(answer))
+
+    def _plugin_of(self, request: Request) -> LoadedPlugin:
+        plugin = self._roster.loaded.get(request.plugin_id)
+        if plugin is None:
+            text = f"the plugin {request.plugin_id!r:.100} is not loaded here"
+            raise ConfigRefused(ErrorCode.E_PLUGIN_NOT_FOUND, text)
+        return plugin
+
+    async def _change_plugins(
+        self, change: Callable[[dict[str, Any]], Awaitable[Any]], request: Request
+    ) -> None:
+        if self._stopping.has_begun or self._is_draining:
+            request.refuse(ErrorCode.E_SHUTTING_DOWN, "this runner is shutting down")
+        elif self._reloader.is_running or self._roster.is_loading:
+            request.refuse(
+                ErrorCode.E_RELOAD_IN_PROGRESS, "plugins are being loaded or unloaded; ask again later"
+            )
+        else:
+            self._reloader.is_running = True
+            try:
+                answer = await change(request.payload)
+            finally:
+                self._reloader.is_running = False
+            request.answer(unstructure(answer))
+
+    async def _reload(self, payload: dict[str, Any]) -> Any:
+        told = structure(payload, Reload)
+        return await self._reloader.reload([told.plugin_id], told.reason, told.external_available_plugins)
+
+    async def _reload_batch(self, payload: dict[str, Any]) -> Any:
+        told = structure(payload, ReloadBatch)
+        return await self._reloader.reload(told.plugin_ids, told.reason, told.external_available_plugins)
+
+    async def _unload_batch(self, payload: dict[str, Any]) -> Any:
+        told = structure(payload, UnloadBatch)
+        return await self._reloader.unload(told.plugin_ids, told.reason)

@@ -1,0 +1,222 @@
+"""Which plugins are in this runner, and how does one come in and go out again?"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import trio
+
+from rookery.protocol import RookeryError
+
+from .config_file import read_config
+from .host import HostOverLink, NotAccepted
+from .invoke import PluginFailed, log_failure, plugin_logger, run_guarded
+from .loaded import LoadedPlugin, make_plugin
+from .loader import import_plugin, module_name_of, purge_modules
+from .scope import PluginScope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+    from .discovery import Candidate
+
+CLOSE_GRACE = 2.0
+"""Seconds that cancelled tasks of a plugin may take to end before we go on without them."""
+
+
+class NotLoaded(RookeryError):
+    """A plugin did not come in.
+
+    Attributes:
+        is_inactive: True when it is merely switched off.
+    """
+
+    def __init__(self, reason: str, *, is_inactive: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.is_inactive = is_inactive
+
+
+class Roster:
+    """The plugins of this runner.
+
+    Args:
+        scopes: Shared with the host's services; this is the one who writes.
+        nursery: Where the plugins' scopes run; the roster lives shorter.
+        on_step_end: Told the plugin's id when code of it has ended.
+        on_loading: Told when the loading of plugin code begins (True) and has ended (False).
+        time_limit: Seconds for an import, and for an ``on_load``.
+    """
+
+    def __init__(
+        self,
+        host: HostOverLink,
+        scopes: dict[str, PluginScope],
+        nursery: trio.Nursery,
+        *,
+        on_step_end: Callable[[str], None],
+        on_loading: Callable[[bool], None],
+        time_limit: float,
+    ) -> None:
+        self.loaded: dict[str, LoadedPlugin] = {}
+        """In the order of loading."""
+        self.starting: dict[str, trio.Event] = {}
+        """Plugins that the host knows already and whose ``on_load`` has not ended; the event is set when it has."""
+        self.scopes = scopes
+        self.is_loading = False
+        """True while the plugins come in for the first time."""
+        self._host = host
+        self._nursery = nursery
+        self._on_step_end = on_step_end
+        self._on_loading = on_loading
+        self._time_limit = time_limit
+
+    @contextlib.contextmanager
+    def first_loading(self) -> Iterator[None]:
+        """While inside, plugins are coming in for the first time and none can be reloaded."""
+        self.is_loading = True
+        try:
+            yield
+        finally:
+            self.is_loading = False
+
+    # --- in ----------------------------------------------------------------------------------------------------
+
+    async def import_code(self, candidate: Candidate) -> ModuleType:
+        """Run a plugin's module. A checkpoint, then the loop stands until the import is over.
+
+        Raises:
+            NotLoaded: It failed.
+        """
+        plugin_id = candidate.plugin_id
+        await trio.lowlevel.checkpoint()
+        self._host.say_loading(plugin_id, "import")
+        self._on_loading(True)
+        try:
+            return import_plugin(candidate, time_limit=self._time_limit)
+        except PluginFailed as failure:
+            log_failure(plugin_id, "the import", failure)
+            raise NotLoaded(failure.reason) from None
+        finally:
+            self._on_step_end(plugin_id)
+            self._on_loading(False)
+
+    async def bring_in(self, candidate: Candidate, module: ModuleType) -> None:
+        """Make the plugin of an imported module and start it.
+
+        Raises:
+            NotLoaded: It failed; nothing of it is left, here or at the host.
+        """
+        plugin_id, assigned = candidate.plugin_id, candidate.assigned
+        try:
+            if not assigned.enabled:
+                raise NotLoaded("it is switched off", is_inactive=True)
+            config = read_config(candidate.path, assigned.config)
+            plugin = make_plugin(module, candidate.manifest, self._host, assigned, config)
+            await self.start(plugin)
+        except RookeryError as error:
+            purge_modules(module_name_of(plugin_id))
+            if isinstance(error, NotLoaded):
+                raise
+            self._on_step_end(plugin_id)
+            if isinstance(error, PluginFailed):
+                log_failure(plugin_id, "making the plugin", error)
+            else:
+                plugin_logger(plugin_id).error("not loaded: %s", error)
+            raise NotLoaded(str(error)) from None
+
+    def say_loaded(self) -> None:
+        """Tell the host that nothing is being loaded any more."""
+        self._host.say_loading("")
+
+    async def start(self, plugin: LoadedPlugin) -> None:
+        """Introduce a plugin to the host and run its ``on_load``; also for one that was here before.
+
+        Raises:
+            NotLoaded: It failed; the host has forgotten it.
+        """
+        plugin_id = plugin.plugin_id
+        scope = PluginScope(plugin_id, self._on_step_end)
+        await self._nursery.start(scope.run)
+        self.scopes[plugin_id] = scope
+        self.starting[plugin_id] = trio.Event()
+        try:
+            await self._host.introduce(plugin)
+            await self._run_on_load(plugin)
+            self.loaded[plugin_id] = plugin
+        except NotLoaded:
+            await self._host.dismiss(plugin_id, "on_load_failed")
+            raise
+        except NotAccepted as error:
+            plugin_logger(plugin_id).error("not loaded: %s", error)
+            await self._host.dismiss(plugin_id, "not_accepted")
+            raise NotLoaded(str(error)) from None
+        finally:
+            self.starting.pop(plugin_id).set()
+            if plugin_id not in self.loaded:
+                await self._close(plugin_id)
+
+    async def _run_on_load(self, plugin: LoadedPlugin) -> None:
+        plugin_id = plugin.plugin_id
+        self._host.say_loading(plugin_id, "on_load")
+        self._on_loading(True)
+        try:
+            with trio.move_on_after(self._time_limit) as limit:
+                await run_guarded(plugin_id, plugin.instance.on_load)
+        except PluginFailed as failure:
+            log_failure(plugin_id, "on_load", failure)
+            raise NotLoaded(f"on_load failed: {failure.reason}") from None
+        finally:
+            self._on_step_end(plugin_id)
+            self._on_loading(False)
+        if limit.cancelled_caught:
+            plugin_logger(plugin_id).error(
+                "on_load took longer than %g s and was cancelled", self._time_limit
+            )
+            raise NotLoaded(f"on_load took longer than {self._time_limit:g} s")
+
+    # --- out ---------------------------------------------------------------------------------------------------
+
+    async def take_out(self, plugin_id: str, *, grace: float, dismiss_reason: str = "") -> LoadedPlugin:
+        """Unload a plugin: no new calls, the running ones may end, then ``on_unload``, then its tasks are cancelled.
+
+        Args:
+            grace: Seconds for the running calls and ``on_unload`` together.
+            dismiss_reason: What the host is told; "" tells it nothing, because this process ends anyway.
+
+        Raises:
+            KeyError: It is not loaded.
+        """
+        plugin = self.loaded.pop(plugin_id)
+        deadline = trio.current_time() + grace
+        with trio.move_on_after(grace / 2):
+            await self.scopes[plugin_id].wait_idle()
+        try:
+            with trio.CancelScope(deadline=deadline) as limit:
+                await run_guarded(plugin_id, plugin.instance.on_unload)
+        except PluginFailed as failure:
+            log_failure(plugin_id, "on_unload", failure)
+        finally:
+            self._on_step_end(plugin_id)
+        if limit.cancelled_caught:
+            plugin_logger(plugin_id).error("on_unload did not end in time and was cancelled")
+        await self._close(plugin_id)
+        if dismiss_reason:
+            await self._host.dismiss(plugin_id, dismiss_reason)
+        return plugin
+
+    async def wait_idle(self) -> None:
+        """Wait until no call of the host is being run."""
+        for scope in list(self.scopes.values()):
+            await scope.wait_idle()
+
+    async def _close(self, plugin_id: str) -> None:
+        scope = self.scopes[plugin_id]
+        if not await scope.close(CLOSE_GRACE):
+            plugin_logger(plugin_id).error(
+                "a task of it goes on although it was cancelled %g s ago", CLOSE_GRACE
+            )
+        if self.scopes.get(plugin_id) is scope:
+            del self.scopes[plugin_id]

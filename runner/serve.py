@@ -1,0 +1,215 @@
+"""What does a runner do from its hello to its end?
+
+One nursery holds the link, the sending of logs, the plugins' scopes and whatever answers the host. It ends in one of four
+ways: the host asked for it or SIGTERM came (unload, 0), the host went (at once, 77), the host spoke otherwise (76), or
+rookery has a bug (the exception leaves this file, 70).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import uuid
+from typing import TYPE_CHECKING
+
+import trio
+
+from rookery.protocol import (
+    RUNNER_READY,
+    Assignment,
+    BadPayload,
+    Hello,
+    HelloAnswer,
+    Link,
+    RemoteError,
+    RequestTimedOut,
+    RookeryError,
+    Session,
+    Side,
+    offer_hello,
+    unstructure,
+)
+
+from .desk import Desk, Inbox
+from .discovery import Found, find_assigned, find_in_directories
+from .host import HostOverLink
+from .invoke import Invoker
+from .last_words import say_last_words
+from .leave import CLEAN, HOST_LOST, REFUSED, leave_at_once, leave_in_time
+from .loading import load_all
+from .logs import RUNNER_LOGGER, LogShipper, PrintStream, logger_name_of
+from .output import RawOutput
+from .reload import Reloader
+from .roster import Roster
+from .stopping import Stopping
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncIterator, Callable
+
+    from .scope import PluginScope
+    from .start import Start
+
+SDK_VERSION = "2.0.0"
+"""What the hello says about the plugins' SDK; an original host wants 1.0.0 to 2.99.99."""
+
+FEATURES = ("assignment", "loading", "logs")
+
+STOP_GRACE = 5.0
+"""Seconds for unloading everything after SIGTERM."""
+
+LAST_FLUSH = 1.0
+"""Seconds for the last log entries and answers to reach the kernel."""
+
+_log = logging.getLogger(RUNNER_LOGGER)
+
+
+async def serve(start: Start, sock: socket.socket) -> int:
+    """Be a runner over a connected socket, which is taken over.
+
+    Returns the exit code of a runner that was asked to end, or refused; one whose host goes does not come back.
+    """
+    inbox = Inbox()
+    link = Link(sock, Session(Side.RUNNER), on_request=inbox.take)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_run_link, link)
+        answer = await _say_hello(link, start)
+        code = CLEAN if answer.accepted else REFUSED
+        if answer.accepted:
+            await _be_runner(link, inbox, start, answer, nursery)
+        await link.flush(LAST_FLUSH)
+        leave_in_time(code)
+        link.close()
+        nursery.cancel_scope.cancel()
+    return code
+
+
+async def _run_link(link: Link) -> None:
+    end = await link.run()
+    if end.kind == "closed":
+        return
+    # Unloading would be talking to nobody, and what nobody supervises must not go on.
+    say_last_words(f"{RUNNER_LOGGER}: the connection to the host ended: {end.reason}\n")
+    leave_at_once(REFUSED if end.kind == "protocol" else HOST_LOST)
+
+
+async def _say_hello(link: Link, start: Start) -> HelloAnswer:
+    hello = Hello(
+        runner_id=str(uuid.uuid4()),
+        sdk_version=SDK_VERSION,
+        session_token=start.token,
+        features=list(FEATURES),
+        pid=os.getpid(),
+    )
+    try:
+        answer = await offer_hello(link, hello)
+    except RequestTimedOut:
+        say_last_words(f"{RUNNER_LOGGER}: the host did not answer the hello\n")
+        leave_at_once(HOST_LOST)
+    except (RemoteError, BadPayload) as error:
+        answer = HelloAnswer(accepted=False, reason=str(error))
+    if not answer.accepted:
+        reason = answer.reason or "it gave no reason"
+        say_last_words(f"{RUNNER_LOGGER}: the host refused this runner: {reason}\n")
+    return answer
+
+
+async def _be_runner(
+    link: Link, inbox: Inbox, start: Start, answer: HelloAnswer, nursery: trio.Nursery
+) -> None:
+    """Load, serve until asked to stop, unload."""
+    assignment, discover = _task_of(start, answer)
+    async with _captured_output(link, start, assignment.log_level, nursery) as (shipper, on_step_end):
+        for remark in start.remarks:
+            _log.warning("%s", remark)
+        scopes: dict[str, PluginScope] = {}
+        roster = Roster(
+            HostOverLink(link, assignment, scopes, answer.features),
+            scopes,
+            nursery,
+            on_step_end=on_step_end,
+            on_loading=shipper.note_loading,
+            time_limit=assignment.plugin_load_timeout,
+        )
+        invoker = Invoker(trio.CapacityLimiter(assignment.thread_limit), on_step_end)
+        stopping = Stopping()
+        nursery.start_soon(_watch_sigterm, stopping)
+        desk = Desk(roster, invoker, Reloader(roster, discover), stopping, nursery)
+        inbox.open(desk.take)
+        with stopping.interrupts(trio.CancelScope()):
+            with roster.first_loading():
+                ready = await load_all(roster, discover(), assignment.external_plugins)
+            await _say_ready(link, unstructure(ready))
+        await stopping.wait()
+        await _unload_all(roster, stopping)
+        stopping.finish()
+        await shipper.send_all(LAST_FLUSH)
+
+
+def _task_of(start: Start, answer: HelloAnswer) -> tuple[Assignment, Callable[[], Found]]:
+    """What this runner is to do, and how it looks for its plugins, now and at each reload."""
+    assignment = answer.assignment
+    if assignment is None:
+        original = Assignment(shard="", incarnation=0, external_plugins=start.external)
+        return original, lambda: find_in_directories(start)
+    return assignment, lambda: find_assigned(assignment)
+
+
+async def _say_ready(link: Link, ready: dict[str, object]) -> None:
+    try:
+        await link.call(RUNNER_READY, ready)
+    except RookeryError as error:
+        # The plugins are there and the host can call them; whether it wants to is its own affair.
+        _log.error("the host did not take runner.ready: %s", error)
+
+
+async def _watch_sigterm(stopping: Stopping) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM) as signals:
+        async for _ in signals:
+            stopping.begin(STOP_GRACE)
+
+
+async def _unload_all(roster: Roster, stopping: Stopping) -> None:
+    """Unload in the reverse order of loading. Each gets its share of the time, and what others left of theirs."""
+    while roster.loaded:
+        left = max(0.0, stopping.deadline - trio.current_time())
+        await roster.take_out(next(reversed(roster.loaded)), grace=left / len(roster.loaded))
+
+
+@contextlib.asynccontextmanager
+async def _captured_output(
+    link: Link, start: Start, log_level: int, nursery: trio.Nursery
+) -> AsyncIterator[tuple[LogShipper, Callable[[str], None]]]:
+    """Everything that is logged, printed or written goes to the host, with the name of its plugin."""
+    shipper = LogShipper()
+    shipper.attach(link)
+    nursery.start_soon(shipper.run)
+    root = logging.getLogger()
+    root.handlers[:] = [shipper]
+    root.setLevel(log_level)
+    streams = PrintStream(1, logging.INFO), PrintStream(2, logging.WARNING)
+    async with contextlib.AsyncExitStack() as stack:
+        raw: RawOutput | None = None
+        if start.output_fds is not None:
+            raw = await stack.enter_async_context(RawOutput(start.output_fds, _log_raw))
+        sys.stdout, sys.stderr = streams
+
+        def on_step_end(plugin_id: str) -> None:
+            for stream in streams:
+                stream.end_line(plugin_id)
+            if raw is not None:
+                raw.take(plugin_id)
+
+        yield shipper, on_step_end
+    # Whatever comes from here on is for who reads the pipes when this process is dead.
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+
+
+def _log_raw(plugin_id: str, is_error: bool, line: str) -> None:  # called by position only
+    if line:
+        logging.getLogger(logger_name_of(plugin_id)).log(
+            logging.WARNING if is_error else logging.INFO, "%s", line
+        )

@@ -1,0 +1,144 @@
+"""How was this runner told to start: arguments of a host of ours, environment variables of an original one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import attrs
+
+from rookery.protocol import RookeryError, limits
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping, Sequence
+
+ADDRESS = "MAIBOT_IPC_ADDRESS"
+TOKEN = "MAIBOT_SESSION_TOKEN"
+PLUGIN_DIRS = "MAIBOT_PLUGIN_DIRS"
+TRUSTED_DIRS = "MAIBOT_TRUSTED_PLUGIN_DIRS"
+TYPE_FILTER = "MAIBOT_PLUGIN_TYPE_FILTER"
+EXTERNAL = "MAIBOT_EXTERNAL_PLUGIN_IDS"
+BLOCKED = "MAIBOT_BLOCKED_PLUGIN_REASONS"
+GROUP = "MAIBOT_RUNNER_GROUP"
+HOST_VERSION = "MAIBOT_HOST_VERSION"
+VARIABLES = (ADDRESS, TOKEN, PLUGIN_DIRS, TRUSTED_DIRS, TYPE_FILTER, EXTERNAL, BLOCKED, GROUP, HOST_VERSION)
+"""All are taken out of the environment before plugin code can read them or hand them to its children."""
+
+SHOWN_USAGE = (
+    "a host of rookery starts it with --link-fd; any host of protocol 1.0.0 with the environment variables"
+    f" {ADDRESS} and {TOKEN}"
+)
+
+
+class BadStart(RookeryError):
+    """The arguments or the environment cannot start a runner: the host's mistake, it does not help to try again."""
+
+
+@attrs.frozen(kw_only=True)
+class Start:
+    """What the host said before the connection."""
+
+    link_fd: int | None = None
+    """The inherited socket; ``None``: connect to ``address``."""
+    lifeline_fd: int | None = None
+    """The read end of a pipe whose write end only the host has."""
+    output_fds: tuple[int, int] | None = None
+    """The read ends of this process's own standard output and standard error."""
+    address: str = ""
+    token: str = ""
+    plugin_dirs: tuple[Path, ...] = ()
+    """Where to look for plugins when the host assigns none."""
+    trusted_dirs: tuple[Path, ...] = ()
+    type_filter: str = ""
+    """"" all · ``not_adapter`` · ``trusted_or_adapter`` · any other text: plugins of exactly this type."""
+    external: dict[str, str] = attrs.Factory(dict)
+    """Plugins of other runners: id to version."""
+    blocked: dict[str, str] = attrs.Factory(dict)
+    """Plugins not to be loaded: id to reason."""
+    remarks: tuple[str, ...] = ()
+    """What was odd and could be passed over; for the log."""
+
+
+def read_start(arguments: Sequence[str], environ: MutableMapping[str, str]) -> Start:
+    """Read how to start, and take the protocol's variables out of the environment.
+
+    Raises:
+        BadStart: Something is missing or wrong; the message says what and how to do it.
+    """
+    given = {name: environ.pop(name, "") for name in VARIABLES}
+    parsed = _parser().parse_args(arguments)
+    remarks: list[str] = []
+    start = Start(
+        link_fd=parsed.link_fd,
+        lifeline_fd=parsed.lifeline_fd,
+        output_fds=parsed.output_fds,
+        address=given[ADDRESS],
+        token=given[TOKEN],
+        plugin_dirs=_directories(given[PLUGIN_DIRS]),
+        trusted_dirs=_directories(given[TRUSTED_DIRS]),
+        type_filter=given[TYPE_FILTER].strip().lower(),
+        external=_text_map(EXTERNAL, given[EXTERNAL], remarks),
+        blocked=_text_map(BLOCKED, given[BLOCKED], remarks),
+    )
+    if start.link_fd is None and not (start.address and start.token):
+        missing = " and ".join(name for name in (ADDRESS, TOKEN) if not given[name])
+        raise BadStart(f"there is neither --link-fd nor {missing}: {SHOWN_USAGE}")
+    return attrs.evolve(start, remarks=tuple(remarks))
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BadStart(f"{message}; {SHOWN_USAGE}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m rookery.runner",
+        description=f"Hosts plugins for a bot; {SHOWN_USAGE}.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--link-fd", type=_descriptor, metavar="FD", help="the inherited socket")
+    parser.add_argument("--lifeline-fd", type=_descriptor, metavar="FD", help="read end of the host's pipe")
+    parser.add_argument(
+        "--output-fds", type=_two_descriptors, metavar="OUT,ERR", help="read ends of our own output pipes"
+    )
+    return parser
+
+
+def _descriptor(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"must be the number of a descriptor, got {text!r}")
+    fd = int(text)
+    try:
+        os.fstat(fd)
+    except OSError:
+        raise argparse.ArgumentTypeError(f"descriptor {fd} is not open in this process") from None
+    return fd
+
+
+def _two_descriptors(text: str) -> tuple[int, int]:
+    out, comma, err = text.partition(",")
+    if not comma:
+        raise argparse.ArgumentTypeError(f"must be two descriptors like 5,6, got {text!r}")
+    return _descriptor(out), _descriptor(err)
+
+
+def _directories(text: str) -> tuple[Path, ...]:
+    return tuple(Path(part.strip()).absolute() for part in text.split(os.pathsep) if part.strip())
+
+
+def _text_map(name: str, text: str, remarks: list[str]) -> dict[str, str]:
+    if not text:
+        return {}
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        data = None
+    if type(data) is not dict or not all(type(value) is str for value in data.values()):
+        # The original runner goes on with nothing as well: a host that cannot write JSON still gets its plugins.
+        remarks.append(f"{name} is ignored: it must be a JSON object of texts, got {text!r:.100}")
+        return {}
+    return {key: value[: limits.MAX_NAME_CHARS] for key, value in data.items()}
