@@ -1,0 +1,185 @@
+"""How does a plugin's own configuration file come and go: read, merged under the deployment's, written for the first time?
+
+A file that cannot be read is an error. It is never replaced by defaults: a forgotten quote would otherwise silently
+switch a word filter off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, Any
+
+from .configuration import VERSION_KEY
+from .errors import ConfigMistake, PluginConfigError
+from .setting import is_section
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from .configuration import PluginConfig
+
+CONFIG_NAME = "config.toml"
+
+_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def read_config_file(path: Path) -> dict[str, Any]:
+    """The values in a plugin's own file; none when there is no file.
+
+    Raises:
+        PluginConfigError: The file is broken; the mistake names it with line and column.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise _broken(f"{path}", f"cannot be read: {error.strerror}") from None
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        raise _broken(f"{path}, line {line}, column {column}", "is not UTF-8; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise _broken(*_place(path, str(error), data)) from None
+    except RecursionError:
+        raise _broken(f"{path}", "nests too deep") from None
+
+
+def merge_values(own: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """The plugin's own values under those of the deployment: tables are merged, everything else is replaced."""
+    merged = dict(own)
+    for key, value in over.items():
+        before = merged.get(key)
+        merged[key] = (
+            merge_values(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+        )
+    return merged
+
+
+def read_config(directory: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """What holds for a plugin: its own ``config.toml`` and the deployment's values over it.
+
+    Raises:
+        PluginConfigError: The file is broken.
+    """
+    return merge_values(read_config_file(directory / CONFIG_NAME), overrides)
+
+
+def with_sources(
+    error: PluginConfigError, *, path: Path | None, overrides: Mapping[str, Any], plugin_id: str
+) -> PluginConfigError:
+    """The same mistakes, each with the place that says it: the plugin's own file or the deployment's."""
+    deployment = f'[plugins."{plugin_id}".config] of the deployment'
+    own = str(path) if path is not None and path.exists() else ""
+    return PluginConfigError(
+        [
+            ConfigMistake(
+                mistake.key,
+                mistake.message,
+                mistake.source or (deployment if _has(overrides, mistake.key) or not own else own),
+            )
+            for mistake in error.mistakes
+        ]
+    )
+
+
+def default_text(config_class: type[PluginConfig]) -> str:
+    """A ``config.toml`` that says what holds anyway, with the help texts as comments."""
+    lines = [f"{VERSION_KEY} = {config_class.config_version}", ""]
+    lines += _section_lines(config_class, "")
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def write_default_file(path: Path, config_class: type[PluginConfig]) -> bool:
+    """Write the defaults where no file is yet, all or nothing; False when there is one, which stays as it is.
+
+    Raises:
+        OSError: It cannot be written; nothing is left behind.
+    """
+    if os.path.lexists(path):
+        return False
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with new.open("w", encoding="utf-8") as file:
+            file.write(default_text(config_class))
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+    return True
+
+
+def _section_lines(config_class: type[PluginConfig], prefix: str) -> list[str]:
+    lines: list[str] = []
+    sections: list[str] = []
+    for name, setting in config_class.settings.items():
+        comment = [f"# {line}" for line in (setting.help or setting.expected).splitlines()]
+        if is_section(setting.kind):
+            sections += [
+                *comment,
+                f"[{prefix}{_key(name)}]",
+                *_section_lines(setting.kind, f"{prefix}{name}."),
+            ]
+        elif setting.is_required:
+            lines += [*comment, f"# required: {setting.expected}", f"# {_key(name)} =", ""]
+        else:
+            default = setting.read(setting.default, name, [])
+            # TOML cannot say nothing, so a default of None is a line to be taken in.
+            text = f"# {_key(name)} =" if default is None else f"{_key(name)} = {_toml(default)}"
+            lines += [*comment, text, ""]
+    return lines + sections
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        # A JSON text is a TOML text, but for this one character.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items()) + "}"
+    return repr(value)
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else _toml(name)
+
+
+def _place(path: Path, text: str, data: bytes) -> tuple[str, str]:
+    found = _PLACE.search(text)
+    message = _PLACE.sub("", text)
+    if found is None:
+        return str(path), message
+    if found[1]:
+        return f"{path}, line {found[1]}, column {found[2]}", message
+    line = data.count(b"\n") + 1
+    column = len(data) - data.rfind(b"\n")
+    return f"{path}, line {line}, column {column}", f"{message} at the end of the file"
+
+
+def _broken(place: str, message: str) -> PluginConfigError:
+    return PluginConfigError([ConfigMistake("", message, place)])
+
+
+def _has(values: Mapping[str, Any], key: str) -> bool:
+    here: Any = values
+    for part in re.split(r"[.\[]", key):
+        if not isinstance(here, dict) or part not in here:
+            return False
+        here = here[part]
+        if not isinstance(here, dict):
+            return True
+    return True
