@@ -1,0 +1,293 @@
+"""How does an author say what a plugin offers: one decorator for each type of component.
+
+A decorator only notes what it was told on the function; the plugin's class stays an ordinary class. What is noted is
+checked at once, so that the error points at the line of the decorator.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from rookery.protocol import ComponentType, shown
+
+from .components import Declared, marking
+from .errors import DeclarationError
+from .parameters import parameters_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_F = TypeVar("_F", bound="Callable[..., Any]")
+
+
+def command(
+    name: str = "",
+    *,
+    pattern: str = "",
+    description: str = "",
+    aliases: Sequence[str] = (),
+    timeout: float | None = None,
+    chat_scope: Literal["all", "group", "private"] = "all",
+    allowed_session: Sequence[str] = (),
+) -> Callable[[_F], _F]:
+    """A command: ``@command("roll")`` answers ``!roll``; a returned text is the reply.
+
+    The handler may take ``message: Message``, ``args`` (the text behind the name), ``text``, ``stream_id``, ``group_id``,
+    ``platform``, ``user_id``, ``matched_groups``, and every named group of the pattern.
+
+    Args:
+        name: What follows the deployment's prefix; without it and without a pattern the function's name.
+        pattern: A regular expression that is searched in the message, instead of a name.
+        aliases: Other texts that a message may begin with, prefix included.
+        timeout: Seconds for one call; ``None`` takes the host's own limit.
+        chat_scope: Where it may be called.
+        allowed_session: Session ids, group ids or ``platform:group``; empty allows all.
+    """
+    _check_text("command", name, "a name", '@command("roll")', optional=True)
+    if name.split() not in ([], [name]):
+        raise DeclarationError(f"@command: a name is one word, got {name!r}; the rest arrives as `args`")
+    if chat_scope not in ("all", "group", "private"):
+        raise DeclarationError(
+            f'@command: chat_scope is "all", "group" or "private", got {shown(chat_scope)}'
+        )
+    groups = _groups_of(pattern)
+    sessions = tuple(_texts("command", "allowed_session", allowed_session))
+    metadata = {
+        "description": description,
+        "aliases": _texts("command", "aliases", aliases),
+        "command_pattern": pattern,
+        **_timeout("command", timeout),
+    }
+
+    def declare(function: Any, own_name: str) -> Declared:
+        chosen = name or own_name
+        return Declared(
+            type=ComponentType.COMMAND,
+            name=chosen,
+            metadata={**metadata, "command_name": "" if pattern and not name else chosen},
+            chat_scope=chat_scope,
+            allowed_session=sessions,
+            groups=groups,
+        )
+
+    return marking("command", '@command("roll")', declare)
+
+
+def event_handler(
+    event: str,
+    *,
+    weight: int = 0,
+    intercept: bool = False,
+    name: str = "",
+    description: str = "",
+    timeout: float | None = None,
+) -> Callable[[_F], _F]:
+    """A handler of an event, e.g. ``@event_handler("on_message")``; a returned text is sent as a reply.
+
+    Args:
+        weight: Larger comes earlier.
+        intercept: True for a handler that may change or stop the event: it returns an ``EventOutcome`` or ``None``, and
+            later handlers wait for it.
+        name: The component's; the function's name when it is empty.
+    """
+    _check_text("event_handler", event, "an event", '@event_handler("on_message")')
+    if type(weight) is not int:
+        raise DeclarationError(f"@event_handler: weight is an integer, got {shown(weight)}")
+    if type(intercept) is not bool:
+        raise DeclarationError(f"@event_handler: intercept is True or False, got {shown(intercept)}")
+    metadata = {
+        "description": description,
+        "event_type": event,
+        "weight": weight,
+        "intercept_message": intercept,
+        **_timeout("event_handler", timeout),
+    }
+    return _named(
+        "event_handler", '@event_handler("on_message")', ComponentType.EVENT_HANDLER, name, metadata
+    )
+
+
+def hook(
+    point: str,
+    *,
+    order: Literal["early", "normal", "late"] = "normal",
+    mode: Literal["blocking", "observe"] = "blocking",
+    error_policy: Literal["abort", "skip", "log"] = "skip",
+    name: str = "",
+    description: str = "",
+    timeout: float | None = None,
+) -> Callable[[_F], _F]:
+    """A handler of a named point in the host's flow; it returns a ``HookOutcome`` or ``None``.
+
+    Args:
+        order: Among the handlers of the point.
+        mode: ``observe`` only sees: what it returns is ignored.
+        error_policy: What a failure of the handler means for the flow.
+    """
+    example = '@hook("chat.receive.before_process")'
+    _check_text("hook", point, "a hook", example)
+    for key, value, known in (
+        ("order", order, ("early", "normal", "late")),
+        ("mode", mode, ("blocking", "observe")),
+        ("error_policy", error_policy, ("abort", "skip", "log")),
+    ):
+        if value not in known:
+            raise DeclarationError(f"@hook: {key} is one of {', '.join(known)}, got {shown(value)}")
+    metadata = {
+        "description": description,
+        "hook": point,
+        "mode": mode,
+        "order": order,
+        "error_policy": error_policy,
+        **_timeout("hook", timeout),
+    }
+    return _named("hook", example, ComponentType.HOOK_HANDLER, name, metadata)
+
+
+def tool(
+    name: str = "",
+    *,
+    description: str = "",
+    parameters: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
+) -> Callable[[_F], _F]:
+    """A tool for language models; what it returns is the tool's result.
+
+    Args:
+        parameters: A JSON schema; ``None`` makes one of the handler's parameters and their types.
+    """
+    return _callable_tool("tool", ComponentType.TOOL, name, description, parameters, timeout)
+
+
+def action(
+    name: str = "",
+    *,
+    description: str = "",
+    parameters: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
+) -> Callable[[_F], _F]:
+    """Something that the bot may choose to do; the arguments are as of ``tool``."""
+    return _callable_tool("action", ComponentType.ACTION, name, description, parameters, timeout)
+
+
+def message_gateway(
+    name: str,
+    *,
+    route_type: Literal["send", "receive", "duplex"],
+    platform: str = "",
+    protocol: str = "",
+    account_id: str = "",
+    scope: str = "",
+    description: str = "",
+    timeout: float | None = None,
+) -> Callable[[_F], _F]:
+    """A gateway to the outside: the handler delivers one message and may return the id that it got there.
+
+    The handler may take ``message: Message``, ``route`` and ``metadata``. Messages from outside go the other way, by
+    ``self.ctx.gateway.route_message``.
+    """
+    example = '@message_gateway("irc", route_type="duplex", platform="irc")'
+    _check_text("message_gateway", name, "a name", example)
+    if route_type not in ("send", "receive", "duplex"):
+        raise DeclarationError(
+            f'@message_gateway: route_type is "send", "receive" or "duplex", got {shown(route_type)}'
+        )
+    metadata = {
+        "description": description,
+        "route_type": route_type,
+        "platform": platform,
+        "protocol": protocol,
+        "account_id": account_id,
+        "scope": scope,
+        **_timeout("message_gateway", timeout),
+    }
+    return _named("message_gateway", example, ComponentType.MESSAGE_GATEWAY, name, metadata)
+
+
+def api(
+    name: str = "",
+    *,
+    version: str = "1",
+    public: bool = False,
+    description: str = "",
+    timeout: float | None = None,
+) -> Callable[[_F], _F]:
+    """A function for other plugins: ``await self.ctx.api.call("plugin.id.name", argument=1)``.
+
+    Args:
+        public: False keeps it to the plugin itself.
+    """
+    _check_text("api", name, "a name", '@api("dice_of", public=True)', optional=True)
+    metadata = {"description": description, "version": version, "public": public, **_timeout("api", timeout)}
+    return _named("api", '@api("dice_of", public=True)', ComponentType.API, name, metadata)
+
+
+def _callable_tool(
+    decorator: str,
+    component_type: ComponentType,
+    name: str,
+    description: str,
+    parameters: Mapping[str, Any] | None,
+    timeout: float | None,
+) -> Callable[[_F], _F]:
+    example = f'@{decorator}("weather", description="Tells the weather of a city.")'
+    _check_text(decorator, name, "a name", example, optional=True)
+    limit = _timeout(decorator, timeout)
+
+    def declare(function: Any, own_name: str) -> Declared:
+        metadata = {
+            "description": description or inspect.getdoc(function) or "",
+            "parameters_raw": parameters_of(function) if parameters is None else dict(parameters),
+            **limit,
+        }
+        return Declared(type=component_type, name=name or own_name, metadata=metadata)
+
+    return marking(decorator, example, declare)
+
+
+def _named(
+    decorator: str, example: str, component_type: ComponentType, name: str, metadata: dict[str, Any]
+) -> Callable[[_F], _F]:
+    return marking(
+        decorator,
+        example,
+        lambda _, own_name: Declared(type=component_type, name=name or own_name, metadata=metadata),
+    )
+
+
+def _check_text(decorator: str, value: object, what: str, example: str, *, optional: bool = False) -> None:
+    if callable(value):
+        raise DeclarationError(f"@{decorator} needs parentheses: write {example}")
+    if type(value) is not str or not (value.strip() or (optional and not value)):
+        raise DeclarationError(
+            f"@{decorator} takes the text of {what} first, got {shown(value)}; write {example}"
+        )
+
+
+def _texts(decorator: str, key: str, values: object) -> list[str]:
+    if not isinstance(values, (list, tuple)) or not all(type(value) is str for value in values):
+        raise DeclarationError(f"@{decorator}: {key} is a list of texts, got {shown(values)}")
+    return list(values)
+
+
+def _timeout(decorator: str, timeout: object) -> dict[str, int]:
+    if timeout is None:
+        return {}
+    if type(timeout) not in (int, float) or not 0.001 <= timeout <= 86_400:  # type: ignore[operator]  # a number by now
+        raise DeclarationError(
+            f"@{decorator}: timeout is seconds, more than 0 and at most a day, got {shown(timeout)}"
+        )
+    return {"timeout_ms": int(timeout * 1000)}  # type: ignore[operator]  # as above
+
+
+def _groups_of(pattern: object) -> tuple[str, ...]:
+    if type(pattern) is not str:
+        raise DeclarationError(f"@command: pattern is the text of a regular expression, got {shown(pattern)}")
+    try:
+        return tuple(re.compile(pattern).groupindex)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise DeclarationError(
+            f"@command: pattern {pattern!r} is not a regular expression: {error}"
+        ) from None
