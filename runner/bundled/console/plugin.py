@@ -35,7 +35,9 @@ class Console(Plugin[ConsoleConfig]):
         self._stdin: int | None = terminal.get("stdin")
         self._stdout: int | None = terminal.get("stdout")
         if self._stdin is None or self._stdout is None:
-            self.ctx.logger.warning("this shard has no terminal: say terminal = true in its [[shard]] section")
+            self.ctx.logger.warning(
+                "this shard has no terminal: say terminal = true in its [[shard]] section"
+            )
             return
         self._is_chat = os.isatty(self._stdin) and os.isatty(self._stdout)
         self._user = self.config.user or os.environ.get("USER") or os.environ.get("LOGNAME") or "you"
@@ -52,7 +54,8 @@ class Console(Plugin[ConsoleConfig]):
         await trio.to_thread.run_sync(_write_all, self._stdout, f"{text}\n".encode())
 
     async def _read(self) -> None:
-        assert self._stdin is not None and self._stdout is not None
+        assert self._stdin is not None
+        assert self._stdout is not None
         if self._is_chat:
             await trio.to_thread.run_sync(_write_all, self._stdout, GREETING.encode())
         rest = b""

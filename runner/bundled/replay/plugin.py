@@ -57,7 +57,7 @@ class Replay(Plugin[ReplayConfig]):
     async def on_load(self) -> None:
         self._note = self.ctx.data_dir / "position.json"
         self._progress = self._recall()
-        self._size = Path(self.config.input).stat().st_size
+        self._size = (await trio.Path(self.config.input).stat()).st_size
         self._window: deque[Line] = deque()
         self._done: set[int] = set()
         self._wake = trio.Event()
@@ -169,5 +169,8 @@ class Replay(Plugin[ReplayConfig]):
     async def _report(self, *, finished: bool) -> None:
         progress = attrs.asdict(self._progress)
         await self.ctx.gateway.update_state(
-            "replay", ready=True, platform="*", metadata={**progress, "size": self._size, "finished": finished}
+            "replay",
+            ready=True,
+            platform="*",
+            metadata={**progress, "size": self._size, "finished": finished},
         )

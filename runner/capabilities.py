@@ -1,0 +1,181 @@
+"""How do plugins use the host's services with types: one small class a family, one method a service.
+
+What has no method here is reached by ``ctx.call_capability``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import CapabilityFailed
+from .message import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Call = Callable[..., Awaitable[Any]]
+
+Row = dict[str, Any]
+"""Texts, numbers, lists and maps, as they can be sent."""
+
+
+class _Family:
+    """Services that belong together."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    async def _ask(self, capability: str, key: str, /, **args: Any) -> Any:
+        """The part of the answer that is meant, or all of it when it has no such part.
+
+        Raises:
+            CapabilityFailed: The host tried and failed.
+        """
+        answer = await self._call(capability, **args)
+        if isinstance(answer, dict):
+            if answer.get("success") is False:
+                raise CapabilityFailed(capability, str(answer.get("error") or "it did not work"))
+            return answer.get(key, answer)
+        return answer
+
+
+class Sender(_Family):
+    """``ctx.send``: say something in a chat."""
+
+    async def text(self, text: str, session_id: str, *, reply_to: str | None = None) -> str | None:
+        """Send a text; capability ``send.text``.
+
+        Args:
+            session_id: ``message.session_id`` of the chat.
+            reply_to: The id of the message that it answers; ``None`` for none.
+
+        Returns:
+            The id that the platform gave it; ``None`` when it gives none.
+
+        Raises:
+            CapabilityFailed: It was not delivered.
+        """
+        args = {"text": text, "stream_id": session_id}
+        if reply_to is not None:
+            args["reply_to"] = reply_to
+        message_id = await self._ask("send.text", "message_id", **args)
+        return message_id if isinstance(message_id, str) else None
+
+
+class Database(_Family):
+    """``ctx.db``: tables of rows that outlive the runner; capabilities ``database.*``.
+
+    A table belongs to the plugin and is there as soon as it is used. A row is a map, found by its key.
+    """
+
+    async def put(self, table: str, key: str, row: Row) -> None:
+        """Write a row, whatever was there before."""
+        await self._ask("database.put_row", "", table=table, key=key, row=row)
+
+    async def get(self, table: str, key: str) -> Row | None:
+        """Read a row; ``None`` when there is none."""
+        row = await self._ask("database.get_row", "row", table=table, key=key)
+        return row if isinstance(row, dict) else None
+
+    async def find(self, table: str, *, prefix: str = "", limit: int | None = None) -> list[Row]:
+        """Read rows by key; each carries its ``key``.
+
+        Args:
+            prefix: What the keys begin with.
+            limit: How many at most; ``None`` takes the host's own limit.
+        """
+        args: dict[str, Any] = {"table": table}
+        if prefix:
+            args["prefix"] = prefix
+        if limit is not None:
+            args["limit"] = limit
+        return list(await self._ask("database.find_rows", "rows", **args))
+
+    async def delete(self, table: str, key: str) -> bool:
+        """Remove a row; False when there was none."""
+        return await self._ask("database.delete_row", "deleted", table=table, key=key) is True
+
+    async def increment(self, table: str, key: str, /, **fields: float) -> Row:
+        """Add to number fields of a row in one step, from 0 where there is nothing yet; return the row."""
+        return dict(await self._ask("database.increment_row", "row", table=table, key=key, fields=fields))
+
+    async def count(self, table: str) -> int:
+        """How many rows a table has."""
+        return int(await self._ask("database.count_rows", "count", table=table))
+
+    async def sum(self, table: str, field: str) -> float:
+        """The sum of a number field over all rows; rows without it count as 0."""
+        return float(await self._ask("database.sum_rows", "sum", table=table, field=field))
+
+
+class HostConfig(_Family):
+    """``ctx.config``: what the deployment says beyond the plugin's own configuration; capabilities ``config.*``.
+
+    The plugin's own configuration is ``self.config``, without asking the host.
+    """
+
+    async def get(self, key: str, default: Any = None) -> Any:
+        """A value of the host, by its dotted key."""
+        return await self._ask("config.get", "value", key=key, default=default)
+
+    async def get_plugin(self, plugin_id: str = "") -> dict[str, Any]:
+        """The configuration of a plugin; "" is this one."""
+        args = {"plugin_name": plugin_id} if plugin_id else {}
+        return dict(await self._ask("config.get_plugin", "value", **args) or {})
+
+    async def get_all(self) -> dict[str, Any]:
+        """Everything that the host shows of its configuration."""
+        return dict(await self._ask("config.get_all", "value") or {})
+
+
+class Apis(_Family):
+    """``ctx.api``: functions of other plugins; capability ``api.call``."""
+
+    async def call(
+        self, name: str, /, *, version: str = "", timeout: float | None = None, **args: Any
+    ) -> Any:
+        """Call ``plugin.id.name`` with these arguments and return its result.
+
+        Args:
+            version: "" takes the only one there is.
+            timeout: Seconds; ``None`` takes the protocol's 30.
+
+        Raises:
+            CapabilityFailed: The other plugin failed, or there is no such API.
+        """
+        return await self._ask(
+            "api.call", "result", api_name=name, version=version, args=args, timeout=timeout
+        )
+
+
+class Chats(_Family):
+    """``ctx.chat``: the conversations that the host knows; capabilities ``chat.*``."""
+
+    async def streams(self, platform: str = "all_platforms") -> list[dict[str, Any]]:
+        """Each with ``session_id``, ``platform``, ``user_id``, ``group_id`` and names."""
+        return list(await self._ask("chat.get_all_streams", "streams", platform=platform))
+
+
+class Messages(_Family):
+    """``ctx.messages``: what was said; capabilities ``message.*``."""
+
+    async def recent(self, session_id: str, *, limit: int = 100, hours: float = 24.0) -> list[Message]:
+        """The last messages of a chat, the oldest first."""
+        found = await self._ask(
+            "message.get_recent", "messages", chat_id=session_id, limit=limit, hours=hours
+        )
+        return [Message(each) for each in found]
+
+    async def count(self, session_id: str, *, since: float) -> int:
+        """How many messages a chat has had since a moment, in Unix seconds."""
+        return int(await self._ask("message.count_new", "count", chat_id=session_id, since=since))
+
+    async def get(self, message_id: str, *, session_id: str = "") -> Message | None:
+        """One message by its id; ``None`` when the host does not know it.
+
+        Args:
+            session_id: The chat it is in; "" looks everywhere.
+        """
+        args = {"message_id": message_id, **({"chat_id": session_id} if session_id else {})}
+        found = await self._ask("message.get_by_id", "message", **args)
+        return Message(found) if isinstance(found, dict) and "message_id" in found else None

@@ -1,0 +1,282 @@
+"""How is plugin code run: its arguments, its deadline, and what becomes of whatever it raises?
+
+This is the border to somebody else's code. Everything that crosses it, ``SystemExit`` and ``KeyboardInterrupt`` too, becomes
+a ``PluginFailed``; only the cancellation of trio passes. A call costs one cancel scope and no nursery: the textbook way, a
+task a call, was measured at several times the cost of the rest.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+import trio
+
+from rookery.protocol import (
+    PLUGIN_EMIT_EVENT,
+    PLUGIN_INVOKE_ACTION,
+    PLUGIN_INVOKE_API,
+    PLUGIN_INVOKE_COMMAND,
+    PLUGIN_INVOKE_HOOK,
+    PLUGIN_INVOKE_LLM_PROVIDER,
+    PLUGIN_INVOKE_MESSAGE_GATEWAY,
+    PLUGIN_INVOKE_TOOL,
+    BadPayload,
+    CannotEncode,
+    ComponentType,
+    ErrorCode,
+    FrameTooLarge,
+    Invocation,
+    RookeryError,
+    check_sendable,
+    shown,
+    structure,
+)
+
+from .answers import ANSWERS, failed_answer, plain_value
+from .failure import explain, traceback_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rookery.protocol import Method
+
+    from .components import Component
+    from .loaded import LoadedPlugin
+
+current_plugin: ContextVar[str] = ContextVar("current_plugin", default="")
+"""The id of the plugin whose code runs; "" outside of all."""
+
+_threads: trio.lowlevel.RunVar[trio.CapacityLimiter | None] = trio.lowlevel.RunVar(
+    "plugin threads", default=None
+)
+
+_RUNS: dict[str, tuple[ComponentType, ...]] = {
+    PLUGIN_INVOKE_COMMAND: (ComponentType.COMMAND,),
+    PLUGIN_INVOKE_ACTION: (ComponentType.ACTION,),
+    # An original host registers actions as tools and calls them either way.
+    PLUGIN_INVOKE_TOOL: (ComponentType.TOOL, ComponentType.ACTION),
+    PLUGIN_INVOKE_API: (ComponentType.API,),
+    PLUGIN_INVOKE_MESSAGE_GATEWAY: (ComponentType.MESSAGE_GATEWAY,),
+    PLUGIN_INVOKE_LLM_PROVIDER: (),
+    PLUGIN_EMIT_EVENT: (ComponentType.EVENT_HANDLER,),
+    PLUGIN_INVOKE_HOOK: (ComponentType.HOOK_HANDLER,),
+}
+"""Which types of component each method runs."""
+
+
+class PluginFailed(RookeryError):
+    """Plugin code raised something, or returned what it may not.
+
+    Attributes:
+        reason: One line: ``ValueError: boom (plugin.py line 12, in roll)``.
+        traceback_text: The traceback from the plugin's first line on; "" when nothing was raised.
+    """
+
+    def __init__(self, reason: str, traceback_text: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.traceback_text = traceback_text
+
+
+class Asked(Protocol):
+    """A request as the invoker needs it; ``rookery.protocol.Request`` is one."""
+
+    method: Method
+    payload: dict[str, Any]
+    timeout_ms: int
+    received_at: float
+
+    def answer(self, payload: dict[str, Any]) -> None: ...
+
+    def refuse(self, code: ErrorCode, message: str, details: dict[str, Any] | None = None) -> None: ...
+
+    def refuse_bad_payload(self, error: BadPayload) -> None: ...
+
+
+def call_guarded(plugin_id: str, func: Callable[..., Any], *args: Any) -> Any:
+    """Call plugin code here and now.
+
+    Raises:
+        PluginFailed: It raised, anything at all.
+    """
+    previous = current_plugin.get()
+    current_plugin.set(plugin_id)
+    try:
+        return func(*args)
+    except BaseException as error:
+        raise PluginFailed(explain(error), traceback_text(error)) from error
+    finally:
+        current_plugin.set(previous)
+
+
+async def run_guarded(plugin_id: str, func: Callable[..., Any], *args: Any) -> Any:
+    """Run plugin code: a coroutine function is awaited, a plain one runs in a thread of the bounded pool.
+
+    Cancelled, it leaves at once; a plain function then goes on in its thread, and keeps its place in the pool, until it
+    returns.
+
+    Raises:
+        PluginFailed: It raised, anything but the cancellation of trio.
+    """
+    call = functools.partial(func, *args) if args else func
+    return await _run(plugin_id, call, is_async=inspect.iscoroutinefunction(func), limiter=_threads.get())
+
+
+async def _run(
+    plugin_id: str, call: Callable[[], Any], *, is_async: bool, limiter: trio.CapacityLimiter | None
+) -> Any:
+    previous = current_plugin.get()
+    current_plugin.set(plugin_id)
+    try:
+        if is_async:
+            return await call()
+        # A plain function may hand out a coroutine: a partial, or a wrapper without functools.wraps. In a list, because
+        # trio takes a bare one for a mistake.
+        [result] = await trio.to_thread.run_sync(_listed, call, abandon_on_cancel=True, limiter=limiter)
+        return await result if inspect.isawaitable(result) else result
+    except trio.Cancelled:
+        raise
+    except BaseException as error:
+        if isinstance(error, BaseExceptionGroup) and error.split(trio.Cancelled)[1] is None:
+            raise
+        raise PluginFailed(explain(error), traceback_text(error)) from error
+    finally:
+        current_plugin.set(previous)
+
+
+def _listed(call: Callable[[], Any]) -> list[Any]:
+    return [call()]
+
+
+class Invoker:
+    """Runs one component for one request, and answers it. Made inside of trio.
+
+    Args:
+        limiter: How many plain functions may run at once, over all plugins.
+        on_step_end: Told the plugin's id whenever its code has ended, before the answer is sent. It must not raise.
+        on_failure: Told every failure of a component; the default writes it into the plugin's log.
+    """
+
+    def __init__(
+        self,
+        limiter: trio.CapacityLimiter,
+        on_step_end: Callable[[str], None],
+        on_failure: Callable[[str, str, PluginFailed], None] | None = None,
+    ) -> None:
+        self._limiter = limiter
+        self._on_step_end = on_step_end
+        self._on_failure = on_failure or log_failure
+        _threads.set(limiter)
+
+    async def answer(self, request: Asked, plugin: LoadedPlugin) -> None:
+        """Run the component that a request names and answer it, exactly once.
+
+        It raises nothing but ``trio.Cancelled``, and has refused the request then.
+        """
+        try:
+            component, args = _find(request, plugin)
+            arguments = component.binding.bind(args)
+        except BadPayload as error:
+            request.refuse_bad_payload(error)
+            return
+        except _NotOffered as error:
+            request.refuse(ErrorCode.E_METHOD_NOT_ALLOWED, str(error))
+            return
+        deadline = request.received_at + (request.timeout_ms / 1000 or request.method.timeout)
+        try:
+            with trio.CancelScope(deadline=deadline) as scope:
+                answer = await self._invoke(component, plugin, args, arguments)
+        except BaseException:  # cancelled from outside, alone or in a group
+            request.refuse(ErrorCode.E_SHUTTING_DOWN, f"{plugin.plugin_id} is being unloaded")
+            raise
+        if scope.cancel_called:
+            # Asked for instead of caught: a handler may turn the cancellation into an error of its own.
+            text = f"did not end within {deadline - request.received_at:g} s and was cancelled"
+            self._on_failure(plugin.plugin_id, component.name, PluginFailed(text))
+            request.refuse(ErrorCode.E_TIMEOUT, f"{component.name} of {plugin.plugin_id} {text}")
+            return
+        self._send(request, plugin, component, answer)
+
+    async def _invoke(
+        self, component: Component, plugin: LoadedPlugin, args: dict[str, Any], arguments: dict[str, Any]
+    ) -> dict[str, Any]:
+        plugin_id = plugin.plugin_id
+        call = functools.partial(component.handler, **arguments)
+        try:
+            try:
+                result = await _run(plugin_id, call, is_async=component.is_async, limiter=self._limiter)
+            finally:
+                self._on_step_end(plugin_id)
+            answer = ANSWERS[component.type](component, args, result)
+            if answer.reply is not None:
+                await answer.reply.send(plugin)
+            return answer.payload
+        except RookeryError as error:
+            failure = error if isinstance(error, PluginFailed) else PluginFailed(str(error))
+            self._on_failure(plugin_id, component.name, failure)
+            return failed_answer(component.type, failure.reason)
+
+    def _send(
+        self, request: Asked, plugin: LoadedPlugin, component: Component, answer: dict[str, Any]
+    ) -> None:
+        try:
+            # Guarded, because packing walks the plugin's own objects, which another thread of it may change meanwhile.
+            call_guarded(plugin.plugin_id, _pack, request, answer)
+        except PluginFailed as failure:
+            cause = failure.__cause__
+            kind = "ResultTooLarge" if isinstance(cause, FrameTooLarge) else "ResultUnencodable"
+            reason = cause.reason if isinstance(cause, (CannotEncode, FrameTooLarge)) else failure.reason
+            text = f"the result of {component.name} cannot be sent: {reason}"
+            self._on_failure(plugin.plugin_id, component.name, PluginFailed(text))
+            details = {"kind": kind, "plugin_id": plugin.plugin_id, "component_name": component.name}
+            request.refuse(ErrorCode.E_UNKNOWN, text, details)
+
+
+def plugin_logger(plugin_id: str) -> logging.Logger:
+    """The logger whose lines carry this plugin's name."""
+    return logging.getLogger(f"plugin.{plugin_id}")
+
+
+def log_failure(plugin_id: str, what: str, failure: PluginFailed) -> None:
+    """Write a failure into the log of its plugin, with the traceback."""
+    plugin_logger(plugin_id).error("%s failed: %s", what, failure.reason, exc_info=failure.__cause__)
+
+
+def _pack(request: Asked, answer: dict[str, Any]) -> None:
+    try:
+        check_sendable(answer)
+        request.answer(answer)
+    except CannotEncode:
+        # Worth a second look only now: a set becomes a list, a Message its map.
+        plain = plain_value(answer)
+        check_sendable(plain)
+        request.answer(plain)
+
+
+class _NotOffered(RookeryError):
+    """The plugin has no such component, or one that is called by another method."""
+
+
+def _find(request: Asked, plugin: LoadedPlugin) -> tuple[Component, dict[str, Any]]:
+    payload = request.payload
+    name, args = payload.get("component_name"), payload.get("args")
+    method = request.method.name
+    if method == PLUGIN_INVOKE_LLM_PROVIDER:
+        raise _NotOffered(f"{plugin.plugin_id} offers no model provider")
+    if type(name) is not str or type(args) is not dict:
+        # Not as usual: the slow way knows every rule and names the mistake.
+        invocation = structure(payload, Invocation)
+        name, args = invocation.component_name, invocation.args
+    component = plugin.components.get(name)
+    if component is None:
+        offered = ", ".join(plugin.components) or "nothing"
+        raise _NotOffered(f"{plugin.plugin_id} has no component {shown(name)}; it offers {offered}")
+    if component.type not in _RUNS[method]:
+        raise _NotOffered(
+            f"{method} does not run {name!r} of {plugin.plugin_id}: it is a {component.type.value}"
+        )
+    return component, args
