@@ -103,7 +103,8 @@ class Teller:
 
 def _death(record: RunnerDied) -> Line:
     report = record.report
-    text = report.describe()
+    # A shard's name stands in the same quotes in every line, so that people can search for it.
+    text = report.describe().replace(f"shard {report.shard!r}", f'shard "{report.shard}"', 1)
     last_words = report.stderr_tail.strip().rpartition("\n")[2].strip()
     if report.kind is ExitKind.EXITED and last_words:
         text += f" ({last_words})"

@@ -42,7 +42,7 @@ def test_a_death_says_what_died_and_when_it_is_back() -> None:
     """Shard, pid, cause and the time of the return, in one line."""
     told = line(RunnerDied(report=REPORT, next="back in 0.3 s", delay=0.3))
 
-    for part in ("games", "4711", "SIGKILL", "; back in 0.3 s"):
+    for part in ('shard "games"', "4711", "SIGKILL", "; back in 0.3 s"):
         assert part in told.text
     assert told.level == logging.WARNING
 

@@ -1,0 +1,140 @@
+"""`rookery run`: a bot, until its input ends or somebody stops it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+import trio
+
+from ..config import load_settings
+from ..exit_codes import EXIT_BUG, EXIT_OK
+from ..host_log import SHOWN, open_host_log
+from ..tree import open_supervisor
+from .descriptors import open_missing_descriptors
+from .durations import seconds
+from .lines import Teller
+from .screen import open_screen
+from .signals import StopRequests
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ..config import Settings
+    from ..observers import Observer
+    from ..supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+IDLE_TIMEOUT = 30.0
+"""Seconds that calls may take after the end of the input."""
+
+TERMINAL = {"stdin": 0, "stdout": 1}
+
+
+@click.command("run", short_help="Run a bot.")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--state", type=click.Path(path_type=Path), metavar="DIR", help="Keep the state there instead.")
+@click.option("--log-json", is_flag=True, help="Write the log file as one JSON object a line.")
+def command(config: Path, state: Path | None, log_json: bool) -> None:
+    """Run the bot that CONFIG describes.
+
+    It ends when the input of all its gateways has ended (Ctrl-D at a console) and every answer is out, or at Ctrl-C or
+    SIGTERM, after the calls in flight. A second signal kills what is left. What happens is told on standard error and,
+    in full, in log/rookery.log in the state directory.
+
+    Exit codes: 0 the end was asked for; 1 a mistake in the configuration, or the bot runs already; 70 every shard was
+    given up; 130 or 143 the end was forced by a second signal.
+    """
+    open_missing_descriptors()
+    settings = load_settings(config)
+    if state is not None:
+        settings = attrs.evolve(settings, state_dir=state.absolute())
+    # Whoever has the terminal for a chat is typing on the line that we would write to.
+    over_prompt = os.isatty(2) and any(shard.terminal for shard in settings.shards)
+    with (
+        open_screen(over_prompt=over_prompt) as screen,
+        open_host_log(settings.state_dir, screen.show, level=settings.log_level, as_json=log_json),
+    ):
+        code = trio.run(partial(run_bot, settings, Teller(screen.show)))
+    sys.exit(code)
+
+
+async def run_bot(settings: Settings, tell: Observer) -> int:
+    """Run until an end; the exit code.
+
+    Args:
+        tell: Told everything that happens.
+
+    Raises:
+        RookeryError: It could not start.
+    """
+    begun = trio.current_time()
+    stop = StopRequests()
+    async with trio.open_nursery() as outer:
+        # Outside of the host, so that the second signal is heard while it stops.
+        await outer.start(stop.watch)
+        async with open_supervisor(settings, observers=[tell], terminal=TERMINAL) as supervisor:
+            stop.attach(supervisor)
+            code = await _wait_end(supervisor, stop, begun)
+        outer.cancel_scope.cancel()
+    return stop.exit_code(code)
+
+
+async def _wait_end(supervisor: Supervisor, stop: StopRequests, begun: float) -> int:
+    """Wait for whatever ends the run first."""
+    codes: list[int] = []
+    async with trio.open_nursery() as nursery:
+
+        async def end_after(wait: Callable[[], Awaitable[int]]) -> None:
+            codes.append(await wait())
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(_say_ready, supervisor, begun)
+        nursery.start_soon(end_after, partial(_input_end, supervisor))
+        nursery.start_soon(end_after, partial(_failure, supervisor))
+        nursery.start_soon(end_after, partial(_asked, stop))
+    return max(codes)
+
+
+async def _say_ready(supervisor: Supervisor, begun: float) -> None:
+    await supervisor.wait_ready()
+    shards = supervisor.shards.values()
+    loaded = sum(len(shard.loaded) for shard in shards)
+    took = seconds(trio.current_time() - begun)
+    text = f"{supervisor.settings.name}: {count(loaded, 'plugin')} in {count(len(shards), 'shard')}, ready in {took}"
+    logger.info("%s", text, extra=SHOWN)
+
+
+async def _input_end(supervisor: Supervisor) -> int:
+    await supervisor.wait_input_end()
+    with trio.move_on_after(IDLE_TIMEOUT) as waiting:
+        await supervisor.wait_idle()
+    if waiting.cancelled_caught:
+        shards = supervisor.status().as_json()["shards"]
+        left = sum(shard["queue"] + shard["in_flight"] for shard in shards)
+        after = seconds(IDLE_TIMEOUT)
+        logger.warning("still open %s after the end of the input: %s", after, count(left, "call"))
+    return EXIT_OK
+
+
+async def _failure(supervisor: Supervisor) -> int:
+    await supervisor.wait_failed()
+    logger.error("every shard was given up; the log file says why")
+    return EXIT_BUG
+
+
+async def _asked(stop: StopRequests) -> int:
+    await stop.asked.wait()
+    return EXIT_OK
+
+
+def count(number: int, noun: str) -> str:
+    """``1 plugin``, ``2 plugins``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,64 @@
+"""What do Ctrl-C and SIGTERM mean: the first asks for an orderly stop, the second for the end at once."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from typing import TYPE_CHECKING
+
+import trio
+
+from ..host_log import SHOWN
+
+if TYPE_CHECKING:
+    from ..supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+
+class StopRequests:
+    """How often the user has asked for the end.
+
+    Attributes:
+        asked: Set by the first signal.
+        forced_by: The second signal; ``None`` before it.
+    """
+
+    def __init__(self) -> None:
+        self.asked = trio.Event()
+        self.forced_by: int | None = None
+        self._supervisor: Supervisor | None = None
+
+    def attach(self, supervisor: Supervisor) -> None:
+        """Say what a second signal kills; it may have come already."""
+        self._supervisor = supervisor
+        if self.forced_by is not None:
+            supervisor.request_stop(force=True)
+
+    def exit_code(self, code: int) -> int:
+        """The exit code of a command that would end with ``code`` had nobody lost patience."""
+        return code if self.forced_by is None else 128 + self.forced_by
+
+    async def watch(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Take signals until cancelled."""
+        with trio.open_signal_receiver(*_signals()) as received:
+            task_status.started()
+            async for number in received:
+                self._take(number)
+
+    def _take(self, number: int) -> None:
+        if not self.asked.is_set():
+            logger.info("draining; press Ctrl-C again to force", extra=SHOWN)
+            self.asked.set()
+        elif self.forced_by is None:
+            logger.warning("stopping at once: what is still open is lost")
+            self.forced_by = number
+            if self._supervisor is not None:
+                self._supervisor.request_stop(force=True)
+
+
+def _signals() -> list[signal.Signals]:
+    found = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asks to survive the terminal
+        found.append(signal.SIGHUP)
+    return found
