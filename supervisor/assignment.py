@@ -27,13 +27,11 @@ def assign(
     settings: Settings,
     plan: ShardPlan,
     installed: Mapping[str, InstalledPlugin],
-    terminal: Mapping[str, int],
 ) -> Assignment:
     """What the next runner of a shard hosts.
 
     Args:
         blocked: Plugins that must not be loaded now, with the reason.
-        terminal: ``stdin`` and ``stdout`` by descriptor, as the runner will find them; empty for most shards.
     """
     own = plan.plugins_of(shard.name)
     return Assignment(
@@ -48,7 +46,6 @@ def assign(
         blocked=dict(blocked),
         plugin_load_timeout=shard.settings.timeouts.plugin_load,
         thread_limit=shard.settings.thread_limit,
-        terminal=dict(terminal) if shard.settings.terminal else {},
         command_prefix=settings.command_prefix,
         log_level=settings.log_level,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +86,7 @@ class Supervisor:
             shards[each.name] = Shard(
                 each,
                 plugins=plugins,
-                assign=partial(self._assign, terminal),
+                assign=self._assign,
                 traffic=self.parts.traffic,
                 observers=self.parts.observers,
                 log_sink=sink,
@@ -96,9 +95,7 @@ class Supervisor:
             )
         return shards
 
-    def _assign(
-        self, terminal: Mapping[str, int], shard: Shard, incarnation: int, blocked: Mapping[str, str]
-    ) -> Assignment:
+    def _assign(self, shard: Shard, incarnation: int, blocked: Mapping[str, str]) -> Assignment:
         return assign(
             shard,
             incarnation,
@@ -106,7 +103,6 @@ class Supervisor:
             settings=self.settings,
             plan=self.plan,
             installed=self.catalog.plugins,
-            terminal=terminal,
         )
 
     # --- calling plugins ---------------------------------------------------------------------------------------
@@ -206,7 +202,8 @@ class Supervisor:
             for name in group:
                 self.shards[name].request_stop(force=self._forced.is_set())
             for name in group:
-                await self.shards[name].wait_ended()
+                # Its own ladder bounds this: drain, term_grace, kill_wait.
+                await self.shards[name].state.wait_value(ShardState.STOPPED)
 
     async def _wait_idle_or_forced(self) -> None:
         async with trio.open_nursery() as nursery:

@@ -30,6 +30,12 @@ BORDERS = {
     "runner/invoke.py": Border(
         2, "a component is somebody else's code: whatever it raises becomes its own failure"
     ),
+    "supervisor/store_writer.py": Border(
+        1, "an operation may be the embedding host's code and must not harm the next"
+    ),
+    "supervisor/capabilities/table.py": Border(
+        2, "an implementation may be the embedding host's code: its failure is the answer to one call"
+    ),
     "supervisor/observers.py": Border(
         1, "an observer is the embedding host's code and must not stop the tree"
     ),
