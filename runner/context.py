@@ -58,6 +58,9 @@ class HostServices(Protocol):
 class Context:
     """One plugin's view of the world. Everything in it acts in the plugin's name.
 
+    A plain handler runs in a thread and has nothing to await with. There the services are used as
+    ``trio.from_thread.run(self.ctx.db.get, "table", "key")``.
+
     Attributes:
         plugin_id: As in the manifest.
         logger: ``plugin.<id>`` of the standard library; the host shows it with the plugin's name.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import trio
+
 from rookery.protocol import (
     ROUTE_MESSAGE,
     UPDATE_GATEWAY_STATE,
@@ -75,8 +77,8 @@ class Gateway:
         """Hand a message to the host without waiting: many may be under way, and they keep their order.
 
         Args:
-            on_done: Told once what ``route_message`` would have returned or raised. It runs in the midst of other work
-                and must be quick.
+            on_done: Told once what ``route_message`` would have returned or raised. It runs in the loop, in the midst of
+                other work, and must be quick.
             timeout: Seconds.
         """
         payload = _route_payload(gateway, message, route_metadata, external_message_id, dedupe_key)
@@ -89,10 +91,16 @@ class Gateway:
             except PluginFailed as failure:
                 log_failure(plugin_id, "on_done of route_message_nowait", failure)
 
-        try:
-            self._host.send(ROUTE_MESSAGE, plugin_id, payload, settle, timeout)
-        except RookeryError as error:
-            settle(error)
+        def send() -> None:
+            try:
+                self._host.send(ROUTE_MESSAGE, plugin_id, payload, settle, timeout)
+            except RookeryError as error:
+                settle(error)
+
+        if trio.lowlevel.in_trio_run():
+            send()
+        else:
+            trio.from_thread.run_sync(send)
 
     async def update_state(
         self,

@@ -126,6 +126,8 @@ class RunningPlugin(Generic[_P]):
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
+            if self._data_dir is None:
+                self._data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             # Entered by hand: told of an error, a nursery wraps it in a group, and a test's own errors must not change.
             manager = trio.open_nursery()
             nursery = await manager.__aenter__()
@@ -138,8 +140,6 @@ class RunningPlugin(Generic[_P]):
                 terminal=self._terminal,
                 command_prefix=self._prefix,
             )
-            if self._data_dir is None:
-                self._data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             self.loaded = self._load(stack)
             await run_guarded(self.loaded.plugin_id, self.loaded.instance.on_load)
             self._stack = stack.pop_all()

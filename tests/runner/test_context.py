@@ -33,6 +33,11 @@ class Starts(Plugin):
     def from_thread(self) -> None:
         self.ctx.start_task(self._work, name="work")
 
+    @tool("row_from_thread")
+    def row_from_thread(self) -> dict[str, Any] | None:
+        trio.from_thread.run(self.ctx.db.put, "t", "k", {"a": 1})
+        return trio.from_thread.run(self.ctx.db.get, "t", "k")
+
     @tool("failing")
     async def failing(self) -> None:
         self.ctx.start_task(self._fail)
@@ -68,6 +73,14 @@ async def test_a_task_can_be_started_from_any_handler(name: str) -> None:
         await plugin.tool(name)
 
         await plugin.instance.started.wait()
+
+
+async def test_a_plain_handler_uses_services_from_its_thread() -> None:
+    """By the one call of trio that is made for it."""
+    async with running(Starts) as plugin:
+        row = await plugin.tool("row_from_thread")
+
+    assert row == {"a": 1}
 
 
 async def test_the_failure_of_a_task_is_its_own(caplog: pytest.LogCaptureFixture) -> None:

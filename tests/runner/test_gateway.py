@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -61,6 +62,18 @@ async def test_messages_go_without_waiting_and_in_order() -> None:
         "True",
         "[E_BAD_PAYLOAD] message.message_id: must be a text that is not empty, got ''",
     ]
+
+
+async def test_messages_can_be_handed_over_from_a_thread() -> None:
+    """The link lives in the loop: a plain function is brought there."""
+    outcomes: list[bool | RookeryError] = []
+    async with fake_host() as host:
+        gateway = context(host).gateway
+        route = functools.partial(gateway.route_message_nowait, "g", message_map(), on_done=outcomes.append)
+        await trio.to_thread.run_sync(route)
+        await trio.testing.wait_all_tasks_blocked()
+
+    assert outcomes == [True]
 
 
 async def test_a_message_that_cannot_be_sent_is_settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
