@@ -1,0 +1,145 @@
+"""Who is told what happened, and in which form: frozen records, handed to plain functions.
+
+An observer is called at once, from the loop, in the order in which observers were added; it must return quickly. What
+it raises is logged and goes no further: it is the embedding host's code and must not stop the tree.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from .exit_report import ExitReport
+from .shard_state import ShardState
+
+_LOG = logging.getLogger("rookery.observers")
+
+Observer = Callable[[object], None]
+
+
+@attrs.frozen(kw_only=True)
+class ShardMoved:
+    """A shard went from one state to another."""
+
+    shard: str
+    incarnation: int
+    old: ShardState
+    new: ShardState
+    reason: str
+    at: float
+    """On trio's clock, seconds."""
+
+
+@attrs.frozen(kw_only=True)
+class RunnerDied:
+    """A runner ended, planned or not; everybody who waited for it has been told."""
+
+    report: ExitReport
+    next: str
+    """What follows, for people: ``back in 0.2 s`` · ``given up: …`` · ``stopped``."""
+    delay: float | None
+    """Seconds until the next start; None when none is planned."""
+
+
+@attrs.frozen(kw_only=True)
+class RunnerBack:
+    """A runner is ready, for the first time or again."""
+
+    shard: str
+    incarnation: int
+    pid: int
+    after: float | None
+    """Seconds since the one before it died; None for the first."""
+
+
+@attrs.frozen(kw_only=True)
+class PluginNotLoaded:
+    """A plugin of a shard is not there, while its shard may be."""
+
+    shard: str
+    plugin_id: str
+    reason: str
+    blocked: bool
+    """True when it is not even tried any more, because it ended its runner before."""
+
+
+@attrs.frozen(kw_only=True)
+class GatewayReported:
+    """A gateway said how it is."""
+
+    plugin_id: str
+    gateway: str
+    ready: bool
+    platform: str
+    account_id: str
+    metadata: Mapping[str, Any]
+
+
+@attrs.frozen(kw_only=True)
+class MessageLost:
+    """One call of one handler for a message did not happen, or nobody knows whether it did."""
+
+    shard: str
+    plugin_id: str
+    component: str
+    session_id: str
+    message_id: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class LogWritten:
+    """A plugin or a runner wrote a line."""
+
+    shard: str
+    plugin_id: str
+    """"" when the line has no known author besides the shard."""
+    level: int
+    """A number of the standard ``logging`` module."""
+    text: str
+    logger: str
+
+
+@attrs.frozen(kw_only=True)
+class SecurityViolation:
+    """A runner claimed what is not its own."""
+
+    shard: str
+    incarnation: int
+    claim: str
+
+
+class Observers:
+    """Those who want to know. Every record reaches each of them once."""
+
+    def __init__(self) -> None:
+        self._observers: list[Observer] = []
+        self._failed: set[int] = set()
+
+    def add(self, observer: Observer) -> Callable[[], None]:
+        """Tell it everything from now on; call what is returned to stop that."""
+        self._observers.append(observer)
+
+        def remove() -> None:
+            if observer in self._observers:
+                self._observers.remove(observer)
+
+        return remove
+
+    def notify(self, record: object) -> None:
+        """Tell everybody. Never raises."""
+        for observer in tuple(self._observers):
+            try:
+                observer(record)
+            except Exception:
+                self._report(observer, record)
+
+    def _report(self, observer: Observer, record: object) -> None:
+        # Once for each observer: one that fails at every log line would drown the log.
+        if id(observer) not in self._failed:
+            self._failed.add(id(observer))
+            name = getattr(observer, "__qualname__", type(observer).__name__)
+            _LOG.exception("observer %s failed at a %s and may fail again", name, type(record).__name__)

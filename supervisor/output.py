@@ -1,0 +1,70 @@
+"""What did a runner leave in its output pipes, and what does one write that cannot read its own?"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHUNK_BYTES = 64 * 1024
+TAIL_BYTES = 64 * 1024
+"""What is kept for the report of a death."""
+REST_BYTES = 1024 * 1024
+"""What is read at most of a dead runner's pipe: more than a pipe holds, and an end when a grandchild writes on."""
+
+
+class OutputPipe:
+    """The host's read end of one output pipe; the descriptor stays its owner's.
+
+    Args:
+        descriptor: Never blocks.
+        on_lines: Gets whole lines, several at a time.
+    """
+
+    def __init__(self, descriptor: int, on_lines: Callable[[bytes], None]) -> None:
+        self._descriptor = descriptor
+        self._on_lines = on_lines
+        self._unended = b""
+        self._tail = b""
+
+    @property
+    def tail(self) -> str:
+        """The last that was read here, at most 64 KiB."""
+        return self._tail.decode("utf-8", "replace")
+
+    async def pump(self) -> None:
+        """Read until nobody has the write end any more."""
+        while True:
+            await trio.lowlevel.wait_readable(self._descriptor)
+            if self._read() == 0:
+                return
+
+    def read_rest(self) -> None:
+        """Take what is there without waiting; an unended line counts as one."""
+        left = REST_BYTES
+        while left > 0 and (size := self._read()):
+            left -= size
+        if self._unended:
+            self._on_lines(self._unended)
+            self._unended = b""
+
+    def _read(self) -> int | None:
+        """The bytes that were read; 0 at the end, None when there is nothing now."""
+        try:
+            data = os.read(self._descriptor, CHUNK_BYTES)
+        except BlockingIOError:
+            return None
+        self._tail = (self._tail + data)[-TAIL_BYTES:]
+        whole, newline, rest = (self._unended + data).rpartition(b"\n")
+        if newline:
+            self._on_lines(whole)
+        # A line without an end must not grow for ever: it is passed on in pieces.
+        if len(rest) > CHUNK_BYTES:
+            self._on_lines(rest)
+            rest = b""
+        self._unended = rest
+        return len(data)
