@@ -1,0 +1,174 @@
+"""How does a child process start, how is its death proved, and how is it made to go?
+
+A process is spawned by ``Popen`` on the calling thread, which blocks for 0.4 ms: trio's own way spawns in a worker
+thread, and what the kernel ties to a parent is tied to that thread, which trio retires after ten idle seconds.
+
+Death is proved by the pidfd. An end of file proves nothing: it comes early from a process that closes its descriptors,
+and never while a grandchild holds them. As long as the process is not reaped its number belongs to it, dead or alive,
+and so does the number of its process group: every signal is sent before the reaping, never after.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from typing import Protocol
+
+import attrs
+import trio
+
+POLL_PERIOD = 0.02
+"""Seconds between two looks where there is no pidfd: macOS, or a host without free descriptors."""
+
+
+@attrs.frozen(kw_only=True)
+class Launch:
+    """What a child is started with."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = attrs.field(repr=False)
+    stdout: int
+    """Becomes the child's descriptor 1."""
+    stderr: int
+    """Becomes the child's descriptor 2."""
+    inherited: tuple[int, ...]
+    """The only other descriptors that the child gets, under the same numbers."""
+
+
+class Child(Protocol):
+    """What a shard needs of the process it has started; see ``Process``."""
+
+    @property
+    def pid(self) -> int: ...
+
+    async def wait_dead(self) -> None: ...
+
+    def ask_to_leave(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def reap(self) -> int | None: ...
+
+    def abandon(self) -> None: ...
+
+
+def spawn(launch: Launch) -> Process:
+    """Start a child in a session and a process group of its own, with nothing to read. Blocks for 0.4 ms.
+
+    Raises:
+        OSError: It could not be started; there is nothing to clean up.
+    """
+    popen = subprocess.Popen(
+        launch.command,
+        env=dict(launch.environment),
+        stdin=subprocess.DEVNULL,
+        stdout=launch.stdout,
+        stderr=launch.stderr,
+        pass_fds=launch.inherited,
+        start_new_session=True,
+    )
+    return Process(popen)
+
+
+class Process:
+    """A child from its start to its reaping. ``reap`` must be called in the end.
+
+    Args:
+        popen: Freshly started, the leader of its process group.
+    """
+
+    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+        self._popen = popen
+        self._pidfd = _open_pidfd(popen.pid)
+
+    def __repr__(self) -> str:
+        state = "running" if self._popen.returncode is None else f"reaped, {self._popen.returncode}"
+        return f"<Process {self.pid} {state}>"
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    async def wait_dead(self) -> None:
+        """Wait until it has died. It is not reaped by that. One task at a time may wait."""
+        if self._pidfd is not None:
+            await trio.lowlevel.wait_readable(self._pidfd)
+            return
+        while not self._has_died():  # noqa: ASYNC110  # there is nothing to be woken by
+            await trio.sleep(POLL_PERIOD)
+
+    def ask_to_leave(self) -> None:
+        """SIGTERM to the group, and SIGCONT, without which a stopped process would not see it."""
+        self._signal_group(signal.SIGTERM)
+        self._signal_group(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """SIGKILL to the group. After the death of the process, to what is left of its group."""
+        self._signal_group(signal.SIGKILL)
+
+    def reap(self) -> int | None:
+        """Take its status and let its number go: the exit code, or minus the number of the signal.
+
+        None when it is not dead yet; then nothing has changed.
+        """
+        status = self._popen.poll()
+        if status is not None:
+            self._close_pidfd()
+        return status
+
+    def abandon(self) -> None:
+        """Stop watching a process that will not die: it stays a child of the host, and no signal goes to it again."""
+        if self.reap() is None:
+            self._close_pidfd()
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        if self._is_ours():
+            self._signal_group_now(number)
+
+    def _signal_group_now(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:
+            pass  # nobody is left
+        except PermissionError:
+            pass  # macOS says so of a group in which only the dead leader is left
+
+    def _is_ours(self) -> bool:
+        """Whether the number still means this process: not reaped, by nobody."""
+        if self._popen.returncode is not None:
+            return False
+        if self._pidfd is None:
+            return True
+        try:
+            signal.pidfd_send_signal(self._pidfd, 0)  # a dead process that waits to be reaped still takes it
+        except ProcessLookupError:
+            return False
+        return True
+
+    def _has_died(self) -> bool:
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13: looking means reaping
+            if self._popen.poll() is None:
+                return False
+            # The group has to be swept at once: macOS hands numbers out in turn, so this one is not another's yet.
+            self._signal_group_now(signal.SIGKILL)
+            return True
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+        except ChildProcessError:
+            return True  # somebody else has reaped it
+
+    def _close_pidfd(self) -> None:
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+
+
+def _open_pidfd(pid: int) -> int | None:
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:  # no free descriptor, an old kernel, a sandbox: look from time to time instead
+        return None
