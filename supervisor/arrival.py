@@ -1,0 +1,221 @@
+"""How does a runner come up: hello, loading, ready, each in its time, and what it may claim meanwhile?"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from rookery.protocol import (
+    RUNNER_HELLO,
+    RUNNER_LOADING,
+    RUNNER_LOG_BATCH,
+    RUNNER_READY,
+    Accepted,
+    BadPayload,
+    CannotEncode,
+    ErrorCode,
+    FrameTooLarge,
+    Hello,
+    HelloAnswer,
+    Loading,
+    LogBatch,
+    RunnerReady,
+    shown,
+    structure,
+    unstructure,
+)
+
+from .exit_report import ExitKind
+from .observers import PluginNotLoaded, SecurityViolation
+from .shard_state import ShardState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rookery.protocol import Link, Method, Payload, Request
+
+    from .shard import Shard
+
+FEATURES = ("assignment", "loading", "logs")
+"""What the host can use of a runner beyond protocol 1.0.0."""
+
+LOAD_GRACE = 1.0
+"""Seconds more than the runner's own limit for a plugin. The runner ends an `on_load` that waits for ever by itself and
+goes on with the next plugin; the host kills only one that cannot do so any more."""
+
+START_MAX = 120.0
+"""Seconds from hello to ready at most, however many plugins make progress."""
+
+
+class Arrival:
+    """The host's part of one runner's way from its first frame to ready, and of what it reports later.
+
+    Attributes:
+        loading: The plugin that is being loaded now; "" when none is.
+        ready_at: When it became ready, on trio's clock; None before.
+        reads_own_output: Whether the runner takes care of its output pipes; known after the hello.
+    """
+
+    def __init__(
+        self,
+        shard: Shard,
+        number: int,
+        blocked: Mapping[str, str],
+        terminal: Mapping[str, int],
+        condemn: Callable[[ExitKind, str], None],
+    ) -> None:
+        self._shard = shard
+        self._number = number
+        self._blocked = blocked
+        self._terminal = terminal
+        self._condemn = condemn
+        self._ready = trio.Event()
+        self._limit = trio.CancelScope(deadline=trio.current_time() + shard.settings.timeouts.hello)
+        self._limit_text = f"no hello within {shard.settings.timeouts.hello:g} s"
+        self._latest = float("inf")
+        self.link: Link | None = None
+        self.loading = ""
+        self.ready_at: float | None = None
+        self.greeted = trio.Event()
+        self.reads_own_output = False
+
+    async def keep_limits(self) -> None:
+        """Wait until the runner is ready; condemn it when a limit passes first."""
+        with self._limit:
+            await self._ready.wait()
+        if self._limit.cancelled_caught:
+            is_greeted = self.greeted.is_set()
+            self._condemn(ExitKind.LOAD_TIMEOUT if is_greeted else ExitKind.HELLO_TIMEOUT, self._limit_text)
+
+    # --- what the runner says ----------------------------------------------------------------------------------
+
+    def take_request(self, request: Request) -> None:
+        """Take any request of the runner's; those that are no part of its start go on to the traffic."""
+        if request.method.name == RUNNER_HELLO:
+            self._take_hello(request)
+        elif request.method.name == RUNNER_READY:
+            self._take_ready(request)
+        else:
+            self._shard.traffic.handle_request(self._shard, request)
+
+    def take_broadcast(self, method: Method, plugin_id: str, payload: Payload) -> None:
+        try:
+            if method.name == RUNNER_LOADING:
+                self._take_loading(structure(payload, Loading))
+            elif method.name == RUNNER_LOG_BATCH:
+                batch = structure(payload, LogBatch)
+                self._shard.log_sink.write_batch(self._shard.name, self._shard.plugins, batch)
+        except BadPayload as error:
+            # Nobody waits for an answer, so this is the only place where it can be seen.
+            text = f"the runner sent a {method.name} that cannot be used: {error}"
+            self._shard.log_sink.write_output(self._shard.name, "", text.encode(), level=logging.WARNING)
+
+    def _take_hello(self, request: Request) -> None:
+        shard = self._shard
+        try:
+            hello = structure(request.payload, Hello)
+        except BadPayload as error:
+            request.refuse_bad_payload(error)
+            self._refuse(f"its hello cannot be used: {error}")
+            return
+        if shard.state.value is not ShardState.HELLO:
+            self._turn_away(request, "the host stops this runner")
+            return
+        assignment = shard.assign(shard, self._number, dict(self._blocked))
+        answer = HelloAnswer(
+            accepted=True,
+            host_version=shard.host_version,
+            features=[feature for feature in FEATURES if feature in hello.features],
+            assignment=attrs.evolve(assignment, terminal=dict(self._terminal)),
+        )
+        try:
+            request.answer(unstructure(answer))
+        except (CannotEncode, FrameTooLarge) as error:
+            self._turn_away(request, f"the assignment cannot be sent: {error}")
+            self._refuse(f"what it is to load cannot be sent: {error}")
+            return
+        self.reads_own_output = "logs" in hello.features
+        self.greeted.set()
+        shard.move(ShardState.LOADING, "its hello was accepted")
+        self._latest = trio.current_time() + max(START_MAX, shard.settings.timeouts.load)
+        self._take_loading(Loading(plugin_id=""))
+        assert self.link is not None
+        shard.link = self.link
+        shard.traffic.runner_connected(shard, self.link)
+
+    def _turn_away(self, request: Request, reason: str) -> None:
+        answer = HelloAnswer(accepted=False, host_version=self._shard.host_version, reason=reason)
+        request.answer(unstructure(answer))
+
+    def _refuse(self, reason: str) -> None:
+        if self.link is not None:
+            self.link.flush_nowait()  # the runner may still read why
+        self._condemn(ExitKind.REFUSED, reason)
+
+    def _take_loading(self, loading: Loading) -> None:
+        if loading.plugin_id and not self._may_name([loading.plugin_id], "loads"):
+            return
+        self.loading = loading.plugin_id
+        timeouts = self._shard.settings.timeouts
+        allowed = timeouts.plugin_load + LOAD_GRACE if loading.plugin_id else timeouts.load
+        deadline = trio.current_time() + allowed
+        self._limit_text = f"no progress for {allowed:g} s"
+        if loading.phase:
+            self._limit_text += f" in {shown(loading.phase)}"
+        if deadline > self._latest:
+            self._limit_text = "too long since its hello"
+        self._limit.deadline = min(deadline, self._latest)
+
+    def _take_ready(self, request: Request) -> None:
+        shard = self._shard
+        try:
+            ready = structure(request.payload, RunnerReady)
+        except BadPayload as error:
+            request.refuse_bad_payload(error)
+            self._condemn(ExitKind.PROTOCOL, f"its ready cannot be used: {error}")
+            return
+        if shard.state.value is ShardState.READY:
+            request.refuse(ErrorCode.E_METHOD_NOT_ALLOWED, "this runner was ready before")
+            self._condemn(ExitKind.PROTOCOL, "it said that it is ready twice")
+            return
+        if not self._may_name([*ready.loaded_plugins, *ready.failed_plugins, *ready.inactive_plugins], "has"):
+            request.refuse(ErrorCode.E_UNAUTHORIZED, "ready names plugins of another shard")
+            return
+        request.answer(unstructure(Accepted()))
+        if shard.state.value is not ShardState.LOADING:
+            return  # it is being stopped, and was asked for nothing
+        self.loading = ""
+        self._report_failed(ready)
+        if ready.failed_plugins and not ready.loaded_plugins and not ready.inactive_plugins:
+            self._condemn(ExitKind.LOAD_FAILED, "none of its plugins could be loaded")
+            return
+        self.ready_at = trio.current_time()
+        self._ready.set()
+        shard.loaded = tuple(ready.loaded_plugins)
+        shard.traffic.runner_ready(shard, ready)
+        shard.become_ready()
+
+    def _report_failed(self, ready: RunnerReady) -> None:
+        shard = self._shard
+        shard.failed = dict(self._blocked)
+        for plugin_id in ready.failed_plugins:
+            if plugin_id in self._blocked:
+                continue  # reported when it was blocked
+            reason = ready.failed_plugin_reasons.get(plugin_id) or "the runner gave no reason"
+            shard.failed[plugin_id] = reason
+            record = PluginNotLoaded(shard=shard.name, plugin_id=plugin_id, reason=reason, blocked=False)
+            shard.observers.notify(record)
+
+    def _may_name(self, names: list[str], verb: str) -> bool:
+        """Whether all of these are the shard's own; a runner that claims others is condemned."""
+        strangers = sorted({name for name in names if name not in self._shard.plugins})
+        if not strangers:
+            return True
+        claim = f"it says that it {verb} {', '.join(map(shown, strangers))}, which this shard does not hold"
+        record = SecurityViolation(shard=self._shard.name, incarnation=self._number, claim=claim)
+        self._shard.observers.notify(record)
+        self._condemn(ExitKind.PROTOCOL, claim)
+        return False

@@ -1,0 +1,179 @@
+"""Runners that are tasks of the test: a script speaks the real protocol over the real socket, and no process exists."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import trio
+
+from rookery.protocol import (
+    RUNNER_LOADING,
+    RUNNER_READY,
+    ConnectionLost,
+    Hello,
+    HelloAnswer,
+    Link,
+    Loading,
+    Request,
+    RunnerReady,
+    Session,
+    Side,
+    offer_hello,
+    unstructure,
+)
+from rookery.supervisor.process import Launch
+
+Script = Callable[["ScriptedRunner"], Awaitable[None]]
+
+SHUTDOWN = "plugin.shutdown"
+FEATURES = ["assignment", "loading", "logs"]
+
+
+class ScriptedRunner:
+    """One runner; what `Process` is for a real one.
+
+    Attributes:
+        signals: What it was sent, in order: `TERM` and `KILL`.
+        requests: What the host asked; the script's link answers by `answer`.
+        ignores_term: Whether SIGTERM does nothing.
+        is_unkillable: Whether SIGKILL does nothing, as for a process in state D.
+    """
+
+    def __init__(self, pid: int, link_fd: int) -> None:
+        self.pid = pid
+        self.signals: list[str] = []
+        self.requests: list[Request] = []
+        self.ignores_term = False
+        self.is_unkillable = False
+        self.is_reaped = False
+        self.is_abandoned = False
+        self.answer: Callable[[Request], None] = self.answer_politely
+        self.assignment: Any = None
+        self._status: int | None = None
+        self._dead = trio.Event()
+        self._socket = socket.socket(fileno=os.dup(link_fd))
+        self.link = Link(self._socket, Session(Side.RUNNER), on_request=self._take)
+
+    # --- what its host does ------------------------------------------------------------------------------------
+
+    async def wait_dead(self) -> None:
+        await self._dead.wait()
+
+    def ask_to_leave(self) -> None:
+        self.signals.append("TERM")
+        if not self.ignores_term:
+            self.die(-15)
+
+    def kill(self) -> None:
+        if not self._dead.is_set():
+            self.signals.append("KILL")
+            if not self.is_unkillable:
+                self.die(-9)
+
+    def reap(self) -> int | None:
+        self.is_reaped = self._dead.is_set()
+        return self._status
+
+    def abandon(self) -> None:
+        self.is_abandoned = True
+        self.vanish()
+
+    # --- what its script does ----------------------------------------------------------------------------------
+
+    def die(self, status: int) -> None:
+        """End with an exit code, or with minus a signal's number."""
+        if not self._dead.is_set():
+            self._status = status
+            self._dead.set()
+            self.link.flush_nowait()
+            self.vanish()
+
+    def vanish(self) -> None:
+        """Close the connection and go on living."""
+        self.link.close()
+
+    async def say_hello(self) -> HelloAnswer:
+        answer = await offer_hello(
+            self.link, Hello(runner_id="scripted", sdk_version="2.0.0", session_token="", features=FEATURES)
+        )
+        self.assignment = answer.assignment
+        return answer
+
+    def say_loading(self, plugin_id: str, phase: str = "import") -> None:
+        self.link.broadcast(RUNNER_LOADING, unstructure(Loading(plugin_id=plugin_id, phase=phase)))
+        self.link.flush_nowait()
+
+    async def say_ready(self, loaded: Sequence[str] = (), failed: Sequence[str] = ()) -> None:
+        ready = RunnerReady(
+            loaded_plugins=list(loaded),
+            failed_plugins=list(failed),
+            failed_plugin_reasons=dict.fromkeys(failed, "ImportError: no module"),
+        )
+        await self.link.call(RUNNER_READY, unstructure(ready))
+
+    def answer_politely(self, request: Request) -> None:
+        """Acknowledge everything and end when that is asked for."""
+        request.answer({"acknowledged": True})
+        if request.method.name == SHUTDOWN:
+            self.die(0)
+
+    def _take(self, request: Request) -> None:
+        self.requests.append(request)
+        self.answer(request)
+
+
+class ScriptedRunners:
+    """Starts scripted runners in a nursery of the test.
+
+    Args:
+        script: What every runner does, or a list: the n-th runner gets the n-th script, the rest the last one.
+    """
+
+    def __init__(self, nursery: trio.Nursery, script: Script | list[Script]) -> None:
+        self._nursery = nursery
+        self._scripts = script if isinstance(script, list) else [script]
+        self.started: list[ScriptedRunner] = []
+        self.failures: list[OSError] = []
+        """Raised instead of starting one, first to last."""
+
+    def spawn(self, launch: Launch) -> ScriptedRunner:
+        if self.failures:
+            raise self.failures.pop(0)
+        number = len(self.started)
+        command = launch.command
+        runner = ScriptedRunner(10_000 + number, int(command[command.index("--link-fd") + 1]))
+        self.started.append(runner)
+        self._nursery.start_soon(self._play, runner, self._scripts[min(number, len(self._scripts) - 1)])
+        return runner
+
+    @staticmethod
+    async def _play(runner: ScriptedRunner, script: Script) -> None:
+        async with trio.open_nursery() as nursery:
+
+            async def act() -> None:
+                try:
+                    await script(runner)
+                except ConnectionLost:
+                    pass  # its host has ended it
+
+            nursery.start_soon(act)
+            await runner.link.run()
+            nursery.cancel_scope.cancel()
+
+
+async def work(runner: ScriptedRunner) -> None:
+    """The script of a good runner: it loads everything and works until it is told to end."""
+    await runner.say_hello()
+    plugins = [assigned.plugin_id for assigned in runner.assignment.plugins]
+    for plugin_id in plugins:
+        runner.say_loading(plugin_id)
+    await runner.say_ready(plugins)
+    await trio.sleep_forever()
+
+
+async def be_silent(runner: ScriptedRunner) -> None:
+    """The script of a runner that never says hello."""
+    await trio.sleep_forever()

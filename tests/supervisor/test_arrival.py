@@ -1,0 +1,173 @@
+"""How a runner comes up, and what is done with one that does not, on a clock that jumps."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from rookery.protocol import RemoteError
+from rookery.supervisor.exit_report import ExitKind
+from rookery.supervisor.observers import (
+    PluginNotLoaded,
+    RunnerDied,
+    SecurityViolation,
+)
+from rookery.supervisor.shard_state import ShardState
+from tests.doubles.scripted_runner import ScriptedRunner, be_silent, work
+from tests.doubles.shards import PLUGINS, running
+
+READY, FAILED, STOPPED = ShardState.READY, ShardState.FAILED, ShardState.STOPPED
+
+
+async def test_the_hello_is_answered_with_the_assignment_and_known_features(
+    autojump_clock: MockClock,
+) -> None:
+    """The runner learns what to load, and which of its features the host uses."""
+    answers = []
+
+    async def script(runner: ScriptedRunner) -> None:
+        answers.append(await runner.say_hello())
+        await trio.sleep_forever()
+
+    async with running(script) as (watched, _):
+        await watched.shard.state.wait_value(ShardState.LOADING)
+        await trio.testing.wait_all_tasks_blocked()
+
+    assert answers[0].accepted
+    assert answers[0].host_version == "0.1.0"
+    assert answers[0].features == ["assignment", "loading", "logs"]
+    assert answers[0].assignment == watched.assigned[0]
+
+
+async def test_failed_plugins_are_named_and_the_shard_works(autojump_clock: MockClock) -> None:
+    """One plugin that cannot be loaded is that plugin's failure, not the shard's."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        await runner.say_hello()
+        await runner.say_ready(["test.one"], ["test.two"])
+        await trio.sleep_forever()
+
+    async with running(script) as (watched, _):
+        await watched.shard.state.wait_value(READY)
+        assert watched.shard.loaded == ("test.one",)
+        assert watched.shard.failed == {"test.two": "ImportError: no module"}
+
+    (record,) = watched.heard(PluginNotLoaded)
+    assert (record.plugin_id, record.blocked) == ("test.two", False)
+
+
+async def test_a_runner_without_a_single_plugin_is_not_ready(autojump_clock: MockClock) -> None:
+    """When all have failed the runner is ended and tried again."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        await runner.say_hello()
+        await runner.say_ready([], PLUGINS)
+
+    async with running([script, work]) as (watched, _):
+        await watched.shard.state.wait_value(READY)
+
+    assert watched.deaths[0].kind is ExitKind.LOAD_FAILED
+    assert watched.deaths[0].ready_at is None
+
+
+async def test_a_runner_that_says_no_hello_is_killed_in_time(autojump_clock: MockClock) -> None:
+    """The hello time-out, and what the report calls it."""
+    async with running([be_silent, work]) as (watched, runners):
+        await watched.wait_deaths(1)
+        waited = trio.current_time()
+        await watched.shard.state.wait_value(READY)
+
+    (report, *_) = watched.deaths
+    assert (report.kind, report.state, report.signal) == (ExitKind.HELLO_TIMEOUT, ShardState.HELLO, 9)
+    assert report.describe() == "shard 'games' #1 (pid 10000) was killed: no hello within 5 s"
+    assert waited - report.started_at == pytest.approx(5)
+    assert runners.started[0].signals == ["KILL"]
+
+
+async def test_a_plugin_that_hangs_in_loading_is_named(autojump_clock: MockClock) -> None:
+    """The limit is the plugin's own and begins anew with each step."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        await runner.say_hello()
+        for _ in range(3):
+            runner.say_loading("test.one")
+            await trio.sleep(15)
+        runner.say_loading("test.two")
+        await trio.sleep_forever()
+
+    async with running([script, work]) as (watched, _):
+        await watched.wait_deaths(1, timeout=100)
+
+    (report, *_) = watched.deaths
+    assert (report.kind, report.loading) == (ExitKind.LOAD_TIMEOUT, "test.two")
+    assert report.ended_at - report.started_at == pytest.approx(45 + 20 + 1)
+    assert "did not finish loading test.two" in report.describe()
+
+
+async def test_progress_is_no_excuse_for_ever(autojump_clock: MockClock) -> None:
+    """However many steps a runner reports, two minutes after its hello it has to be ready."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        await runner.say_hello()
+        while True:
+            runner.say_loading("test.one")
+            await trio.sleep(5)
+
+    async with running([script, work]) as (watched, _):
+        await watched.wait_deaths(1, timeout=500)
+
+    assert watched.deaths[0].ended_at - watched.deaths[0].started_at == pytest.approx(120)
+
+
+async def test_a_bad_hello_is_refused_with_its_reason_and_twice_is_the_end(autojump_clock: MockClock) -> None:
+    """A hello that cannot be used gets an error, the runner is killed, and the same program is not tried for ever."""
+    refusals = []
+
+    async def script(runner: ScriptedRunner) -> None:
+        try:
+            await runner.link.call("runner.hello", {"runner_id": 7})
+        except RemoteError as error:
+            refusals.append(str(error))
+
+    async with running(script) as (watched, runners):
+        await watched.shard.state.wait_value(FAILED)
+
+    assert "runner_id" in refusals[0]
+    assert len(runners.started) == 2
+    assert [report.kind for report in watched.deaths] == [ExitKind.REFUSED] * 2
+    assert "broke the protocol 2 times in a row" in watched.heard(RunnerDied)[-1].next
+    assert watched.traffic.told == []
+
+
+async def test_ready_twice_is_a_broken_rule(autojump_clock: MockClock) -> None:
+    """The runner is killed."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        await runner.say_hello()
+        await runner.say_ready(PLUGINS)
+        await runner.say_ready(PLUGINS)
+
+    async with running([script, work]) as (watched, _):
+        await watched.wait_deaths(1)
+
+    assert watched.deaths[0].kind is ExitKind.PROTOCOL
+
+
+@pytest.mark.parametrize("step", ["loading", "ready"])
+async def test_a_runner_may_name_its_own_plugins_only(step: str, autojump_clock: MockClock) -> None:
+    """One that loads or has another shard's plugin is killed, and that is said as a violation."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        await runner.say_hello()
+        if step == "loading":
+            runner.say_loading("test.of_another")
+        else:
+            await runner.say_ready(["test.of_another"])
+
+    async with running([script, work]) as (watched, _):
+        await watched.wait_deaths(1)
+
+    assert watched.deaths[0].kind is ExitKind.PROTOCOL
+    assert "test.of_another" in watched.heard(SecurityViolation)[0].claim
