@@ -1,9 +1,9 @@
 """Decides which plugin sits in which shard; nothing here has an effect.
 
-request: candidates, seats and the policy · hashing: stable key to shard · weights: what a plugin costs · affinity:
-must-share and must-not-share · contradiction: wishes that exclude each other · names: shards that a policy makes ·
-seating: who gives way to whom · placement: the policies, and what each promises · reasons: why, for the operator ·
-plan: plugin to shard, by generation · rebalance: two plans to ordered moves.
+request: candidates, seats and the policy · hashing: stable key to shard · weights: what a plugin costs · graph: parts
+and paths of names · affinity: must-share and must-not-share · contradiction: wishes that exclude each other · names:
+shards that a policy makes · seating: who gives way to whom · placement: the policies, and what each promises ·
+reasons: why, for the operator · plan: plugin to shard, by generation · rebalance: two plans to ordered moves.
 """
 
 from __future__ import annotations

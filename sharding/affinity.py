@@ -16,6 +16,7 @@ from functools import cached_property
 
 import attrs
 
+from .graph import components, reach
 from .request import Candidate
 from .weights import weigh
 
@@ -169,29 +170,6 @@ def _ties_of(candidate: Candidate, *, keep_dependencies_together: bool) -> list[
         *(Tie(own, other, is_dependency=True) for other in sorted({*depends_on} - {own})),
         *(Tie(own, other, is_dependency=False) for other in sorted({*candidate.together_with} - {own})),
     ]
-
-
-def components(neighbours: Mapping[str, Iterable[str]]) -> list[frozenset[str]]:
-    """The connected parts of an undirected graph, in the order of their first node."""
-    seen: set[str] = set()
-    found = []
-    for start in neighbours:
-        if start not in seen:
-            part = reach(start, neighbours) | {start}
-            seen |= part
-            found.append(part)
-    return found
-
-
-def reach(start: str, edges: Mapping[str, Iterable[str]]) -> frozenset[str]:
-    """All nodes that a path of one edge or more leads to; the start itself only if it lies on a cycle."""
-    found: set[str] = set()
-    waiting = [start]
-    while waiting:
-        new = set(edges[waiting.pop()]) - found
-        found |= new
-        waiting.extend(new)
-    return frozenset(found)
 
 
 def _leaders(follows: Mapping[str, Iterable[str]]) -> list[str]:

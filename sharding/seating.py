@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
-from .affinity import Group, Separation, components, reach
+from .affinity import Group, Separation
+from .graph import components, reach
 from .weights import Loads
 
 MAX_REVISIONS = 20_000
