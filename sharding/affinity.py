@@ -10,15 +10,18 @@ smallest or heaviest member would move whenever such a newcomer arrives.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
-from fractions import Fraction
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import attrs
 
 from .graph import components, reach
 from .request import Candidate
 from .weights import weigh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from fractions import Fraction
 
 
 @attrs.frozen

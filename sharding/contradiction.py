@@ -5,15 +5,19 @@ Everything here is found before a seat is chosen. That no seat is left for a gro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
 from rookery.protocol import RookeryError
 
-from .affinity import Group, Separation, Tie
 from .request import Candidate, PlacementRequest, Policy, Seat
 from .weights import exact, weigh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from .affinity import Group, Separation, Tie
 
 
 @attrs.frozen(order=True)

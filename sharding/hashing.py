@@ -9,8 +9,11 @@ with PYTHONHASHSEED; taking a hash modulo the number of shards moves nearly ever
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _UNIT_BITS = (
     52  # an integer of 52 bits plus one half is exact in a float, hence strictly between 0 and 1 below

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
 from itertools import count
+from typing import TYPE_CHECKING
 
 from rookery.protocol import is_shard_name
 
 from .hashing import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 _MAX_STEM = 23  # with a hyphen and a fingerprint of eight digits it makes a shard's longest name, 32
 

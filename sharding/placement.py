@@ -35,10 +35,8 @@ Whatever moved a plugin is told in its reason, and `rebalance` lists the moves.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from fractions import Fraction
-
-import attrs
+from typing import TYPE_CHECKING
 
 from .affinity import Group, Separation, find_separations, gather_groups
 from .contradiction import (
@@ -58,6 +56,9 @@ from .reasons import explain, explain_chosen, explain_kept, explain_own
 from .request import PlacementRequest, Policy, Seat
 from .seating import Avoidance, Seating
 from .weights import Loads, exact, shares_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def place(

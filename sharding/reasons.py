@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from .affinity import Group
-from .plan import ShardPlan
 from .request import Candidate, Policy
-from .seating import Seating
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .affinity import Group
+    from .plan import ShardPlan
+    from .seating import Seating
 
 
 def explain(member: Candidate, group: Group, *, choice: str, previous: ShardPlan | None, shard: str) -> str:

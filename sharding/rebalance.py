@@ -8,10 +8,12 @@ plugins as possible were disturbed for it.
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import attrs
 
-from .plan import ShardPlan
+if TYPE_CHECKING:
+    from .plan import ShardPlan
 
 
 @attrs.frozen

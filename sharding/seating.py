@@ -9,12 +9,15 @@ way is tried.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
-from .affinity import Group, Separation
 from .graph import components, reach
 from .weights import Loads
+
+if TYPE_CHECKING:
+    from .affinity import Group, Separation
 
 MAX_REVISIONS = 20_000
 """Ways tried for one set of groups that avoid each other, some tenths of a second. Colouring a graph is as hard as it

@@ -7,12 +7,15 @@ they would not.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import attrs
 
 from .request import Candidate, Seat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def exact(amount: float) -> Fraction:
