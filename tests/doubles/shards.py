@@ -84,12 +84,11 @@ class Watched:
                 timeouts=timeouts or ShardTimeouts(),
             ),
             plugins=plugins,
-            assign=self._assign,
             traffic=self.traffic,
             observers=observers,
             log_sink=LogSink(observers),
             host_version="0.1.0",
-            **{"terminal": {}, "chance": lambda: 0.0, **keywords},
+            **{"assign": self._assign, "terminal": {}, "chance": lambda: 0.0, **keywords},
         )
 
     def _assign(self, shard: Shard, incarnation: int, blocked: dict[str, str]) -> Assignment:
