@@ -5,7 +5,9 @@ What has no method here is reached by ``ctx.call_capability``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rookery.protocol import shown
 
 from .errors import CapabilityFailed
 from .message import Message
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     Call = Callable[..., Awaitable[Any]]
+
+_T = TypeVar("_T")
 
 Row = dict[str, Any]
 """Texts, numbers, lists and maps, as they can be sent."""
@@ -36,6 +40,23 @@ class _Family:
             if answer.get("success") is False:
                 raise CapabilityFailed(capability, str(answer.get("error") or "it did not work"))
             return answer.get(key, answer)
+        return answer
+
+    async def _ask_for(self, kind: type[_T], capability: str, key: str, /, **args: Any) -> _T:
+        """The same where one type is expected; null is its empty value, because other hosts answer so.
+
+        Raises:
+            CapabilityFailed: The host failed, or its answer is of another type.
+        """
+        answer = await self._ask(capability, key, **args)
+        if answer is None:
+            return kind()
+        if kind is float and type(answer) is int:
+            answer = float(answer)
+        if not isinstance(answer, kind):
+            raise CapabilityFailed(
+                capability, f"the host's answer should be a {kind.__name__}, it is {shown(answer)}"
+            )
         return answer
 
 
@@ -89,23 +110,23 @@ class Database(_Family):
             args["prefix"] = prefix
         if limit is not None:
             args["limit"] = limit
-        return list(await self._ask("database.find_rows", "rows", **args))
+        return await self._ask_for(list, "database.find_rows", "rows", **args)
 
     async def delete(self, table: str, key: str) -> bool:
         """Remove a row; False when there was none."""
-        return await self._ask("database.delete_row", "deleted", table=table, key=key) is True
+        return await self._ask_for(bool, "database.delete_row", "deleted", table=table, key=key)
 
     async def increment(self, table: str, key: str, /, **fields: float) -> Row:
         """Add to number fields of a row in one step, from 0 where there is nothing yet; return the row."""
-        return dict(await self._ask("database.increment_row", "row", table=table, key=key, fields=fields))
+        return await self._ask_for(dict, "database.increment_row", "row", table=table, key=key, fields=fields)
 
     async def count(self, table: str) -> int:
         """How many rows a table has."""
-        return int(await self._ask("database.count_rows", "count", table=table))
+        return await self._ask_for(int, "database.count_rows", "count", table=table)
 
     async def sum(self, table: str, field: str) -> float:
         """The sum of a number field over all rows; rows without it count as 0."""
-        return float(await self._ask("database.sum_rows", "sum", table=table, field=field))
+        return await self._ask_for(float, "database.sum_rows", "sum", table=table, field=field)
 
 
 class HostConfig(_Family):
@@ -121,11 +142,11 @@ class HostConfig(_Family):
     async def get_plugin(self, plugin_id: str = "") -> dict[str, Any]:
         """The configuration of a plugin; "" is this one."""
         args = {"plugin_name": plugin_id} if plugin_id else {}
-        return dict(await self._ask("config.get_plugin", "value", **args) or {})
+        return await self._ask_for(dict, "config.get_plugin", "value", **args)
 
     async def get_all(self) -> dict[str, Any]:
         """Everything that the host shows of its configuration."""
-        return dict(await self._ask("config.get_all", "value") or {})
+        return await self._ask_for(dict, "config.get_all", "value")
 
 
 class Apis(_Family):
@@ -153,7 +174,7 @@ class Chats(_Family):
 
     async def streams(self, platform: str = "all_platforms") -> list[dict[str, Any]]:
         """Each with ``session_id``, ``platform``, ``user_id``, ``group_id`` and names."""
-        return list(await self._ask("chat.get_all_streams", "streams", platform=platform))
+        return await self._ask_for(list, "chat.get_all_streams", "streams", platform=platform)
 
 
 class Messages(_Family):
@@ -161,14 +182,14 @@ class Messages(_Family):
 
     async def recent(self, session_id: str, *, limit: int = 100, hours: float = 24.0) -> list[Message]:
         """The last messages of a chat, the oldest first."""
-        found = await self._ask(
-            "message.get_recent", "messages", chat_id=session_id, limit=limit, hours=hours
+        found: list[Any] = await self._ask_for(
+            list, "message.get_recent", "messages", chat_id=session_id, limit=limit, hours=hours
         )
         return [Message(each) for each in found]
 
     async def count(self, session_id: str, *, since: float) -> int:
         """How many messages a chat has had since a moment, in Unix seconds."""
-        return int(await self._ask("message.count_new", "count", chat_id=session_id, since=since))
+        return await self._ask_for(int, "message.count_new", "count", chat_id=session_id, since=since)
 
     async def get(self, message_id: str, *, session_id: str = "") -> Message | None:
         """One message by its id; ``None`` when the host does not know it.

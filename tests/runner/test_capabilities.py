@@ -156,3 +156,29 @@ async def test_a_service_that_failed_raises() -> None:
 
         with pytest.raises(CapabilityFailed, match=r"^send\.text: no gateway$"):
             await ctx.send.text("hi", "s")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        pytest.param({"rows": 5}, "the host's answer should be a list, it is 5", id="a number for a list"),
+        pytest.param({"other": []}, "should be a list, it is {'other': []}", id="another map"),
+    ],
+)
+async def test_an_answer_of_another_type_is_explained(answer: object, told: str) -> None:
+    """The plugin does not stumble over it three lines later."""
+    async with fake_host(capabilities={"database.find_rows": lambda **_: answer}) as host:
+        ctx = Context("test.a", host, AssignedPlugin(plugin_id="test.a"))
+
+        with pytest.raises(CapabilityFailed) as caught:
+            await ctx.db.find("t")
+
+    assert told in str(caught.value)
+
+
+async def test_null_is_nothing() -> None:
+    """Other hosts answer so where there is nothing to tell."""
+    async with fake_host(capabilities={"database.find_rows": lambda **_: None}) as host:
+        ctx = Context("test.a", host, AssignedPlugin(plugin_id="test.a"))
+
+        assert await ctx.db.find("t") == []
