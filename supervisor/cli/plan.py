@@ -1,0 +1,166 @@
+"""`rookery plan`: which plugin would live in which shard, and why."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from ..checking import check_deployment
+from ..exit_codes import EXIT_MISTAKE
+from ..planning import shard_settings
+from ..state_directory import locate_config
+from .check import as_map
+from .mistake_lines import mistake_lines
+from .terminal import printable, wants_colour
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rookery.sharding import ShardPlan
+
+    from ..catalog import Catalog
+    from ..settings import Settings, ShardSettings
+
+COLUMNS = ("SHARD", "TRUST", "PLUGIN", "WHY")
+NOTHING = "-"
+
+
+@click.command("plan", short_help="Show which plugin lives in which shard, and why.")
+@click.argument("config", type=click.Path(path_type=Path), default="rookery.toml")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Show what each shard is allowed, and how it is restarted."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def command(config: Path, verbose: bool, as_json: bool) -> None:
+    """Show which plugin of CONFIG would live in which shard, and why.
+
+    CONFIG is a file, or a directory with a rookery.toml (without it: rookery.toml in this directory). Nothing is
+    started. The plan is the same on every machine, and adding a plugin moves no other.
+
+    \b
+    Example:
+      rookery plan examples/irc --verbose
+
+    Exit codes: 0 there is a plan; 1 the configuration has a mistake, told on standard error (with --json on standard
+    output).
+    """
+    checked = check_deployment(config)
+    settings, catalog, plan = checked.settings, checked.catalog, checked.plan
+    if settings is None or catalog is None or plan is None:
+        if as_json:
+            click.echo(json.dumps(as_map(checked, str(locate_config(config))), indent=2))
+        else:
+            lines = mistake_lines(checked.mistakes, colour=wants_colour(sys.stderr))
+            click.echo("\n".join(lines), err=True)
+        sys.exit(EXIT_MISTAKE)
+    if as_json:
+        click.echo(json.dumps(plan_as_map(settings, catalog, plan), indent=2))
+    else:
+        click.echo("\n".join(plan_lines(settings, catalog, plan, verbose=verbose)))
+
+
+def plan_as_map(settings: Settings, catalog: Catalog, plan: ShardPlan) -> dict[str, Any]:
+    """What `--json` prints."""
+    return {
+        "config": str(settings.path),
+        "ok": True,
+        "name": settings.name,
+        "state_dir": str(settings.state_dir),
+        "policy": settings.placement.policy.value,
+        "shards": [
+            {
+                **attrs.asdict(shard, value_serializer=_plain),
+                "plugins": [_plugin_map(plugin_id, settings, catalog, plan) for plugin_id in shard.plugins],
+            }
+            for shard in shard_settings(settings, plan)
+        ],
+        "disabled": disabled_plugins(settings, catalog),
+    }
+
+
+def _plugin_map(plugin_id: str, settings: Settings, catalog: Catalog, plan: ShardPlan) -> dict[str, Any]:
+    plugin, weight = catalog.plugins[plugin_id], settings.plugin(plugin_id).weight
+    return {
+        "id": plugin_id,
+        "version": plugin.manifest.version,
+        "source": plugin.source.value,
+        "path": str(plugin.path),
+        "weight": plugin.manifest.weight if weight is None else weight,
+        "reason": plan.placements[plugin_id].reason,
+    }
+
+
+def _plain(instance: object, field: object, value: object) -> object:
+    return value.value if isinstance(value, Enum) else value
+
+
+def plan_lines(settings: Settings, catalog: Catalog, plan: ShardPlan, *, verbose: bool) -> list[str]:
+    """The table, and with `verbose` what each shard is allowed."""
+    shards = shard_settings(settings, plan)
+    rows = [row for shard in shards for row in _rows(shard, plan)]
+    lines = [
+        f"{settings.name}: policy {settings.placement.policy.value}, state in {settings.state_dir}",
+        "",
+        *_aligned([COLUMNS, *rows]),
+    ]
+    if verbose:
+        for shard in shards:
+            lines += ["", f"shard {shard.name}", *_aligned(_allowances(shard), indent="  ")]
+    if disabled := disabled_plugins(settings, catalog):
+        lines += ["", f"disabled: {', '.join(disabled)}"]
+    return [printable(line) for line in lines]
+
+
+def disabled_plugins(settings: Settings, catalog: Catalog) -> list[str]:
+    """The plugins that are installed and switched off."""
+    return [plugin_id for plugin_id in catalog.plugins if not settings.plugin(plugin_id).enabled]
+
+
+def _rows(shard: ShardSettings, plan: ShardPlan) -> Iterable[tuple[str, ...]]:
+    name, trust = shard.name, shard.trust
+    for plugin_id in shard.plugins:
+        yield name, trust, plugin_id, plan.placements[plugin_id].reason
+        name = trust = ""  # told once
+    if not shard.plugins:
+        yield name, trust, NOTHING, "No plugin: nothing is started for it."
+
+
+def _allowances(shard: ShardSettings) -> Iterable[tuple[str, str]]:
+    """Every setting of a shard but those that the table shows, nested ones by their path."""
+    for name, value in _flat(attrs.asdict(shard, value_serializer=_plain)):
+        if name not in ("name", "plugins", "trust"):
+            yield name, _shown(value)
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return NOTHING
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+    return str(value)
+
+
+def _flat(table: dict[str, Any], path: str = "") -> Iterable[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value
+
+
+def _aligned(rows: Iterable[Sequence[str]], indent: str = "") -> list[str]:
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        (indent + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))).rstrip()
+        for row in rows
+    ]

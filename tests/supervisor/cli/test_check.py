@@ -1,0 +1,81 @@
+"""`rookery check` prints every mistake and says by its exit code whether there is one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rookery.supervisor.cli import run_command_line
+from tests.doubles.deployments import write_config, write_plugin
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+@pytest.mark.parametrize(
+    ("example", "told"),
+    [("chatbot", "10 plugins in 5 shards"), ("irc/rookery.toml", "10 plugins in 3 shards")],
+)
+def test_an_example_has_no_mistake(example: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A directory or a file."""
+    code = run_command_line(["check", str(EXAMPLES / example)])
+
+    out = capsys.readouterr().out
+    assert code == 0
+    assert f"rookery.toml: {told}, no mistakes" in out
+
+
+def test_every_mistake_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the configuration and of the plugins; without an argument it is the file of this directory."""
+    monkeypatch.chdir(tmp_path)
+    write_plugin(tmp_path, "a.dice", code="def")
+    write_config(tmp_path, 'rookery.plugin_dirs = ["plugins"]\n[pipeline]\ndedupe_ttl = -1')
+
+    code = run_command_line(["check"])
+
+    assert code == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "rookery.toml",
+        "  pipeline.dedupe_ttl: got -1, expected a number from 0 up",
+        "  plugins.\"a.dice\".shard: got nothing, and policy 'explicit' places only what is named for a shard, expected "
+        "the name of a shard; add it to the plugins of a [[shard]], disable it, or let a policy place it: [placement] "
+        "policy = 'spread', shards = 2",
+        "",
+        "plugins/a.dice/plugin.py",
+        "  line 1: this is not Python: invalid syntax: def",
+        "",
+        "3 mistakes in 2 files",
+    ]
+
+
+def test_json_has_every_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For programs: the same mistakes, part by part."""
+    config = write_config(tmp_path, "[pipeline]\ndedupe_ttl = -1")
+
+    code = run_command_line(["check", str(tmp_path), "--json"])
+
+    assert code == 1
+    assert json.loads(capsys.readouterr().out) == {
+        "config": str(config),
+        "ok": False,
+        "mistakes": [
+            {
+                "file": str(config),
+                "key": "pipeline.dedupe_ttl",
+                "given": "-1",
+                "expected": "a number from 0 up",
+                "advice": "",
+            }
+        ],
+    }
+
+
+def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not a traceback."""
+    code = run_command_line(["check", str(tmp_path / "nothing.toml")])
+
+    assert code == 1
+    assert "nothing.toml\n  there is no such file; give the path" in capsys.readouterr().out
