@@ -73,7 +73,8 @@ class Arrival:
         self._terminal = terminal
         self._condemn = condemn
         self._ready = trio.Event()
-        self._limit = trio.CancelScope(deadline=trio.current_time() + shard.settings.timeouts.hello)
+        self._deadline = trio.current_time() + shard.settings.timeouts.hello
+        self._limit = trio.CancelScope()
         self._limit_text = f"no hello within {shard.settings.timeouts.hello:g} s"
         self._latest = float("inf")
         self.link: Link | None = None
@@ -84,11 +85,16 @@ class Arrival:
 
     async def keep_limits(self) -> None:
         """Wait until the runner is ready; condemn it when a limit passes first."""
-        with self._limit:
-            await self._ready.wait()
-        if self._limit.cancelled_caught:
-            is_greeted = self.greeted.is_set()
-            self._condemn(ExitKind.LOAD_TIMEOUT if is_greeted else ExitKind.HELLO_TIMEOUT, self._limit_text)
+        while not self._ready.is_set():
+            with trio.CancelScope(deadline=self._deadline) as self._limit:
+                await self._ready.wait()
+            # When the host itself was late, what the runner had said in time is still to be read.
+            await trio.lowlevel.checkpoint()
+            if self._deadline <= trio.current_time() and not self._ready.is_set():
+                is_greeted = self.greeted.is_set()
+                kind = ExitKind.LOAD_TIMEOUT if is_greeted else ExitKind.HELLO_TIMEOUT
+                self._condemn(kind, self._limit_text)
+                return
 
     # --- what the runner says ----------------------------------------------------------------------------------
 
@@ -167,7 +173,7 @@ class Arrival:
             self._limit_text += f" in {shown(loading.phase)}"
         if deadline > self._latest:
             self._limit_text = "too long since its hello"
-        self._limit.deadline = min(deadline, self._latest)
+        self._deadline = self._limit.deadline = min(deadline, self._latest)
 
     def _take_ready(self, request: Request) -> None:
         shard = self._shard

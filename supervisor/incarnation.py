@@ -49,6 +49,9 @@ EOF_GRACE = 0.5
 """Seconds between a link's end of file and the proof of death that follows it within a millisecond, as a rule. Without
 the proof the runner lives on and cannot be talked to."""
 
+TRUSTED = "trusted"
+"""The trust level whose runners may send the largest frames."""
+
 DRAIN_LOOK = 0.02
 """Seconds between two looks at the requests in flight while a runner drains; the link's own deadlines are coarser."""
 
@@ -135,7 +138,11 @@ class Incarnation:
 
     async def _live(self, child: Child, channels: Channels) -> ExitReport:
         arrival = Arrival(self._shard, self._number, self._blocked, channels.terminal, self.condemn)
-        session = _CountingSession(Side.HOST)
+        is_trusted = self._shard.settings.trust == TRUSTED
+        session = _CountingSession(
+            Side.HOST,
+            max_frame_bytes=limits.MAX_FRAME_BYTES if is_trusted else limits.UNTRUSTED_MAX_FRAME_BYTES,
+        )
         link = arrival.link = Link(
             channels.socket,
             session,
@@ -178,6 +185,7 @@ class Incarnation:
         elif closed.kind == "eof" and not self._planned:
             with trio.move_on_after(EOF_GRACE):
                 await self._dead.wait()
+            await trio.lowlevel.checkpoint()  # the proof may be there, and the host was busy
             if not self._planned:
                 self.condemn(ExitKind.STUCK, "it closed its connection and did not end")
 
@@ -199,6 +207,7 @@ class Incarnation:
         self._kill(child)
         with trio.move_on_after(wait):
             await self._dead.wait()
+        await trio.lowlevel.checkpoint()  # a proof that came while the host itself was busy still counts
         if not self._dead.is_set():
             self._move(ShardState.LOST, f"it did not end within {wait:g} s of SIGKILL")
 
@@ -266,7 +275,7 @@ class Incarnation:
             child.kill()
         out.read_rest()
         err.read_rest()
-        status = child.reap() if self._dead.is_set() else None
+        status = child.reap()
         if status is None:
             child.abandon()
         kind, reason = self._cause(status)

@@ -171,3 +171,19 @@ async def test_a_runner_may_name_its_own_plugins_only(step: str, autojump_clock:
 
     assert watched.deaths[0].kind is ExitKind.PROTOCOL
     assert "test.of_another" in watched.heard(SecurityViolation)[0].claim
+
+
+async def test_what_was_said_in_time_counts_when_the_host_is_late(autojump_clock: MockClock) -> None:
+    """The hello is in the socket, the host's loop is busy until after the deadline: nobody is killed for that."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        hello = {"runner_id": "r", "sdk_version": "2.0.0", "session_token": ""}
+        runner.link.send("runner.hello", hello, deadline=1e9, on_done=lambda _: None)
+        runner.link.flush_nowait()
+        autojump_clock.jump(60)  # as if every task had been kept waiting for a minute
+        await trio.sleep_forever()
+
+    async with running(script) as (watched, _):
+        await watched.shard.state.wait_value(ShardState.LOADING)
+
+    assert watched.deaths[0].planned
