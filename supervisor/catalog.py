@@ -79,8 +79,8 @@ class Catalog:
 def find_plugins(settings: Settings) -> Catalog:
     """Look into every source. Never raises for what it finds: see `Catalog.mistakes`."""
     search = _Search(settings)
-    for index, directory in enumerate(settings.plugin_dirs):
-        search.take_directory(f"rookery.plugin_dirs[{index}]", directory)
+    for directory in settings.plugin_dirs:
+        search.take_directory(directory)
     search.take_bundled()
     search.take_entry_points()
     enabled = {
@@ -120,8 +120,9 @@ class _Search:
         self.mistakes: list[Mistake] = []
         self.broken: set[str] = set()
 
-    def take_directory(self, key: str, directory: Path) -> None:
+    def take_directory(self, directory: Path) -> None:
         """All plugins of a directory, or the one that it is."""
+        key = "rookery.plugin_dirs"
         if not directory.is_dir():
             what = "a file" if directory.exists() else "nothing"
             advice = "create the directory, or correct the path: a relative one begins where this file is"
@@ -143,12 +144,12 @@ class _Search:
 
     def take_bundled(self) -> None:
         bundled = find_bundled()
-        for index, plugin_id in enumerate(self._settings.bundled):
+        for plugin_id in dict.fromkeys(self._settings.bundled):
             if (directory := bundled.get(plugin_id)) is not None:
                 self._take(directory, directory / NATIVE_MANIFEST, Source.BUNDLED)
             else:
                 told, advice = f"{plugin_id!r}, which does not come with rookery", suggest(plugin_id, bundled)
-                self._blame_config(f"rookery.bundled[{index}]", told, one_of(bundled), advice)
+                self._blame_config("rookery.bundled", told, one_of(bundled), advice)
 
     def take_entry_points(self) -> None:
         """Those that the configuration names: what happens to be installed must not join a bot by itself."""

@@ -20,7 +20,7 @@ from rookery.sharding import Policy
 
 from .config_table import Notes, as_written, join, read_table
 from .errors import ConfigError, Mistake
-from .ranges import Each
+from .ranges import Each, Form
 from .settings import (
     NAME_FORM,
     PLUGIN_FORM,
@@ -68,13 +68,26 @@ class _LogLevel(StrEnum):
     ERROR = "error"
 
 
+def _is_path(text: str) -> bool:
+    if not text.strip() or "\0" in text:
+        return False
+    try:
+        Path(text).expanduser()
+    except RuntimeError:  # ~somebody, whom the system does not know
+        return False
+    return True
+
+
+PATH_FORM = Form(_is_path, "a path; a ~ in front is somebody's home")
+
+
 @attrs.frozen(kw_only=True)
 class _Rookery:
     """The section [rookery] as it stands in the file."""
 
     name: str | None = attrs.field(default=None, validator=attrs.validators.optional(NAME_FORM))
-    state_dir: str | None = None
-    plugin_dirs: tuple[str, ...] = ()
+    state_dir: str | None = attrs.field(default=None, validator=attrs.validators.optional(PATH_FORM))
+    plugin_dirs: tuple[str, ...] = attrs.field(default=(), validator=Each(PATH_FORM))
     bundled: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGIN_FORM))
     command_prefix: str = attrs.field(default="!", validator=PREFIX_FORM)
     log_level: _LogLevel = _LogLevel.INFO

@@ -15,7 +15,7 @@ import attrs
 from rookery.protocol import shown
 
 from .errors import Mistake
-from .ranges import Each
+from .ranges import Each, Form
 from .suggestion import one_of, suggest
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def read_table(
         fixed: Fields that do not come from the table.
 
     Returns:
-        The value, with the defaults for what was wrong; None when it is no table or a field without a default is
+        The value, with the defaults for what was wrong and without the wrong items of lists; None when it is no table or a field without a default is
         missing or wrong. All of that is in the notes.
     """
     if type(table) is not dict:
@@ -122,24 +122,19 @@ def _is_required(name: str, fields: Mapping[str, attrs.Attribute[Any]]) -> bool:
 
 def _read_field(field: attrs.Attribute[Any], kind: object, value: object, path: str, notes: Notes) -> Any:
     expected = _expectation(field, kind)
-    found = read_value(kind, value, path, notes, expected)
-    if found is WRONG or field.validator is None:
-        return found
     validator = getattr(field.validator, "validator", field.validator)  # what attrs' `optional` holds
     if isinstance(validator, Each):
-        checks = [
-            _check(field, validator.item, part, f"{path}[{index}]", notes, validator.item.expected)
-            for index, part in enumerate(found)
-        ]
-        return found if all(checks) else WRONG
-    return found if _check(field, field.validator, found, path, notes, expected) else WRONG
+        return _read_texts(value, path, notes, validator.item)
+    found = read_value(kind, value, path, notes, expected)
+    if found is WRONG or field.validator is None or _check(field, found, path, notes, expected):
+        return found
+    return WRONG
 
 
-def _check(
-    field: attrs.Attribute[Any], validator: Any, value: object, path: str, notes: Notes, expected: str
-) -> bool:
+def _check(field: attrs.Attribute[Any], value: object, path: str, notes: Notes, expected: str) -> bool:
+    assert field.validator is not None, "the caller has looked"
     try:
-        validator(None, field, value)
+        field.validator(None, field, value)
     except ValueError:
         notes.add(path, as_written(value), expected)
         return False
@@ -199,15 +194,19 @@ def _read_word(kind: type[Enum], value: object, path: str, notes: Notes) -> Any:
     return WRONG
 
 
-def _read_texts(value: object, path: str, notes: Notes) -> Any:
+def _read_texts(value: object, path: str, notes: Notes, item: Form | None = None) -> Any:
     if type(value) is not list:
         advice = f"write [{value!r}]" if type(value) is str else ""
         notes.add(path, as_written(value), _EXPECTED[tuple], advice)
         return WRONG
-    wrong = [(index, part) for index, part in enumerate(value) if type(part) is not str]
-    for index, part in wrong:
-        notes.add(f"{path}[{index}]", as_written(part), _EXPECTED[str])
-    return WRONG if wrong else tuple(value)
+    right = []
+    for index, part in enumerate(value):
+        if type(part) is not str or (item is not None and not item.accepts(part)):
+            expected = item.expected if item is not None and type(part) is str else _EXPECTED[str]
+            notes.add(f"{path}[{index}]", as_written(part), expected)
+        else:
+            right.append(part)
+    return tuple(right)
 
 
 def _without_none(kind: object) -> object:

@@ -89,6 +89,8 @@ def _read_manifest(file: Path) -> tuple[Manifest | None, str, list[Mistake]]:
 
 def _check_code(file: Path) -> list[Mistake]:
     """Why a module cannot be compiled; nothing when it can."""
+    if file.exists() and not file.is_file():  # reading a pipe would wait for a writer
+        return [Mistake(file=str(file), key="", given="it is not a regular file")]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(

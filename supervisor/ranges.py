@@ -49,9 +49,9 @@ class Form:
 
 @attrs.frozen
 class Each:
-    """A validator for every item of a collection; for the keys of a mapping."""
+    """A validator for every text of a collection, or every key of a mapping."""
 
-    item: Range | Form
+    item: Form
 
     @property
     def expected(self) -> str:

@@ -33,7 +33,7 @@ def test_bundled_plugins_are_found_when_they_are_named(tmp_path: Path) -> None:
     assert list(catalog.plugins) == ["rookery.console"]
     assert catalog.plugins["rookery.console"].source is Source.BUNDLED
     assert [mistake.explain() for mistake in catalog.mistakes] == [
-        "rookery.bundled[1]: got 'rookery.ircc', which does not come with rookery, expected one of 'rookery.console', "
+        "rookery.bundled: got 'rookery.ircc', which does not come with rookery, expected one of 'rookery.console', "
         "'rookery.irc', 'rookery.replay'; did you mean 'rookery.irc'?"
     ]
 
@@ -88,8 +88,8 @@ def test_a_directory_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     catalog = find_plugins(load_settings(config, environ=ENVIRON))
 
     assert [(mistake.file, mistake.key, mistake.given) for mistake in catalog.mistakes] == [
-        (str(config), "rookery.plugin_dirs[0]", f"{tmp_path}/nowhere, where there is nothing"),
-        (str(config), "rookery.plugin_dirs[1]", f"{tmp_path}/file, where there is a file"),
+        (str(config), "rookery.plugin_dirs", f"{tmp_path}/nowhere, where there is nothing"),
+        (str(config), "rookery.plugin_dirs", f"{tmp_path}/file, where there is a file"),
     ]
 
 

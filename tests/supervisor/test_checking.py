@@ -62,3 +62,15 @@ def test_a_mistake_about_places_does_not_cause_others(slip: str, tmp_path: Path)
     checked = check_deployment(write_config(tmp_path, text), environ=ENVIRON)
 
     assert len(checked.mistakes) == 1
+
+
+def test_a_wrong_item_of_a_list_does_not_hide_the_others(tmp_path: Path) -> None:
+    """The plugins of the other directories are looked at."""
+    write_plugin(tmp_path, "a.dice", version="x")
+    text = 'rookery.plugin_dirs = ["", 3, "plugins"]'
+
+    checked = check_deployment(write_config(tmp_path, text), environ=ENVIRON)
+
+    assert [mistake.key for mistake in checked.mistakes] == [
+        "rookery.plugin_dirs[0]", "rookery.plugin_dirs[1]", "plugin.version",
+    ]  # fmt: skip

@@ -145,6 +145,14 @@ def test_a_plugin_that_nobody_speaks_of_has_the_defaults() -> None:
         pytest.param('[rookery]\nplugin_dirs = "plugins"',
                      "rookery.plugin_dirs: got 'plugins', expected a list of texts; write ['plugins']",
                      id="a text for a list"),
+        pytest.param('[rookery]\nname = ".."', "rookery.name: got '..', expected a file name of at most 64 characters",
+                     id="a name that is another directory"),
+        pytest.param('[rookery]\nplugin_dirs = ["~no_such_user/x"]', "rookery.plugin_dirs[0]: got '~no_such_user/x', "
+                     "expected a path; a ~ in front is somebody's home", id="the home of nobody"),
+        pytest.param('[rookery]\nplugin_dirs = ["a", ""]', "rookery.plugin_dirs[1]: got '', expected a path; a ~ in front is "
+                     "somebody's home", id="an empty path"),
+        pytest.param('[rookery]\nstate_dir = "a\\u0000"', "rookery.state_dir: got 'a\\x00', expected a path; a ~ in front is "
+                     "somebody's home", id="a zero byte in a path"),
         pytest.param("[rookery]\nbundled = [3]", "rookery.bundled[0]: got 3, expected a text in quotes", id="a number in a list"),
         pytest.param('[rookery]\nlog_level = "inof"', "rookery.log_level: got 'inof', expected one of 'debug', 'error', "
                      "'info', 'warning'; did you mean 'info'?", id="an unknown word"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,17 @@ def test_a_manifest_without_code_is_a_mistake(tmp_path: Path) -> None:
         "there is no such file; write the plugin's class there"
     ]
     assert files.manifest is not None
+
+
+def test_code_that_is_no_file_is_a_mistake(tmp_path: Path) -> None:
+    """A pipe is not waited for."""
+    directory = write_plugin(tmp_path, "a.dice")
+    (directory / "plugin.py").unlink()
+    os.mkfifo(directory / "plugin.py")
+
+    files = read_plugin(directory, directory / "plugin.toml")
+
+    assert [mistake.explain() for mistake in files.mistakes] == ["it is not a regular file"]
 
 
 def test_every_mistake_of_a_manifest_is_told_with_its_key(tmp_path: Path) -> None:
