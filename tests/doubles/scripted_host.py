@@ -90,9 +90,9 @@ class ScriptedHost:
         return self.process.returncode
 
     async def ask(
-        self, method: str, plugin_id: str = "", timeout: float = 10.0, **payload: Any
+        self, method: str, about: str = "", /, *, timeout: float = 10.0, **payload: Any
     ) -> dict[str, Any]:
-        return await self.link.call(method, payload, plugin_id=plugin_id, timeout=timeout)
+        return await self.link.call(method, payload, plugin_id=about, timeout=timeout)
 
     async def run(self, plugin_id: str, name: str, timeout: float = 10.0, **args: Any) -> Any:
         """Run a tool of a plugin and return its result.
@@ -194,6 +194,32 @@ async def open_runner(
         os.close(fd)
     theirs.close()
     async with _hosted(process, ours, lifeline_write, (out_read, err_read), accepted, answers or {}) as host:
+        yield host
+
+
+@contextlib.asynccontextmanager
+async def open_original_runner(
+    listener: socket.socket, address: str, **variables: str
+) -> AsyncIterator[ScriptedHost]:
+    """Start a runner as a host of the original kind does: by address, token and further environment variables."""
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    known = {"MAIBOT_IPC_ADDRESS": address, "MAIBOT_SESSION_TOKEN": "a token"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rookery.runner"],
+        stdin=subprocess.DEVNULL,
+        stdout=out_write,
+        stderr=err_write,
+        start_new_session=True,
+        env={**os.environ, **known, **variables},
+    )
+    os.close(out_write)
+    os.close(err_write)
+    listener.settimeout(PATIENCE)
+    sock, _ = await trio.to_thread.run_sync(listener.accept)
+    listener.close()
+    accepted = HelloAnswer(accepted=True, host_version="1.0.0")
+    async with _hosted(process, sock, -1, (out_read, err_read), accepted, {}) as host:
         yield host
 
 

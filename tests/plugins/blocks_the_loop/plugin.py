@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from rookery.runner import Plugin, tool
@@ -12,3 +13,8 @@ class BlocksTheLoop(Plugin):
     async def block(self, seconds: float) -> str:
         time.sleep(seconds)
         return "done"
+
+    @tool(description="Writes to descriptor 1 and blocks for good.")
+    async def write_and_block(self) -> None:
+        os.write(1, b"about to hang\n")
+        time.sleep(3600)
