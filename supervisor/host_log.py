@@ -120,4 +120,4 @@ class _ShownLines(logging.Handler):
 def one_line(text: str) -> str:
     """Of many lines the first and the last: between them is a traceback, and that is in the file."""
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
-    return lines[0] if len(lines) == 1 else f"{lines[0]} … {lines[-1]}"
+    return lines[0] if lines[-1] in lines[0] else f"{lines[0]} … {lines[-1]}"

@@ -32,9 +32,13 @@ class Progress(Protocol):
 
 
 @contextmanager
-def open_progress(stream: TextIO) -> Iterator[Progress]:
-    """The best progress that the stream can show."""
-    if not stream.isatty():
+def open_progress(stream: TextIO, *, alone: bool = True) -> Iterator[Progress]:
+    """The best progress that the stream can show.
+
+    Args:
+        alone: Nobody else writes to the terminal; else a bar would be torn.
+    """
+    if not stream.isatty() or not alone:
         yield LoggedProgress(stream)
         return
     try:
@@ -108,7 +112,8 @@ class RichBar:
         from rich.text import Text
 
         line = printable(text)
-        self._bar.console.print(Text.from_ansi(coloured(line, level)) if self._colour else Text(line))
+        painted = Text.from_ansi(coloured(line, level)) if self._colour else Text(line)
+        self._bar.console.print(painted, soft_wrap=True)
 
 
 def _rich_bar(stream: TextIO) -> RichProgress:

@@ -97,22 +97,26 @@ def command(
     """
     open_missing_descriptors()
     size = _check_input(recording)
+    to_stdout = output == STANDARD_OUTPUT
     output_path = None if output in (None, STANDARD_OUTPUT) else Path(str(output)).absolute()
+    settings = load_settings(config)
     for target in (output_path, summary):
         if target is not None:
             _start_file(target, recording)
-    settings = load_settings(config)
-    with _state_dir(state) as state_dir, open_progress(sys.stderr) as progress:
+    with (
+        _state_dir(state) as state_dir,
+        open_progress(sys.stderr, alone=not (to_stdout and sys.stdout.isatty())) as progress,
+    ):
         prepared = settings_for_replay(
-            settings, input=recording.absolute(), output=output_path, to_stdout=output == STANDARD_OUTPUT, rate=rate,
+            settings, input=recording.absolute(), output=output_path, to_stdout=to_stdout, rate=rate,
             state_dir=state_dir,
         )  # fmt: skip
         with open_host_log(state_dir, progress.show, level=settings.log_level):
             stop = StopRequests()
-            result = trio.run(partial(_replay, prepared, progress, stop, to_stdout=output == STANDARD_OUTPUT))
+            result = trio.run(partial(_replay, prepared, progress, stop, to_stdout=to_stdout))
         if result.complete:
             progress.move(size, size, result.read)
-    _tell(result, recording, summary, as_json=as_json, to_stderr=output == STANDARD_OUTPUT)
+    _tell(result, recording, summary, as_json=as_json, to_stderr=to_stdout)
     sys.exit(stop.exit_code(EXIT_INTERRUPTED) if stop.asked.is_set() else exit_code_of(result))
 
 

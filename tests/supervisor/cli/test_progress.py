@@ -28,6 +28,16 @@ def test_a_log_gets_no_bar() -> None:
     assert stream.getvalue() == "a line\n"
 
 
+def test_a_terminal_that_others_write_to_gets_no_bar() -> None:
+    """Replies on the same terminal would tear it."""
+    stream = Terminal()
+
+    with open_progress(stream, alone=False) as progress:
+        progress.move(1, 2, 3)
+
+    assert stream.getvalue() == ""
+
+
 def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     """A long replay says that it lives."""
     monkeypatch.setattr(progress_file, "LOG_SECONDS", 0.0)
