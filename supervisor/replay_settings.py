@@ -9,6 +9,7 @@ import attrs
 from rookery.protocol import ADAPTER
 
 from .catalog import find_plugins
+from .restart import RestartPolicy
 from .settings import PluginSettings, ShardSettings
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 REPLAY_PLUGIN = "rookery.replay"
 REPLAY_SHARD = "replay"
 DROP_REPLIES = "-"
+
+NEVER_GIVEN_UP = RestartPolicy(
+    backoff_max=1.0, backoff_reset=2.0, burst_limit=1_000_000, sustained_limit=1_000_000
+)
+"""A recording is to be played to its end, however often somebody kills the runner that plays it; that runner notes how
+far it is."""
 
 
 def settings_for_replay(
@@ -69,7 +76,10 @@ def settings_for_replay(
         }
     )
     shard = ShardSettings(
-        name=_free_name({shard.name for shard in kept}), plugins=(REPLAY_PLUGIN,), terminal=to_stdout
+        name=_free_name({shard.name for shard in kept}),
+        plugins=(REPLAY_PLUGIN,),
+        terminal=to_stdout,
+        restart=NEVER_GIVEN_UP,
     )
     return attrs.evolve(
         settings,
