@@ -50,7 +50,12 @@ IMPURE_FILES = {"protocol/link.py"}
 # The deciding files of the other two. A file that does not exist yet is fine.
 PURE_FILES = (
     "supervisor/breaker.py",
+    "supervisor/commands.py",
+    "supervisor/component.py",
+    "supervisor/exit_report.py",
+    "supervisor/fate.py",
     "supervisor/grants.py",
+    "supervisor/hook_specs.py",
     "supervisor/ordering.py",
     "supervisor/platform/dedupe.py",
     "supervisor/platform/inbound.py",
@@ -58,6 +63,7 @@ PURE_FILES = (
     "supervisor/quarantine.py",
     "supervisor/registry.py",
     "supervisor/restart.py",
+    "supervisor/shard_state.py",
     "supervisor/strategy.py",
 )
 
