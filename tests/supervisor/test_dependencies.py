@@ -74,9 +74,9 @@ def test_a_circle_is_spelt_out(needs: dict[str, str], circles: list[str]) -> Non
 
 def test_a_long_chain_is_no_problem() -> None:
     """The search does not nest."""
-    chain = {f"n{number:05}": f"x.n{number + 1:05}" for number in range(5000)}
+    chain = {f"n{number:05}": f"x.n{number + 1:05}" for number in range(2000)}
 
-    assert lines(manifests(**chain, n05000="")) == []
+    assert lines(manifests(**chain, n02000="")) == []
 
 
 @pytest.mark.parametrize(
