@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -160,13 +161,23 @@ def test_a_count_agrees_with_its_noun(number: int, text: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_closed_standard_descriptor_is_replaced() -> None:
-    """What is opened later does not take the terminal's number."""
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_closed_standard_descriptor_is_replaced(closed: int, tmp_path: Path) -> None:
+    """What is opened later does not take the terminal's number, and printing is no error."""
     program = (
-        "import os\nfrom rookery.supervisor.cli.descriptors import open_missing_descriptors\n"
-        "os.close(0)\nopen_missing_descriptors()\nprint(os.readlink('/proc/self/fd/0') if os.path.exists('/proc') else '/dev/null')"
+        "import os, pathlib, sys\n"
+        "from rookery.supervisor.cli.descriptors import open_missing_descriptors\n"
+        "open_missing_descriptors()\n"
+        f"assert os.fstat({closed}).st_rdev == os.stat(os.devnull).st_rdev\n"
+        "print('out'), print('err', file=sys.stderr), sys.stdin.isatty()\n"
+        "pathlib.Path(sys.argv[1]).touch()"
+    )
+    sign = tmp_path / "all went well"
+
+    subprocess.run(
+        ["sh", "-c", f'exec "$0" "$@" {closed}>&-', sys.executable, "-c", program, str(sign)],
+        check=True,
+        capture_output=True,
     )
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-
-    assert done.stdout.strip() == "/dev/null"
+    assert sign.exists()
