@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 LONG_ABSENCE = 1.0
 """Seconds after which a runner's return is told on the terminal."""
 
+WORKING = frozenset({ShardState.READY, ShardState.SUSPECT, ShardState.DRAINING})
+
+MAX_HELD = 50
+"""Warnings of one loading shard that wait for its being ready."""
+
 
 @attrs.frozen(kw_only=True)
 class Line:
@@ -80,25 +85,56 @@ class Teller:
 
     def __init__(self, show: Show) -> None:
         self._show = show
-        self._working: set[str] = set()
+        self._states: dict[str, ShardState] = {}
+        self._held: dict[str, list[LogWritten]] = {}
+        self._not_loaded: dict[str, str] = {}
 
     def __call__(self, record: object) -> None:
+        line = line_of(record)
         match record:
             case LogWritten():
-                self._tell_written(record)
-            case ShardMoved(shard=shard, new=new):
-                working = new in (ShardState.READY, ShardState.SUSPECT, ShardState.DRAINING)
-                (self._working.add if working else self._working.discard)(shard)
-        line = line_of(record)
+                self._take_written(record)
+            case ShardMoved():
+                self._take_move(record)
+            case PluginNotLoaded() if line is not None:
+                line = self._not_loaded_again(record, line)
         if line is not None:
             extra = SHOWN if line.shown else None
             logging.getLogger(line.logger).log(line.level, "%s", line.text, extra=extra)
 
-    def _tell_written(self, record: LogWritten) -> None:
-        # What a runner writes before it works, or when it is dead, nobody signs: the line of its death has the gist.
-        if record.level >= logging.WARNING and (record.plugin_id or record.shard in self._working):
-            speaker = record.plugin_id or f'shard "{record.shard}"'
-            self._show(f"{speaker}: {one_line(record.text)}", record.level)
+    def _take_written(self, record: LogWritten) -> None:
+        """Show a warning of a shard that works; keep that of one that loads until it is known how that ends."""
+        if record.level < logging.WARNING:
+            return
+        state = self._states.get(record.shard)
+        if state in WORKING:
+            self._show_written(record)
+        elif state is ShardState.LOADING and record.plugin_id:
+            held = self._held.setdefault(record.shard, [])
+            if len(held) < MAX_HELD:
+                held.append(record)
+
+    def _take_move(self, record: ShardMoved) -> None:
+        self._states[record.shard] = record.new
+        if record.new is ShardState.READY:
+            for each in self._held.pop(record.shard, ()):
+                self._show_written(each)
+        elif record.new not in WORKING:
+            self._held.pop(record.shard, None)  # the line of its death has the gist
+
+    def _not_loaded_again(self, record: PluginNotLoaded, line: Line) -> Line:
+        """What a plugin wrote of its failure is the same again, and so is the failure at the next attempt."""
+        held = self._held.get(record.shard, [])
+        held[:] = [
+            each for each in held if each.plugin_id != record.plugin_id or record.reason not in each.text
+        ]
+        told = self._not_loaded.get(record.plugin_id) == record.reason
+        self._not_loaded[record.plugin_id] = record.reason
+        return attrs.evolve(line, level=logging.INFO) if told else line
+
+    def _show_written(self, record: LogWritten) -> None:
+        speaker = record.plugin_id or f'shard "{record.shard}"'
+        self._show(f"{speaker}: {one_line(record.text)}", record.level)
 
 
 def _death(record: RunnerDied) -> Line:

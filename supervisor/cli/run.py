@@ -107,8 +107,10 @@ async def _say_ready(supervisor: Supervisor, begun: float) -> None:
     await supervisor.wait_ready()
     shards = supervisor.shards.values()
     loaded = sum(len(shard.loaded) for shard in shards)
+    planned = sum(len(shard.plugins) for shard in shards)
+    plugins = count(planned, "plugin") if loaded == planned else f"{loaded} of {count(planned, 'plugin')}"
     took = seconds(trio.current_time() - begun)
-    text = f"{supervisor.settings.name}: {count(loaded, 'plugin')} in {count(len(shards), 'shard')}, ready in {took}"
+    text = f"{supervisor.settings.name}: {plugins} in {count(len(shards), 'shard')}, ready in {took}"
     logger.info("%s", text, extra=SHOWN)
 
 

@@ -115,28 +115,65 @@ def written(text: str, *, plugin_id: str = "", level: int = logging.WARNING) -> 
     return LogWritten(shard="games", plugin_id=plugin_id, level=level, text=text, logger="x")
 
 
-def test_a_plugins_warning_is_one_line_with_its_name(caplog: pytest.LogCaptureFixture) -> None:
-    """The terminal gets it; the file has it already from the log sink."""
+def not_loaded(reason: str) -> PluginNotLoaded:
+    return PluginNotLoaded(shard="games", plugin_id="chatbot.dice", reason=reason, blocked=False)
+
+
+def told(*records: object) -> list[str]:
+    """What the terminal of a shard that is in the first state gets to read."""
     terminal = Terminal()
     tell = Teller(terminal)
+    for record in records:
+        tell(record)
+    return [text for text, _ in terminal]
 
-    tell(written("it failed\nTraceback\nValueError: boom", plugin_id="chatbot.dice", level=logging.ERROR))
-    tell(written("fine", plugin_id="chatbot.dice", level=logging.INFO))
 
-    assert terminal == [("chatbot.dice: it failed … ValueError: boom", logging.ERROR)]
+def test_a_plugins_warning_is_one_line_with_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    """The terminal gets it; the file has it already from the log sink."""
+    shown = told(
+        moved(ShardState.READY),
+        written("it failed\nTraceback\nValueError: boom", plugin_id="chatbot.dice", level=logging.ERROR),
+        written("fine", plugin_id="chatbot.dice", level=logging.INFO),
+    )
+
+    assert shown == ["chatbot.dice: it failed … ValueError: boom"]
     assert caplog.records == []
 
 
 def test_a_runner_that_cannot_start_is_not_quoted() -> None:
     """Its traceback would be twenty lines for each attempt; a runner that works may warn."""
-    terminal = Terminal()
-    tell = Teller(terminal)
+    states = (ShardState.LOADING, ShardState.READY, ShardState.REAPING)
 
-    for state in (ShardState.LOADING, ShardState.READY, ShardState.REAPING):
-        tell(moved(state))
-        tell(written(f"in {state.value}"))
+    shown = told(*(record for state in states for record in (moved(state), written(f"in {state.value}"))))
 
-    assert terminal == [('shard "games": in ready', logging.WARNING)]
+    assert shown == ['shard "games": in ready']
+
+
+def test_a_warning_while_loading_waits_for_the_end_of_it() -> None:
+    """It is shown when the shard is ready, and not when the shard died of something else."""
+    warning = written("no terminal", plugin_id="chatbot.dice")
+
+    ready = told(moved(ShardState.LOADING), warning, moved(ShardState.READY))
+    dead = told(moved(ShardState.LOADING), warning, moved(ShardState.REAPING), moved(ShardState.READY))
+
+    assert ready == ["chatbot.dice: no terminal"]
+    assert dead == []
+
+
+def test_a_failure_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Not by the plugin and the shard both, and not at each attempt; another reason is another failure."""
+    caplog.set_level(logging.WARNING)
+    attempt = [
+        moved(ShardState.LOADING),
+        written("the import failed: no x", plugin_id="chatbot.dice", level=logging.ERROR),
+        not_loaded("no x"),
+        moved(ShardState.READY),
+    ]
+
+    shown = told(*attempt, *attempt, not_loaded("no y"))
+
+    assert shown == []
+    assert caplog.messages == [f"plugin chatbot.dice did not load: no {name}" for name in "xy"]
 
 
 def test_a_runner_that_ends_by_itself_has_the_last_word() -> None:

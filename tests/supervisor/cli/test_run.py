@@ -30,7 +30,10 @@ class Host:
         self.settings = SETTINGS
         self.ready, self.input_end = trio.Event(), trio.Event()
         self.idle, self.failed = trio.Event(), trio.Event()
-        self.shards = {"a": SimpleNamespace(loaded=("x.y", "x.z")), "b": SimpleNamespace(loaded=())}
+        self.shards = {
+            "a": SimpleNamespace(plugins=("x.y", "x.z"), loaded=("x.y", "x.z")),
+            "b": SimpleNamespace(plugins=("x.w",), loaded=()),
+        }
         self.forced = False
 
     wait_ready = property(lambda self: self.ready.wait)
@@ -86,7 +89,7 @@ async def test_readiness_is_one_line(
     await play(script)
 
     [record] = [each for each in caplog.records if "ready" in each.message]
-    assert record.message == "bot: 2 plugins in 2 shards, ready in 0.8 s"
+    assert record.message == "bot: 2 of 3 plugins in 2 shards, ready in 0.8 s"
     assert getattr(record, "shown", False)
 
 
