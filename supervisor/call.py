@@ -11,6 +11,7 @@ from .fate import DispatchFailed
 
 if TYPE_CHECKING:
     from .component import Component
+    from .gate import Line
 
 Payload = dict[str, Any]
 Outcome = Payload | DispatchFailed
@@ -23,9 +24,9 @@ class Call:
     __slots__ = (
         "component",
         "deadline",
-        "holds_lane",
         "is_settled",
         "lane",
+        "line",
         "method",
         "on_settled",
         "payload",
@@ -41,22 +42,18 @@ class Call:
         self.on_settled = on_settled
         self.is_settled = False
         self.lane: tuple[str, str] | None = None
-        self.holds_lane = False
-
-    def give_up(self) -> None:
-        """Nobody waits for it any more. One that was sent runs on; its lane goes on when it ends."""
-        self.on_settled = _ignore
+        self.line: Line | None = None
+        """Where it waits."""
 
 
 class Slot:
     """Where a task waits for one call: three times cheaper than a memory channel."""
 
-    __slots__ = ("_outcome", "_task", "call")
+    __slots__ = ("_outcome", "_task")
 
     def __init__(self) -> None:
         self._task: trio.lowlevel.Task | None = None
         self._outcome: Outcome | None = None
-        self.call: Call | None = None
 
     def settle(self, outcome: Outcome) -> None:
         self._outcome = outcome
@@ -69,15 +66,9 @@ class Slot:
             self._task = trio.lowlevel.current_task()
 
             def abort(_: Any) -> trio.lowlevel.Abort:
-                if self.call is not None:
-                    self.call.give_up()
                 self._task = None
                 return trio.lowlevel.Abort.SUCCEEDED
 
             await trio.lowlevel.wait_task_rescheduled(abort)
         assert self._outcome is not None
         return self._outcome
-
-
-def _ignore(_: Outcome) -> None:
-    """For calls that nobody waits for."""

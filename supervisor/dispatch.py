@@ -1,8 +1,8 @@
 """How does one call reach one component, and how is it sure to end once, in time?
 
 A call passes two gates. Its *lane*: for one plugin and one ordering key (by default the session) calls run one after
-the other, in the order in which they were dispatched. Then its shard: at most ``max_inflight`` calls are out, the rest
-wait, also while the shard's runner is being replaced. Both gates belong to the host, so the order holds with any runner
+the other, in the order in which they were dispatched. Then its shard: at most ``max_inflight`` calls are out, and as many again that
+a running handler may be waiting for; the rest wait, also while the shard's runner is being replaced. Both gates belong to the host, so the order holds with any runner
 of protocol 1.0.0.
 
 Every call settles exactly once, by its deadline and a sweep at the latest: the link sweeps what was sent, the
@@ -11,7 +11,6 @@ dispatcher what waits. Waiting costs no task: a call is an object in a queue wit
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 import trio
@@ -20,13 +19,14 @@ from rookery.protocol import METHODS, ConnectionLost, RookeryError
 
 from .call import Call, OnSettled, Outcome, Payload, Slot
 from .fate import DispatchFailed, Fate, failure_of
-from .gate import Gate
+from .gate import Gate, Line
 
 if TYPE_CHECKING:
     from rookery.protocol import Link
 
     from .component import Component
     from .counters import Counters
+    from .gate import Window
 
 SWEEP = 0.05
 """Seconds between two looks at the deadlines of waiting calls; half of the 100 ms that an end may be late."""
@@ -43,9 +43,11 @@ class Dispatcher:
         self._counters = counters
         self._waits = waits
         self._gates: dict[str, Gate] = {}
-        self._lanes: dict[tuple[str, str], deque[Call]] = {}
+        self._lanes: dict[tuple[str, str], Line] = {}
+        """Who waits behind the call that its plugin and key work on now."""
         self._open = 0
-        self._waiting: set[Call] = set()
+        self._waiting: dict[Call, None] = {}
+        """In the order in which they came. An open call is in here, or was sent, or fails within one pass of the loop."""
         self._work = trio.Event()
         self._idle = trio.Event()
         self._idle.set()
@@ -69,25 +71,30 @@ class Dispatcher:
         payload, or with the failure. It must not raise.
 
         Args:
+            args: Encoded when the call is sent, which may be later: not to be changed any more.
             deadline: Absolute, on trio's clock. It covers waiting and running.
             key: Calls of one plugin with the same key run one after the other; ``None`` waits for nobody.
         """
+        gate = self._gates[component.shard]
         call = Call(component, method, args, deadline, on_settled)
         self._open += 1
         if self._open == 1:
             self._idle = trio.Event()
-        self._wait(call)
         if key is None:
-            self._enter(call)
+            self._enter(gate, call)
             return call
-        lane = call.lane = (component.plugin_id, key)
+        lane = (component.plugin_id, key)
         others = self._lanes.get(lane)
         if others is None:
-            self._lanes[lane] = deque()
-            call.holds_lane = True
-            self._enter(call)
+            self._lanes[lane] = Line()
+            call.lane = lane
+            self._enter(gate, call)
+        elif gate.waiting >= gate.queue_limit:
+            self._overload(gate, call)
         else:
+            self._wait(gate, call)
             others.append(call)
+            call.lane = lane
         return call
 
     async def call(
@@ -99,7 +106,10 @@ class Dispatcher:
         timeout: float | None = None,
         key: str | None = None,
     ) -> Payload:
-        """Send a call and wait for its result. A checkpoint; a cancel gives the call up.
+        """Send a call and wait for its result. A checkpoint.
+
+        A cancel gives the call up: one that still waits is withdrawn and counted nowhere, one that was sent runs on, and
+        its lane goes on when it ends.
 
         Args:
             timeout: Seconds; ``None`` takes the component's own, or else the method's.
@@ -109,10 +119,15 @@ class Dispatcher:
         """
         slot = Slot()
         seconds = timeout or component.timeout or METHODS[method].timeout
-        slot.call = self.submit(
+        call = self.submit(
             component, method, args, slot.settle, deadline=trio.current_time() + seconds, key=key
         )
-        outcome = await slot.wait()
+        try:
+            outcome = await slot.wait()
+        except (trio.Cancelled, KeyboardInterrupt):
+            if call in self._waiting:
+                self._end(call)
+            raise
         if isinstance(outcome, DispatchFailed):
             raise outcome
         return outcome
@@ -127,11 +142,11 @@ class Dispatcher:
     def open_shard(self, name: str, link: Link) -> None:
         """The shard's runner is ready: what waits goes out."""
         gate = self._gates[name]
-        gate.link, gate.is_given_up, gate.in_flight = link, False, 0
+        gate.link, gate.is_given_up = link, False
         self._pump(gate)
 
     def close_shard(self, name: str, *, given_up: str = "") -> None:
-        """The shard takes no calls for now; what waits keeps waiting.
+        """The shard takes no calls for now; what waits keeps waiting, if this dispatcher waits at all.
 
         Args:
             given_up: Why nobody can say when it will again: then waiting calls fail at once, and new ones too.
@@ -139,10 +154,10 @@ class Dispatcher:
         gate = self._gates[name]
         gate.link = None
         gate.is_given_up = bool(given_up)
-        if given_up:
-            waiting, gate.queue = gate.queue, deque()
-            for call in waiting:
-                self._fail(call, Fate.UNAVAILABLE, given_up)
+        if given_up or not self._waits:
+            why = given_up or _why_away(gate)
+            for call in [call for call in self._waiting if call.component.shard == name]:
+                self._fail(call, Fate.UNAVAILABLE, why)
 
     def is_open(self, name: str) -> bool:
         return self._gates[name].link is not None
@@ -150,8 +165,7 @@ class Dispatcher:
     def load_of(self, name: str) -> tuple[int, int]:
         """How many calls wait for a shard, and how many it works on."""
         gate = self._gates[name]
-        in_flight = gate.in_flight if gate.link is not None else 0
-        return sum(not call.is_settled for call in gate.queue), in_flight
+        return gate.waiting, gate.outer.in_flight + gate.inner.in_flight
 
     # --- running -----------------------------------------------------------------------------------------------
 
@@ -177,9 +191,7 @@ class Dispatcher:
                 now = trio.current_time()
                 late = [call for call in self._waiting if call.deadline <= now]
                 for call in late:
-                    self._fail(call, Fate.TIMEOUT, f"{_name(call)} could not begin in time")
-                if late:
-                    self._sweep_queues()
+                    self._time_out(call)
         finally:
             self.close()
 
@@ -191,49 +203,57 @@ class Dispatcher:
 
     # --- inside ------------------------------------------------------------------------------------------------
 
-    def _sweep_queues(self) -> None:
-        # A shard that is gone for long must not keep what has ended meanwhile.
-        for gate in self._gates.values():
-            if any(call.is_settled for call in gate.queue):
-                gate.queue = deque(call for call in gate.queue if not call.is_settled)
-
-    def _wait(self, call: Call) -> None:
+    def _wait(self, gate: Gate, call: Call) -> None:
         if not self._waiting:
             self._work.set()
-        self._waiting.add(call)
+        self._waiting[call] = None
+        gate.waiting += 1
 
-    def _enter(self, call: Call) -> None:
+    def _stop_waiting(self, gate: Gate, call: Call) -> None:
+        if call in self._waiting:
+            del self._waiting[call]
+            gate.waiting -= 1
+
+    def _enter(self, gate: Gate, call: Call) -> None:
         """The call is the first of its lane: on to its shard."""
-        gate = self._gates[call.component.shard]
-        if gate.link is not None and gate.in_flight < gate.max_inflight and not gate.queue:
+        window = gate.window_of(call.method)
+        if self._is_closing:
+            self._fail_soon(gate, call, Fate.SHUTTING_DOWN, "the host is stopping")
+        elif gate.link is None and (gate.is_given_up or not self._waits):
+            self._fail_soon(gate, call, Fate.UNAVAILABLE, _why_away(gate))
+        elif call.deadline <= trio.current_time():
+            self._fail_soon(gate, call, Fate.TIMEOUT, _too_late(call))
+        elif gate.link is not None and window.has_room and not window.line:
             self._send(gate, gate.link, call)
-        elif self._is_closing:
-            self._fail_soon(call, Fate.SHUTTING_DOWN, "the host is stopping")
-        elif gate.is_given_up or (gate.link is None and not self._waits):
-            why = "has been given up" if gate.is_given_up else "is not up"
-            self._fail_soon(call, Fate.UNAVAILABLE, f'shard "{gate.shard}" {why}')
-        elif len(gate.queue) >= gate.queue_limit:
-            self._fail_soon(
-                call, Fate.OVERLOADED, f'{len(gate.queue)} calls already wait for shard "{gate.shard}"'
-            )
+        elif call in self._waiting:
+            window.line.append(call)
+        elif gate.waiting >= gate.queue_limit:
+            self._overload(gate, call)
         else:
-            gate.queue.append(call)
+            self._wait(gate, call)
+            window.line.append(call)
+
+    def _overload(self, gate: Gate, call: Call) -> None:
+        self._fail_soon(
+            gate, call, Fate.OVERLOADED, f'{gate.waiting} calls already wait for shard "{gate.shard}"'
+        )
 
     def _pump(self, gate: Gate) -> None:
-        while gate.queue and gate.link is not None and gate.in_flight < gate.max_inflight:
-            call = gate.queue.popleft()
-            if not call.is_settled:
-                self._send(gate, gate.link, call)
+        for window in (gate.inner, gate.outer):
+            while gate.link is not None and window.has_room and (call := window.line.take()) is not None:
+                if call.deadline <= trio.current_time():
+                    self._time_out(call)
+                else:
+                    self._send(gate, gate.link, call)
 
     def _send(self, gate: Gate, link: Link, call: Call) -> None:
+        window = gate.window_of(call.method)
+
         def done(outcome: Payload | RookeryError) -> None:
-            if gate.link is link:
-                gate.in_flight -= 1
+            window.in_flight -= 1
             self._settle(call, outcome if isinstance(outcome, dict) else failure_of(outcome))
             self._pump(gate)
 
-        self._waiting.discard(call)
-        gate.in_flight += 1
         try:
             link.send(
                 call.method,
@@ -243,46 +263,60 @@ class Dispatcher:
                 on_done=done,
             )
         except ConnectionLost:
-            # The runner has gone and nobody has told us yet: the call was not sent, so it waits for the next one.
-            gate.link = None
-            self._wait(call)
-            gate.queue.appendleft(call)
+            self._put_back(gate, window, call)
         except RookeryError as error:
-            gate.in_flight -= 1
             failure = failure_of(error)
-            self._fail_soon(call, failure.fate, failure.message)
+            self._fail_soon(gate, call, failure.fate, failure.message)
+        else:
+            window.in_flight += 1
+            self._stop_waiting(gate, call)
 
-    def _fail_soon(self, call: Call, fate: Fate, message: str) -> None:
+    def _put_back(self, gate: Gate, window: Window, call: Call) -> None:
+        # The runner has gone and nobody has told us yet: the call was not sent, so it waits for the next one.
+        gate.link = None
+        if not self._waits:
+            self._fail_soon(gate, call, Fate.UNAVAILABLE, _why_away(gate))
+            return
+        if call not in self._waiting:
+            self._wait(gate, call)
+        window.line.put_back(call)
+
+    def _fail_soon(self, gate: Gate, call: Call, fate: Fate, message: str) -> None:
         # From the loop and not from submit(): a callback inside the caller's own statement surprises it.
-        call.deadline = 0.0
-        self._waiting.discard(call)
+        self._stop_waiting(gate, call)
         trio.lowlevel.current_trio_token().run_sync_soon(self._fail, call, fate, message)
+
+    def _time_out(self, call: Call) -> None:
+        self._fail(call, Fate.TIMEOUT, _too_late(call))
 
     def _fail(self, call: Call, fate: Fate, message: str) -> None:
         self._settle(call, DispatchFailed(fate, message))
 
     def _settle(self, call: Call, outcome: Outcome) -> None:
-        if call.is_settled:
-            return
+        if not call.is_settled:
+            self._count(call, outcome)
+            self._end(call)
+            call.on_settled(outcome)
+
+    def _end(self, call: Call) -> None:
         call.is_settled = True
-        self._waiting.discard(call)
-        self._count(call, outcome)
-        if call.lane is not None and call.holds_lane:
+        self._stop_waiting(self._gates[call.component.shard], call)
+        line, call.line = call.line, None
+        if line is not None:
+            line.note_ended()
+        if call.lane is not None and line is not self._lanes[call.lane]:
             self._release(call.lane)
         self._open -= 1
         if not self._open:
             self._idle.set()
-        call.on_settled(outcome)
 
     def _release(self, lane: tuple[str, str]) -> None:
-        others = self._lanes[lane]
-        while others:
-            following = others.popleft()
-            if not following.is_settled:
-                following.holds_lane = True
-                self._enter(following)
-                return
-        del self._lanes[lane]
+        """The first of a lane has ended: the next may go on."""
+        following = self._lanes[lane].take()
+        if following is None:
+            del self._lanes[lane]
+        else:
+            self._enter(self._gates[following.component.shard], following)
 
     def _count(self, call: Call, outcome: Outcome) -> None:
         counters, shard = self._counters, self._gates[call.component.shard].counters
@@ -300,5 +334,9 @@ class Dispatcher:
             shard.errors += 1
 
 
-def _name(call: Call) -> str:
-    return f"{call.component.full_name} in shard {call.component.shard!r}"
+def _why_away(gate: Gate) -> str:
+    return f'shard "{gate.shard}" {"has been given up" if gate.is_given_up else "is not up"}'
+
+
+def _too_late(call: Call) -> str:
+    return f"{call.component.full_name} in shard {call.component.shard!r} could not begin in time"

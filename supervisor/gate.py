@@ -5,33 +5,91 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from rookery.protocol import PLUGIN_INVOKE_API, PLUGIN_INVOKE_HOOK, PLUGIN_INVOKE_MESSAGE_GATEWAY
+
 if TYPE_CHECKING:
     from rookery.protocol import Link
 
     from .call import Call
     from .counters import ShardCounters
 
+INNER_METHODS = frozenset({PLUGIN_INVOKE_API, PLUGIN_INVOKE_HOOK, PLUGIN_INVOKE_MESSAGE_GATEWAY})
+"""Calls that a handler which runs now may be waiting for: it sends a message, or uses another plugin. Behind the calls
+that fill a shard they would wait for their own callers."""
+
+FEW = 16
+"""Ended calls that a line keeps without looking."""
+
+
+class Line:
+    """Calls in the order in which they wait. Those that have ended are passed over, and never outnumber the others."""
+
+    __slots__ = ("_calls", "_ended")
+
+    def __init__(self) -> None:
+        self._calls: deque[Call] = deque()
+        self._ended = 0
+
+    def __len__(self) -> int:
+        return len(self._calls) - self._ended
+
+    def append(self, call: Call) -> None:
+        call.line = self
+        self._calls.append(call)
+
+    def put_back(self, call: Call) -> None:
+        """The call becomes the first again."""
+        call.line = self
+        self._calls.appendleft(call)
+
+    def take(self) -> Call | None:
+        """The first call that has not ended; it waits here no longer."""
+        while self._calls:
+            call = self._calls.popleft()
+            if not call.is_settled:
+                call.line = None
+                return call
+            self._ended -= 1
+        return None
+
+    def note_ended(self) -> None:
+        """One of the calls has ended where it waits."""
+        self._ended += 1
+        if self._ended > FEW and self._ended * 2 > len(self._calls):
+            self._calls = deque(call for call in self._calls if not call.is_settled)
+            self._ended = 0
+
+
+class Window:
+    """At most so many calls of one kind are out; the others wait in line."""
+
+    __slots__ = ("in_flight", "line", "size")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.in_flight = 0
+        self.line = Line()
+
+    @property
+    def has_room(self) -> bool:
+        return self.in_flight < self.size
+
 
 class Gate:
     """What leads to one shard. Created closed."""
 
-    __slots__ = (
-        "counters",
-        "in_flight",
-        "is_given_up",
-        "link",
-        "max_inflight",
-        "queue",
-        "queue_limit",
-        "shard",
-    )
+    __slots__ = ("counters", "inner", "is_given_up", "link", "outer", "queue_limit", "shard", "waiting")
 
     def __init__(self, shard: str, counters: ShardCounters, *, max_inflight: int, queue_limit: int) -> None:
         self.shard = shard
         self.counters = counters
-        self.max_inflight = max_inflight
         self.queue_limit = queue_limit
         self.link: Link | None = None
         self.is_given_up = False
-        self.in_flight = 0
-        self.queue: deque[Call] = deque()
+        self.waiting = 0
+        """Calls that wait for this shard, in its lines or in a lane."""
+        self.outer = Window(max_inflight)
+        self.inner = Window(max_inflight)
+
+    def window_of(self, method: str) -> Window:
+        return self.inner if method in INNER_METHODS else self.outer
