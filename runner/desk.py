@@ -219,11 +219,8 @@ class Desk:
                 ErrorCode.E_RELOAD_IN_PROGRESS, "plugins are being loaded or unloaded; ask again later"
             )
         else:
-            self._reloader.is_running = True
-            try:
+            with self._reloader.running():
                 answer = await change(request.payload)
-            finally:
-                self._reloader.is_running = False
             request.answer(unstructure(answer))
 
     async def _reload(self, payload: dict[str, Any]) -> Any:

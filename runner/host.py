@@ -17,6 +17,7 @@ from rookery.protocol import (
     Link,
     Loading,
     RegisterAnswer,
+    RemoteError,
     RookeryError,
     Unregister,
     structure,
@@ -127,7 +128,9 @@ class HostOverLink:
     ) -> None:
         try:
             answer = structure(await self._link.call(method, payload, plugin_id=plugin_id), answer_class)
-        except RookeryError as error:
+        except RemoteError as error:
             raise NotAccepted(f"the host refused {method}: {error}") from None
+        except RookeryError as error:
+            raise NotAccepted(f"{method} failed: {error}") from None
         if not answer.accepted:
             raise NotAccepted(f"the host did not accept {method}")

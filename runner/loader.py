@@ -61,10 +61,14 @@ def import_plugin(candidate: Candidate, *, time_limit: float) -> ModuleType:
     # The same file under the name that its neighbours would import it by: `from .plugin import X` runs it once.
     sys.modules[f"{name}.plugin"] = module
     try:
-        with _alarm(time_limit), _original_path(candidate):
+        with _alarm(time_limit) as interruptions, _original_path(candidate):
             call_guarded(candidate.plugin_id, _run_code, spec, module)
-    except PluginFailed:
+    except PluginFailed as failure:
         purge_modules(name)
+        if interruptions and not isinstance(failure.__cause__, ImportTakesTooLong):
+            # What it made of the interruption is not what is wrong with it.
+            text = f"{interruptions[0]}; interrupted, it raised {failure.reason}"
+            raise PluginFailed(text, failure.traceback_text) from failure.__cause__
         raise
     return module
 
@@ -102,17 +106,19 @@ def _run_code(spec: ModuleSpec, module: ModuleType) -> None:
 
 
 @contextlib.contextmanager
-def _alarm(time_limit: float) -> Iterator[None]:
-    """Interrupt the plugin's code when the time is over, again and again until it leaves."""
+def _alarm(time_limit: float) -> Iterator[list[ImportTakesTooLong]]:
+    """Interrupt the plugin's code when the time is over, again and again until it leaves; gives the interruptions."""
+    interruptions: list[ImportTakesTooLong] = []
 
     def interrupt(_: int, frame: FrameType | None) -> None:
         if _is_in_plugin_code(frame):
-            raise ImportTakesTooLong(f"importing it took longer than {time_limit:g} s")
+            interruptions[:] = [ImportTakesTooLong(f"importing it took longer than {time_limit:g} s")]
+            raise interruptions[0]
 
     before = signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, time_limit, REPEAT)
     try:
-        yield
+        yield interruptions
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -121,13 +127,13 @@ def _alarm(time_limit: float) -> Iterator[None]:
 def _is_in_plugin_code(frame: FrameType | None) -> bool:
     """Whether an exception raised now lands in the plugin: below ``_run_code``, and not in the middle of our own code
     that the plugin called (a log entry half written); the alarm comes again."""
+    depth = 0
     while frame is not None and frame.f_code is not _run_code.__code__:
         if _is_ours(frame):
             return False
         frame = frame.f_back
-        if frame is not None and frame.f_code is _run_code.__code__:
-            return True
-    return False
+        depth += 1
+    return frame is not None and depth > 0
 
 
 def _is_ours(frame: FrameType) -> bool:

@@ -78,6 +78,9 @@ class LogShipper(logging.Handler):
     def note_loading(self, begins: bool) -> None:
         """Between the two calls everything that is logged goes out at once."""
         self.is_loading = begins
+        root = logging.getLogger()
+        if self not in root.handlers:
+            root.addHandler(self)  # a plugin that configures logging for itself takes all handlers away
 
     # --- taking ------------------------------------------------------------------------------------------------
 
@@ -172,14 +175,6 @@ class LogShipper(logging.Handler):
                 await self._link.flush(timeout)
                 if not self._entries and not self._dropped:
                     return
-
-    def abandon(self) -> None:
-        """Say what could not be sent on the real standard error, as far as there is room."""
-        self._link = None
-        lines = [f"{entry.logger_name}: {entry.message}" for entry in self._entries]
-        self._entries.clear()
-        if lines:
-            say_last_words("\n".join(lines) + "\n")
 
     def _send(self) -> None:
         link = self._link

@@ -7,8 +7,11 @@ unloading first, loses the plugin for as long as its author needs to find the mi
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
+
+import trio
 
 from rookery.protocol import ReloadAnswer, UnloadAnswer
 
@@ -17,7 +20,7 @@ from .loader import module_name_of, purge_modules
 from .roster import NotLoaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import ModuleType
 
     from .discovery import Candidate, Found
@@ -35,18 +38,41 @@ class Reloader:
 
     Args:
         discover: Looks at the disk again.
+        external: Plugins of other runners as they were known at the start: id to version.
     """
 
-    def __init__(self, roster: Roster, discover: Callable[[], Found]) -> None:
-        self.is_running = False
+    def __init__(
+        self, roster: Roster, discover: Callable[[], Found], external: Mapping[str, str] | None = None
+    ) -> None:
         self._roster = roster
         self._discover = discover
+        self._external = dict(external or {})
+        self._done: trio.Event | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._done is not None
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """While inside, nobody else may come in."""
+        self._done = trio.Event()
+        try:
+            yield
+        finally:
+            self._done.set()
+            self._done = None
+
+    async def wait_done(self) -> None:
+        """Wait until nothing is being replaced."""
+        if self._done is not None:
+            await self._done.wait()
 
     async def reload(self, plugin_ids: list[str], reason: str, external: Mapping[str, str]) -> ReloadAnswer:
         """Load plugins anew, and everything here that depends on them.
 
         Args:
-            external: Plugins of other runners: id to version.
+            external: What the host knows of other runners' plugins now, over what it said at the start.
         """
         wanted = list(dict.fromkeys(plugin_id.strip() for plugin_id in plugin_ids if plugin_id.strip()))
         found = self._discover()
@@ -63,7 +89,7 @@ class Reloader:
         }
         if not failed:
             manifests = {plugin_id: found.candidates[plugin_id].manifest for plugin_id in targets}
-            order = plan_order(manifests, {**external, **kept})
+            order = plan_order(manifests, {**self._external, **external, **kept})
             failed = order.failed
         if failed or not wanted:
             return _answer(wanted, failed=failed)

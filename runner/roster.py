@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 CLOSE_GRACE = 2.0
 """Seconds that cancelled tasks of a plugin may take to end before we go on without them."""
 
+LEAST_CLOSE_GRACE = 0.1
+"""The same when the time for unloading is used up: what ends at its cancellation needs a moment all the same."""
+
 
 class NotLoaded(RookeryError):
     """A plugin did not come in.
@@ -156,7 +159,7 @@ class Roster:
         finally:
             self.starting.pop(plugin_id).set()
             if plugin_id not in self.loaded:
-                await self._close(plugin_id)
+                await self._close(plugin_id, CLOSE_GRACE)
 
     async def _run_on_load(self, plugin: LoadedPlugin) -> None:
         plugin_id = plugin.plugin_id
@@ -202,7 +205,8 @@ class Roster:
             self._on_step_end(plugin_id)
         if limit.cancelled_caught:
             plugin_logger(plugin_id).error("on_unload did not end in time and was cancelled")
-        await self._close(plugin_id)
+        left = deadline - trio.current_time()
+        await self._close(plugin_id, min(CLOSE_GRACE, max(left, LEAST_CLOSE_GRACE)))
         if dismiss_reason:
             await self._host.dismiss(plugin_id, dismiss_reason)
         return plugin
@@ -212,11 +216,10 @@ class Roster:
         for scope in list(self.scopes.values()):
             await scope.wait_idle()
 
-    async def _close(self, plugin_id: str) -> None:
+    async def _close(self, plugin_id: str, grace: float) -> None:
         scope = self.scopes[plugin_id]
-        if not await scope.close(CLOSE_GRACE):
-            plugin_logger(plugin_id).error(
-                "a task of it goes on although it was cancelled %g s ago", CLOSE_GRACE
-            )
+        if not await scope.close(grace):
+            text = "a task of it goes on although it was cancelled %.1f s ago"
+            plugin_logger(plugin_id).error(text, grace)
         if self.scopes.get(plugin_id) is scope:
             del self.scopes[plugin_id]

@@ -137,13 +137,16 @@ async def _be_runner(
         invoker = Invoker(trio.CapacityLimiter(assignment.thread_limit), on_step_end)
         stopping = Stopping()
         nursery.start_soon(_watch_sigterm, stopping)
-        desk = Desk(roster, invoker, Reloader(roster, discover), stopping, nursery)
+        reloader = Reloader(roster, discover, assignment.external_plugins)
+        desk = Desk(roster, invoker, reloader, stopping, nursery)
         inbox.open(desk.take)
         with stopping.interrupts(trio.CancelScope()):
             with roster.first_loading():
                 ready = await load_all(roster, discover(), assignment.external_plugins)
             await _say_ready(link, unstructure(ready))
         await stopping.wait()
+        with trio.CancelScope(deadline=(trio.current_time() + stopping.deadline) / 2):
+            await reloader.wait_done()  # half an exchange is no state to unload from
         await _unload_all(roster, stopping)
         stopping.finish()
         await shipper.send_all(LAST_FLUSH)
