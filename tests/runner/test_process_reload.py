@@ -31,7 +31,8 @@ def _change(plugin: AssignedPlugin, before: str, after: str, file: str = "plugin
 
 async def test_new_code_is_used_after_a_reload(good: AssignedPlugin) -> None:
     """A neighbouring module too, though it was changed within the same second to a text of the same length."""
-    async with open_runner(assignment(good, "needs_good")) as host:
+    with_cache = {"PYTHONDONTWRITEBYTECODE": ""}
+    async with open_runner(assignment(good, "needs_good"), environment=with_cache) as host:
         await host.wait_ready()
         _change(good, '"hello"', '"howdy"', "words.py")
 
