@@ -69,6 +69,7 @@ class Events:
         """Show an event to its handlers. Returns when every intercepting one has had it; the others run on.
 
         Args:
+            message: Not to be changed by the caller while they do: who waits for a shard gets it later.
             key: For one key a plugin sees events in the order of dispatch. ``None`` takes the message's session.
             serves: Whether a handler may have this event; ``None`` asks whether it is enabled.
             on_observer_settled: Called once for each handler that runs on, when it has ended.
@@ -137,7 +138,9 @@ class Events:
             self._counters.errors += 1
             errors.append(f"{handler.full_name} returned a message that is none: {error}")
             return message
-        return {**changed, "session_id": message["session_id"]} if message else changed
+        if message is None or "session_id" not in message:
+            return changed
+        return {**changed, "session_id": message["session_id"]}
 
 
 def _ignore(_: Outcome) -> None:
