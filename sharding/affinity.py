@@ -10,18 +10,24 @@ smallest or heaviest member would move whenever such a newcomer arrives.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import attrs
 
-from .graph import components, reach
+from .graph import components, knots
 from .request import Candidate
 from .weights import weigh
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
     from fractions import Fraction
+
+
+MAX_CHAIN_WORDS = 8
+"""Ties of a chain that are told one by one."""
 
 
 @attrs.frozen
@@ -33,9 +39,20 @@ class Tie:
     is_dependency: bool = attrs.field(kw_only=True)
     """True for `depends_on`, False for `together_with`."""
 
+    def other_than(self, plugin_id: str) -> str:
+        return self.followed if plugin_id == self.follower else self.follower
+
     def __str__(self) -> str:
         verb = "depends on" if self.is_dependency else "is to be together with"
         return f"{self.follower} {verb} {self.followed}"
+
+
+def describe_chain(chain: Iterable[Tie]) -> str:
+    """A chain in words. A long one is cut short: nobody reads it, and a group may have thousands."""
+    ties = list(islice(chain, MAX_CHAIN_WORDS + 1))
+    return " and ".join(
+        [*map(str, ties[:MAX_CHAIN_WORDS]), *(["so on"] if len(ties) > MAX_CHAIN_WORDS else [])]
+    )
 
 
 @attrs.frozen(slots=False, kw_only=True)
@@ -78,20 +95,36 @@ class Group:
             ties[tie.followed].append(tie)
         return {plugin_id: tuple(found) for plugin_id, found in ties.items()}
 
-    def chains_from(self, start: str, ends: frozenset[str]) -> dict[str, tuple[Tie, ...]]:
-        """The shortest chain of ties to each of the ends that can be reached without passing another of them."""
-        chains: dict[str, tuple[Tie, ...]] = {start: ()}
-        waiting = deque([start])
+    def routes_to(self, goals: Iterable[str]) -> Routes:
+        """The way from every member to the nearest of the goals; of equally near ones to the first by id."""
+        waiting = deque(sorted(goals))
+        goal_of = {goal: goal for goal in waiting}
+        step_of: dict[str, Tie] = {}
         while waiting:
             here = waiting.popleft()
-            if here in ends and here != start:
-                continue
             for tie in self._ties_of[here]:
-                there = tie.followed if tie.follower == here else tie.follower
-                if there not in chains:
-                    chains[there] = (*chains[here], tie)
+                there = tie.other_than(here)
+                if there not in goal_of:
+                    goal_of[there] = goal_of[here]
+                    step_of[there] = tie
                     waiting.append(there)
-        return {end: chain for end, chain in chains.items() if end in ends and end != start}
+        return Routes(goal_of, step_of)
+
+
+@attrs.frozen
+class Routes:
+    """The shortest ways along ties from plugins to the nearest of some goals."""
+
+    goal_of: Mapping[str, str]
+    """A goal's own is itself."""
+    _step_of: Mapping[str, Tie]
+
+    def chain_from(self, start: str) -> Iterator[Tie]:
+        """The ties on the way from a plugin to its goal."""
+        here = start
+        while (tie := self._step_of.get(here)) is not None:
+            yield tie
+            here = tie.other_than(here)
 
 
 @attrs.frozen
@@ -180,5 +213,9 @@ def _leaders(follows: Mapping[str, Iterable[str]]) -> list[str]:
     free = [node for node in follows if not follows[node]]
     if free:
         return free
-    reached = {node: reach(node, follows) for node in follows}
-    return [node for node in follows if all(node in reached[other] for other in reached[node])]
+    return [
+        node
+        for knot in knots(follows)
+        if all(knot.issuperset(follows[node]) for node in knot)
+        for node in knot
+    ]

@@ -11,7 +11,8 @@ import attrs
 
 from rookery.protocol import RookeryError
 
-from .request import Candidate, PlacementRequest, Policy, Seat
+from .affinity import describe_chain
+from .request import Candidate, Policy, Seat
 from .weights import exact, weigh
 
 if TYPE_CHECKING:
@@ -60,10 +61,14 @@ def find_duplicates(candidates: Iterable[Candidate]) -> dict[str, Contradiction]
 
 
 def contradictions_in(
-    group: Group, request: PlacementRequest, separations: Iterable[Separation]
+    group: Group, seats: Mapping[str, Seat], separations: Iterable[Separation]
 ) -> list[Contradiction]:
-    """Why the members of a group cannot share a shard, or not the one that is named for them."""
-    seats = {seat.name: seat for seat in request.seats}
+    """Why the members of a group cannot share a shard, or not the one that is named for them.
+
+    Args:
+        seats: Those of the configuration, by name.
+        separations: The wishes of the group's members.
+    """
     return [
         *_two_shards(group),
         *_two_trust_levels(group),
@@ -138,10 +143,6 @@ def no_seat_left(
     ]
 
 
-def _describe(chain: Sequence[Tie]) -> str:
-    return " and ".join(map(str, chain))
-
-
 def _way_out(chain: Sequence[Tie]) -> str:
     if all(tie.is_dependency for tie in chain):
         return "set keep_dependencies_together = false to let them part"
@@ -149,15 +150,25 @@ def _way_out(chain: Sequence[Tie]) -> str:
 
 
 def _two_shards(group: Group) -> Iterator[Contradiction]:
+    # Each member belongs to the nearest that is named. Where a tie joins the members of two, these two are told: at
+    # most one pair a tie, and at least one if two shards are named at all. All pairs would be millions in a large group.
     shard_of = {member.plugin_id: member.shard for member in group.named}
-    for start in shard_of:
-        for end, chain in group.chains_from(start, frozenset(shard_of)).items():
-            if start < end and shard_of[start] != shard_of[end]:
-                why = (
-                    f'{start} is named for shard "{shard_of[start]}" and {end} for shard "{shard_of[end]}", but '
-                    f"{_describe(chain)}: name one shard for both, or {_way_out(chain)}"
-                )
-                yield Contradiction(start, end, why)
+    if len({*shard_of.values()}) < 2:
+        return
+    routes = group.routes_to(shard_of)
+    chains: dict[tuple[str, str], list[Tie]] = {}
+    for tie in group.ties:
+        here, there = sorted((tie.follower, tie.followed), key=routes.goal_of.__getitem__)
+        start, end = routes.goal_of[here], routes.goal_of[there]
+        if shard_of[start] != shard_of[end]:
+            chain = [*reversed([*routes.chain_from(here)]), tie, *routes.chain_from(there)]
+            chains[start, end] = min(chains.get((start, end), chain), chain, key=len)
+    for (start, end), chain in chains.items():
+        why = (
+            f'{start} is named for shard "{shard_of[start]}" and {end} for shard "{shard_of[end]}", but '
+            f"{describe_chain(chain)}: name one shard for both, or {_way_out(chain)}"
+        )
+        yield Contradiction(start, end, why)
 
 
 def _two_trust_levels(group: Group) -> Iterator[Contradiction]:
@@ -175,12 +186,12 @@ def _two_trust_levels(group: Group) -> Iterator[Contradiction]:
 def _separate_but_tied(group: Group, separations: Iterable[Separation]) -> Iterator[Contradiction]:
     members = frozenset(group.ids)
     for wish in separations:
-        if wish.plugin_id in members and wish.plugin_id == wish.avoided:
+        if wish.plugin_id == wish.avoided:
             why = f"{wish.plugin_id} is to be separate from itself: take it out of its separate_from"
             yield Contradiction(wish.plugin_id, wish.avoided, why)
-        elif wish.plugin_id in members and wish.avoided in members:
-            chain = group.chains_from(wish.plugin_id, frozenset({wish.avoided}))[wish.avoided]
-            why = f"{wish}, but {_describe(chain)}: take separate_from back, or {_way_out(chain)}"
+        elif wish.avoided in members:
+            chain = [*group.routes_to([wish.avoided]).chain_from(wish.plugin_id)]
+            why = f"{wish}, but {describe_chain(chain)}: take separate_from back, or {_way_out(chain)}"
             yield Contradiction(wish.plugin_id, wish.avoided, why)
 
 
@@ -201,17 +212,17 @@ def _unfit_seat(member: Candidate, seats: Mapping[str, Seat]) -> Iterator[Contra
 
 def _dragged_along(group: Group, seats: Mapping[str, Seat]) -> Iterator[Contradiction]:
     """Ties may not bring a plugin to a shard that takes only what names it."""
-    closed = frozenset(
-        member.plugin_id
+    shard_of = {
+        member.plugin_id: member.shard
         for member in group.named
         if (seat := seats.get(member.shard or "")) and seat.explicit_only
-    )
-    shard_of = {member.plugin_id: member.shard for member in group.named}
-    for member in group.members if closed else ():
+    }
+    routes = group.routes_to(shard_of)
+    for member in group.members if shard_of else ():
         if member.shard is None:
-            end, chain = next(iter(group.chains_from(member.plugin_id, closed).items()))
+            end, chain = routes.goal_of[member.plugin_id], [*routes.chain_from(member.plugin_id)]
             why = (
-                f'{_describe(chain)}, but shard "{shard_of[end]}" of {end} takes only plugins that name it: '
+                f'{describe_chain(chain)}, but shard "{shard_of[end]}" of {end} takes only plugins that name it: '
                 f"name it for {member.plugin_id} too, or {_way_out(chain)}"
             )
             yield Contradiction(member.plugin_id, end, why)

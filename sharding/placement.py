@@ -84,10 +84,15 @@ def place(
     unique = [candidate for candidate in request.candidates if candidate.plugin_id not in duplicates]
     groups = gather_groups(unique, keep_dependencies_together=request.keep_dependencies_together)
     separations = find_separations(unique)
+    wishes_of: dict[str, list[Separation]] = {candidate.plugin_id: [] for candidate in unique}
+    for wish in separations:
+        wishes_of[wish.plugin_id].append(wish)
+    seats = {seat.name: seat for seat in request.seats}
     contradictions = list(duplicates.values())
     sound = []
     for group in groups:
-        found = contradictions_in(group, request, separations)
+        wishes = [wish for plugin_id in group.ids for wish in wishes_of[plugin_id]]
+        found = contradictions_in(group, seats, wishes)
         contradictions += found
         if not found:
             sound.append(group)
@@ -134,6 +139,12 @@ class _Placing:
         self._made = _make_seats(request, groups)
         self._seats = {seat.name: seat for seat in (*request.seats, *self._made.values())}
         self._seating = Seating(Loads(self._seats), Avoidance.between(groups, separations))
+        self._shares = {trust: self._shares_of_level(trust) for trust in {group.trust for group in groups}}
+        self._exact_shares = {
+            trust: {shard: exact(share) for shard, share in shares.items()}
+            for trust, shares in self._shares.items()
+        }
+        self._rankings: dict[str, tuple[str, ...]] = {}
 
     def seat_all(self) -> list[Contradiction]:
         contradictions = self._seat_named()
@@ -162,8 +173,8 @@ class _Placing:
         ]
 
     def _seat_free(self, free: Sequence[Group]) -> list[Contradiction]:
-        contradictions = [shut_out(group, self._policy) for group in free if not self._shares_for(group)]
-        circles = self._seating.avoidance.circles_of(group for group in free if self._shares_for(group))
+        contradictions = [shut_out(group, self._policy) for group in free if not self._shares[group.trust]]
+        circles = self._seating.avoidance.circles_of(group for group in free if self._shares[group.trust])
         for circle in circles:
             self._keep(circle)
         # The heaviest first: what is hard to fit finds more room. Without capacities and history no order matters.
@@ -176,7 +187,7 @@ class _Placing:
                     self._seating.take_back(group)
                 stuck = self._seating.arrange(circle, self._liking)
             if stuck is not None:
-                seats = [self._seats[shard] for shard in self._shares_for(stuck)]
+                seats = [self._seats[shard] for shard in self._shares[stuck.trust]]
                 contradictions += no_seat_left(stuck, seats, self._separations)
         return contradictions
 
@@ -184,46 +195,50 @@ class _Placing:
         """Seat again what sat in the previous plan and still may."""
         for group in circle:
             shard = self._former_shard(group)
-            if shard is not None and self._seating.admits(group, shard):
-                self._seating.put(group, shard)
+            for admitted in self._seating.admitted(group, [shard] if shard else []):
+                self._seating.put(group, admitted)
 
     def _former_shard(self, group: Group) -> str | None:
         """The open shard that held most of the group's members, so that the fewest move."""
         former = self._previous.placements if self._previous else {}
         votes = Counter(former[plugin_id].shard for plugin_id in group.ids if plugin_id in former)
-        standing = sorted(votes.keys() & self._shares_for(group).keys())
+        standing = sorted(votes.keys() & self._shares[group.trust].keys())
         return max(standing, key=lambda shard: votes[shard], default=None)
 
-    def _shares_for(self, group: Group) -> dict[str, float]:
-        """The shards that are open to the group, and the part of all groups that each should get."""
-        seats = [
-            seat for seat in self._seats.values() if seat.trust == group.trust and not seat.explicit_only
-        ]
+    def _shares_of_level(self, trust: str) -> dict[str, float]:
+        """The shards that are open to groups of a trust level, and the part of them that each should get."""
+        seats = [seat for seat in self._seats.values() if seat.trust == trust and not seat.explicit_only]
         return shares_of(seats) if self._policy is Policy.PACK else {seat.name: 1.0 for seat in seats}
+
+    def _ranking(self, group: Group) -> tuple[str, ...]:
+        """The open shards, the one that the group's anchor likes best first."""
+        # Kept: a group that has to choose again while others are revised likes the same, and its reason asks too.
+        if group.head not in self._rankings:
+            self._rankings[group.head] = rank(group.anchor, self._shares[group.trust])
+        return self._rankings[group.head]
 
     def _burden(self, group: Group) -> Fraction:
         return group.weight if self._policy is Policy.PACK else Fraction(len(group.members))
 
-    def _liking(self, group: Group) -> list[str]:
+    def _liking(self, group: Group) -> Sequence[str]:
         """The open shards, the best for this group first, as things stand."""
-        shares = self._shares_for(group)
-        ranking = rank(group.anchor, shares)
+        ranking = self._ranking(group)
         if self._previous is None:
-            return list(ranking)
+            return ranking
+        shares = self._exact_shares[group.trust]
         loads, burden = self._seating.loads, self._burden(group)
         carried = loads.weight_on if self._policy is Policy.PACK else loads.count_on
         former = self._former_shard(group)
-        return sorted(
-            ranking, key=lambda shard: (shard != former, (carried(shard) + burden) / exact(shares[shard]))
-        )
+        return sorted(ranking, key=lambda shard: (shard != former, (carried(shard) + burden) / shares[shard]))
 
     def to_plan(self, generation: int) -> ShardPlan:
         placements = {}
         for group in self._groups:
             shard = self._seating.shard_of[group.head]
             choice = self._explain_choice(group)
+            routes = group.routes_to([member.plugin_id for member in group.named] or [group.head])
             for member in group.members:
-                reason = explain(member, group, choice=choice, previous=self._previous, shard=shard)
+                reason = explain(member, routes, choice=choice, previous=self._previous, shard=shard)
                 placements[member.plugin_id] = Placement(member.plugin_id, shard, reason)
         made = tuple(sorted(self._made.values(), key=lambda seat: seat.name))
         return ShardPlan(generation, placements, tuple(self._seats), made=made)
@@ -235,7 +250,6 @@ class _Placing:
             return explain_own(group)
         if self._previous and self._former_shard(group) == self._seating.shard_of[group.head]:
             return explain_kept(group, self._previous)
-        ranking = rank(group.anchor, self._shares_for(group))
         return explain_chosen(
-            group, self._policy, ranking, self._seating, is_by_load=self._previous is not None
+            group, self._policy, self._ranking(group), self._seating, is_by_load=self._previous is not None
         )

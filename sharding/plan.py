@@ -49,8 +49,9 @@ class ShardPlan:
 
     @shards.validator
     def _hold_every_placement(self, attribute: object, value: tuple[str, ...]) -> None:
+        known = {*value}
         for placement in self.placements.values():
-            if placement.shard not in value:
+            if placement.shard not in known:
                 raise ValueError(
                     f"{placement.plugin_id} is in shard {placement.shard!r}, which is not one of the plan's: "
                     f"{', '.join(value) or 'none'}"

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .affinity import describe_chain
 from .request import Candidate, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .affinity import Group
+    from .affinity import Group, Routes
     from .plan import ShardPlan
     from .seating import Seating
 
 
-def explain(member: Candidate, group: Group, *, choice: str, previous: ShardPlan | None, shard: str) -> str:
-    """The sentence for one member, given the one for its group's own choice."""
-    leaders = frozenset(each.plugin_id for each in group.named) or frozenset({group.head})
+def explain(member: Candidate, routes: Routes, *, choice: str, previous: ShardPlan | None, shard: str) -> str:
+    """The sentence for one member, given the ways to those who lead its group, and the sentence for the head."""
+    leader = routes.goal_of[member.plugin_id]
     if member.shard is not None:
         sentence = "The configuration names this shard for it."
-    elif member.plugin_id in leaders:
+    elif member.plugin_id == leader:
         sentence = choice
     else:
-        end, chain = next(iter(group.chains_from(member.plugin_id, leaders).items()))
-        sentence = f"Shares the shard of {end}: {' and '.join(map(str, chain))}."
+        sentence = f"Shares the shard of {leader}: {describe_chain(routes.chain_from(member.plugin_id))}."
     former = previous.placements.get(member.plugin_id) if previous else None
     if former is not None and former.shard != shard:
         return f'Moved from "{former.shard}". {sentence}'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from enum import StrEnum
 
 import attrs
@@ -52,8 +53,7 @@ def _check_shard_name(instance: object, attribute: attrs.Attribute[str], value: 
 def _check_seats(
     instance: object, attribute: attrs.Attribute[tuple[Seat, ...]], value: tuple[Seat, ...]
 ) -> None:
-    names = [seat.name for seat in value]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(seat.name for seat in value).items() if count > 1)
     if twice:
         raise ValueError(f"two seats are called {twice[0]!r}, expected a name of its own for each")
 

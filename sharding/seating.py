@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .graph import components, reach
+from .graph import components, sort_after
 from .weights import Loads
 
 if TYPE_CHECKING:
@@ -52,25 +52,13 @@ class Avoidance:
         avoids = {head: self.avoids[head] & by_head.keys() for head in by_head}
         gives_way = {head: self.gives_way_to[head] & by_head.keys() for head in by_head}
         return [
-            [by_head[head] for head in _later_gives_way(sorted(circle), gives_way)]
+            [by_head[head] for head in sort_after({head: gives_way[head] for head in circle})]
             for circle in components(avoids)
         ]
 
 
 def _frozen(edges: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
     return {head: frozenset(others) for head, others in edges.items()}
-
-
-def _later_gives_way(heads: list[str], gives_way: Mapping[str, frozenset[str]]) -> Iterator[str]:
-    # A head is ready when all it gives way to have chosen, but for those that also give way to it.
-    # The answer for two heads does not depend on a third that nobody gives way to: tests/properties pins that.
-    reached = {head: reach(head, gives_way) for head in heads}
-    waits_for = {head: {other for other in reached[head] if head not in reached[other]} for head in heads}
-    left = dict.fromkeys(heads)
-    while left:
-        chosen = next(head for head in left if waits_for[head].isdisjoint(left.keys()))
-        del left[chosen]
-        yield chosen
 
 
 @attrs.define
@@ -82,10 +70,11 @@ class Seating:
     shard_of: dict[str, str] = attrs.field(factory=dict, init=False)
     """By the group's head."""
 
-    def admits(self, group: Group, shard: str) -> bool:
-        """Whether a group that is not seated yet may take this seat. Its trust is the caller's concern."""
-        return self.loads.has_room(shard, group.weight) and not any(
-            self.shard_of.get(other) == shard for other in self.avoidance.avoids[group.head]
+    def admitted(self, group: Group, shards: Iterable[str]) -> Iterator[str]:
+        """Those of the seats that a group which is not seated may take. Its trust is the caller's concern."""
+        avoided = {self.shard_of.get(other) for other in self.avoidance.avoids[group.head]}
+        return (
+            shard for shard in shards if shard not in avoided and self.loads.has_room(shard, group.weight)
         )
 
     def put(self, group: Group, shard: str) -> None:
@@ -113,7 +102,7 @@ class Seating:
         while choices:
             group = circle[len(choices) - 1]
             self.take_back(group)
-            shard = next((shard for shard in choices[-1] if self.admits(group, shard)), None)
+            shard = next(self.admitted(group, choices[-1]), None)
             if shard is not None:
                 self.put(group, shard)
                 if len(choices) == len(circle):
