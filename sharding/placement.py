@@ -10,8 +10,10 @@ under `pack`, to one under `spread` and `trust`.
 
     Without `previous`: adding a plugin that no other names moves no other, unless the newcomer itself
       1. is tied to two groups, which then have to meet,
-      2. brings to the group it joins a named shard, or a separation from what shares the group's shard,
-      3. leaves no way to seat all groups that avoid each other without revising an earlier choice, or
+      2. brings to the group it joins a named shard, or a separation: from what shares the group's shard, or from what
+         gave way to the group and now is on equal terms with it,
+      3. leaves no way to seat all groups that avoid each other without revising an earlier choice, or brings a
+         separation to a group among those where that was so already, or
       4. competes for a shard whose capacity does not suffice for all that would draw it.
     A plugin that others already name in `depends_on` or `together_with` usually finds them waiting where it goes; one
     that others are separate from may make those give way. Taking the newcomer away again undoes exactly what it did.
