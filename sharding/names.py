@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
 _MAX_STEM = 23  # with a hyphen and a fingerprint of eight digits it makes a shard's longest name, 32
+_FINGERPRINTED = re.compile(r"-[0-9a-f]{8}$")
 
 
 def name_shard(origin: str, taken: Container[str]) -> str:
@@ -23,7 +24,7 @@ def name_shard(origin: str, taken: Container[str]) -> str:
     taken, a fingerprint of the origin follows. What other plugins are called plays no part, so the name stays.
     """
     plain = origin.replace(".", "-")
-    if "-" not in origin and is_shard_name(plain) and plain not in taken:
+    if "-" not in origin and is_shard_name(plain) and not _FINGERPRINTED.search(plain) and plain not in taken:
         return plain
     stem = re.sub(r"[^a-z0-9_]+", "-", origin.lower())[:_MAX_STEM].strip("-_") or "shard"
     # The second attempt is for a name that somebody chose to be in the way.

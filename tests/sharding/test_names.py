@@ -40,3 +40,11 @@ def test_a_taken_name_is_not_given_again() -> None:
 
     assert first == f"example-dice-{fingerprint('example.dice')}"
     assert second == f"example-dice-{fingerprint('example.dice', '1')}"
+
+
+def test_a_plain_name_never_looks_like_one_with_a_fingerprint() -> None:
+    """Otherwise it would depend on which of two plugins comes first who gets it."""
+    origin = f"a.b.{fingerprint('a-b')}"
+
+    assert name_shard("a-b", ()) == f"a-b-{fingerprint('a-b')}"
+    assert name_shard(origin, ()) == f"{origin.replace('.', '-')}-{fingerprint(origin)}"
