@@ -136,7 +136,7 @@ def no_seat_left(
         Contradiction(
             wish.plugin_id,
             wish.avoided,
-            f"{wish}, but with all that must be apart no shard is left for {group.head}; there are: {shards}. "
+            f"{wish}, but with all that must be apart no shard was found for {group.head}; there are: {shards}. "
             f"Add a shard, or take a separate_from back",
         )
         for wish in wishes

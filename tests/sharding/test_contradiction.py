@@ -168,7 +168,7 @@ def test_more_that_must_be_apart_than_shards_are_named_in_pairs() -> None:
 
     assert {(each.first, each.second) for each in found} == {("p.c", "p.a"), ("p.c", "p.b")}
     assert found[0].why == (
-        "p.c is to be separate from p.a, but with all that must be apart no shard is left for p.c; "
+        "p.c is to be separate from p.a, but with all that must be apart no shard was found for p.c; "
         'there are: "s1", "s2". Add a shard, or take a separate_from back'
     )
 

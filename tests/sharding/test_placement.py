@@ -326,7 +326,7 @@ def test_a_search_without_a_way_ends_in_seconds() -> None:
     crowd = [Candidate(one, separate_from=[other for other in ids if other != one]) for one in ids]
 
     begun = time.perf_counter()
-    with pytest.raises(PlacementError, match="no shard is left for"):
+    with pytest.raises(PlacementError, match="no shard was found for"):
         place(_request(crowd, Policy.SPREAD, _seats(64)))
 
     assert time.perf_counter() - begun < 10
