@@ -38,7 +38,8 @@ def plan_moves(old: ShardPlan, new: ShardPlan) -> tuple[Move, ...]:
     moves = []
     for plugin_id in sorted({*old.placements, *new.placements}):
         former, placement = old.placements.get(plugin_id), new.placements.get(plugin_id)
-        source, target = former and former.shard, placement and placement.shard
+        source = former.shard if former else None
+        target = placement.shard if placement else None
         if source != target:
             moves.append(Move(plugin_id, source, target, placement.reason if placement else ""))
     sizes = Counter((move.source, move.target) for move in moves)
