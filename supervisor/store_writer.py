@@ -12,6 +12,8 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
+from enum import Enum
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 MAX_BATCH = 500
 """Operations in one transaction: their callbacks run in one go, and may hold the loop for a few milliseconds."""
+
+DOZE = 0.05
+"""Seconds that a job which nobody waits for may lie, so that it shares a commit with others."""
 
 INTERRUPT_STEPS = 100_000
 """Instructions of SQLite's machine between two looks at whether to break off: about a millisecond."""
@@ -65,8 +70,8 @@ class Writer:
         self._on_batch = on_batch
         self._on_ended = on_ended
         self._jobs: deque[Job] = deque()
-        self._wake = threading.Event()
-        self._idle = False
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._sleep = _Sleep.AWAKE
         self._stopping = False
         self._interrupted = False
         # A daemon: a disk that never answers must not keep a finished program alive.
@@ -76,16 +81,20 @@ class Writer:
         self._thread.start()
 
     def put(self, job: Job) -> None:
-        """Queue a job. A busy thread will find it by itself; only an idle one is woken, which costs a system call."""
+        """Queue a job. A busy thread will find it by itself; only an idle one is woken, which costs a system call.
+
+        A job that nobody waits for does not wake a thread that only dozes: it is written with the next one that
+        somebody waits for, or at the end of the doze. So a message costs no commit of its own.
+        """
         self._jobs.append(job)
-        if self._idle:
-            self._idle = False
-            self._wake.set()
+        if self._sleep is _Sleep.ASLEEP or (self._sleep is _Sleep.DOZING and job.on_done is not None):
+            self._sleep = _Sleep.AWAKE
+            self._bell.put(None)
 
     def stop(self) -> None:
         """Let the thread end when everything that waits is done."""
         self._stopping = True
-        self._wake.set()
+        self._bell.put(None)
 
     def take_back(self) -> list[Job]:
         """Remove and return what waits and has not begun."""
@@ -143,15 +152,12 @@ class Writer:
     def _take(self) -> list[Job]:
         """Everything that waits, up to a batch; waits while there is nothing. Empty at the end."""
         jobs = self._jobs
+        if not jobs and not self._stopping:
+            self._rest(_Sleep.DOZING, DOZE)
         while not jobs:
             if self._stopping:
                 return []
-            # Say idle first, look again after: `put` does it the other way round, so one of the two sees the other.
-            self._idle = True
-            if not jobs and not self._stopping:
-                self._wake.wait()
-            self._wake.clear()
-            self._idle = False
+            self._rest(_Sleep.ASLEEP, None)
         batch: list[Job] = []
         while jobs and len(batch) < MAX_BATCH:
             try:
@@ -159,6 +165,27 @@ class Writer:
             except IndexError:
                 break  # `take_back` was faster
         return batch or self._take()
+
+    def _rest(self, sleep: _Sleep, timeout: float | None) -> None:
+        """Wait for the bell; a bell that rang for nothing only makes this return early."""
+        # Say it first, look again after: `put` does it the other way round, so one of the two sees the other.
+        self._sleep = sleep
+        if not self._jobs and not self._stopping:
+            try:
+                self._bell.get(timeout=timeout)
+            except Empty:
+                pass
+        self._sleep = _Sleep.AWAKE
+
+
+class _Sleep(Enum):
+    """How deep the thread sleeps: what wakes it."""
+
+    AWAKE = "awake"
+    DOZING = "dozing"
+    """A job that somebody waits for, or a little time."""
+    ASLEEP = "asleep"
+    """Any job."""
 
 
 def run_batch(connection: sqlite3.Connection, path: Path, batch: list[Job]) -> None:
