@@ -42,6 +42,7 @@ class TwoSessions(RuleBasedStateMachine):
     """What each side waits for and owes is kept beside the sessions, in plain sets."""
 
     owed = Bundle("owed")
+    asked = Bundle("asked")
 
     @initialize()
     def greet(self) -> None:
@@ -61,16 +62,17 @@ class TwoSessions(RuleBasedStateMachine):
 
     # --- speaking
 
-    @rule(side=sides, deadline=st.integers(0, 10))
-    def ask(self, side: Side, deadline: int) -> None:
+    @rule(target=asked, side=sides, deadline=st.integers(0, 10))
+    def ask(self, side: Side, deadline: int) -> Any:
         session = self.sessions[side]
         if self._is_closed(side):
             with pytest.raises(ConnectionLost):
                 session.request(ASKS[side], {}, deadline=deadline)
-            return
+            return multiple()
         request_id = session.request(ASKS[side], {}, plugin_id="a.b", deadline=deadline)
         assert request_id not in self.waiting[side] | dict.fromkeys(self.gone[side])
         self.waiting[side][request_id] = deadline
+        return side, request_id
 
     @rule(debt=consumes(owed), payload=st.dictionaries(st.text(max_size=3), st.integers(0, 9), max_size=2))
     def answer(self, debt: tuple[Side, int], payload: dict[str, int]) -> None:
@@ -146,19 +148,20 @@ class TwoSessions(RuleBasedStateMachine):
             del self.waiting[side][settled.pending.request_id]
             self.gone[side].add(settled.pending.request_id)
 
-    @rule(side=sides, which=st.integers(0, 20))
-    def give_up(self, side: Side, which: int) -> None:
-        pending = self.sessions[side].forget(which)
+    @rule(request=asked)
+    def give_up(self, request: tuple[Side, int]) -> None:
+        side, request_id = request
+        pending = self.sessions[side].forget(request_id)
 
-        assert (pending is not None) is (which in self.waiting[side])
+        assert (pending is not None) is (request_id in self.waiting[side])
         if pending is not None:
-            del self.waiting[side][which]
-            self.gone[side].add(which)
+            del self.waiting[side][request_id]
+            self.gone[side].add(request_id)
 
-    @rule(side=sides, chance=st.integers(0, 5))
-    def close(self, side: Side, chance: int) -> None:
-        if chance:
-            return  # rarely, so that there is a life before it
+    @rule(side=sides, throw=st.integers(1, 8))
+    def close(self, side: Side, throw: int) -> None:
+        if throw < 8:
+            return  # there has to be a life before it
         over = self.sessions[side].close("the end")
 
         assert {settled.pending.request_id for settled in over} == set(self.waiting[side])
@@ -203,7 +206,7 @@ class TwoSessions(RuleBasedStateMachine):
 
 
 TestTwoSessions = TwoSessions.TestCase
-TestTwoSessions.settings = settings(max_examples=60, stateful_step_count=60)
+TestTwoSessions.settings = settings(max_examples=100, stateful_step_count=50)
 TestTwoSessions = pytest.mark.slow(TestTwoSessions)
 
 
