@@ -22,6 +22,7 @@ from rookery.protocol import (
     Bootstrap,
     BootstrapAnswer,
     ErrorCode,
+    FrameTooLarge,
     GatewayState,
     GatewayStateAnswer,
     RegisterAnswer,
@@ -30,6 +31,7 @@ from rookery.protocol import (
     RouteMessageAnswer,
     Unregister,
     UnregisterAnswer,
+    shown,
     structure,
     unstructure,
 )
@@ -115,6 +117,8 @@ class Traffic:
         """Its plugins are loaded: what they registered becomes visible at once, and calls go out."""
         loaded = [plugin_id for plugin_id in ready.loaded_plugins if plugin_id in shard.plugins]
         self._registry.publish(shard.plugins, loaded)
+        for plugin_id in shard.plugins:
+            self._retain_gateways(plugin_id)
         assert shard.link is not None
         self._dispatcher.open_shard(shard.name, shard.link)
 
@@ -152,6 +156,9 @@ class Traffic:
             handler(shard, request)
         except BadPayload as error:
             request.refuse_bad_payload(error)
+        except FrameTooLarge as error:
+            # An answer repeats parts of its request, which may itself be as large as a frame.
+            request.refuse(ErrorCode.E_BAD_PAYLOAD, f"the answer cannot be sent: {error}")
 
     def _bootstrap(self, shard: Shard, request: Request) -> None:
         payload = self._read(shard, request, Bootstrap)
@@ -159,11 +166,10 @@ class Traffic:
             return
         if payload.capabilities_required:
             # A runner says what a plugin wants; what its manifest on disk declares is what it may want.
-            declared = self._declared.get(payload.plugin_id)
-            wanted = payload.capabilities_required
+            declared = self._declared.get(payload.plugin_id, ())
             self._grants.grant(
                 payload.plugin_id,
-                wanted if declared is None else [name for name in wanted if name in declared],
+                [name for name in payload.capabilities_required if name in declared],
                 self._allowed.get(payload.plugin_id),
             )
         else:
@@ -180,6 +186,8 @@ class Traffic:
             is_trusted=shard.settings.trust == TRUSTED,
             live=shard.state.value is ShardState.READY,
         )
+        if self._registry.registration(payload.plugin_id) is registration:
+            self._retain_gateways(payload.plugin_id)
         components = registration.components
         apis = sum(isinstance(each, Api) for each in components)
         answer = RegisterAnswer(
@@ -198,7 +206,7 @@ class Traffic:
             return
         removed = self._registry.unregister(payload.plugin_id)
         self._grants.revoke(payload.plugin_id)
-        self._drivers.remove_plugin(payload.plugin_id)
+        self._drivers.retain(payload.plugin_id, ())
         answer = UnregisterAnswer(
             accepted=True,
             plugin_id=payload.plugin_id,
@@ -216,7 +224,8 @@ class Traffic:
         gateway = self._registry.gateway(request.plugin_id, state.gateway_name)
         if gateway is None:
             request.refuse(
-                ErrorCode.E_METHOD_NOT_ALLOWED, f"{request.plugin_id} has no gateway {state.gateway_name!r}"
+                ErrorCode.E_METHOD_NOT_ALLOWED,
+                f"{request.plugin_id} has no gateway {shown(state.gateway_name)}",
             )
             return
         driver = self._drivers.update(gateway, state)
@@ -244,7 +253,7 @@ class Traffic:
             what = "is not ready" if gateway is not None and gateway.receives else "cannot receive"
             request.refuse(
                 ErrorCode.E_METHOD_NOT_ALLOWED,
-                f"gateway {routed.gateway_name!r} of {request.plugin_id} {what}",
+                f"gateway {shown(routed.gateway_name)} of {request.plugin_id} {what}",
             )
             return
         try:
@@ -260,6 +269,11 @@ class Traffic:
 
         self._inbox.offer(inbound, answer)
 
+    def _retain_gateways(self, plugin_id: str) -> None:
+        registration = self._registry.registration(plugin_id)
+        components = registration.components if registration is not None else ()
+        self._drivers.retain(plugin_id, {each.name for each in components if isinstance(each, Gateway)})
+
     # --- identity ----------------------------------------------------------------------------------------------
 
     def _read(self, shard: Shard, request: Request, kind: type[T]) -> T | None:
@@ -274,7 +288,7 @@ class Traffic:
 
     def _accuse(self, shard: Shard, claimed: str, method: str) -> None:
         self._counters.violations += 1
-        claim = f"{method} in the name of {claimed!r}"
+        claim = f"{method} in the name of {shown(claimed)}"
         self._observers.notify(
             SecurityViolation(shard=shard.name, incarnation=shard.incarnation, claim=claim)
         )

@@ -11,13 +11,13 @@ class Deduplicator:
     All keys live equally long, so the order of arrival is the order of expiry: no heap is needed.
 
     Args:
-        ttl: Seconds a key is remembered.
+        ttl: Seconds a key is remembered; 0 remembers none.
         max_keys: How many at most; above it the oldest is forgotten early.
     """
 
     def __init__(self, *, ttl: float = 300.0, max_keys: int = 10_000) -> None:
-        if ttl <= 0 or max_keys <= 0:
-            raise ValueError(f"ttl and max_keys must be above 0, got {ttl!r} and {max_keys!r}")
+        if ttl < 0 or max_keys <= 0:
+            raise ValueError(f"ttl must be at least 0 and max_keys above it, got {ttl!r} and {max_keys!r}")
         self.ttl = ttl
         self.max_keys = max_keys
         self._expiry: OrderedDict[str, float] = OrderedDict()

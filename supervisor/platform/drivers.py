@@ -9,6 +9,8 @@ from rookery.protocol import BadPayload, GatewayState
 from .routes import Driver, RouteTable, route_key
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ..component import Gateway
 
 MAX_METADATA_KEYS = 64
@@ -34,23 +36,23 @@ class Drivers:
         if len(state.metadata) > MAX_METADATA_KEYS:
             raise BadPayload(f"has {len(state.metadata)} keys, at most {MAX_METADATA_KEYS}", "metadata")
         place = (gateway.plugin_id, gateway.name)
-        self._metadata[place] = state.metadata
-        platform = state.platform or gateway.platform
         if not state.ready:
+            self._metadata[place] = state.metadata
             self.remove(*place)
             return None
-        try:
-            key = route_key(platform, state.account_id or gateway.account_id, state.scope or gateway.scope)
-        except ValueError as error:
-            raise BadPayload(str(error), "platform") from None
         driver = Driver(
             plugin_id=gateway.plugin_id,
             gateway=gateway.name,
-            key=key,
+            key=route_key(
+                state.platform or gateway.platform,
+                state.account_id or gateway.account_id,
+                state.scope or gateway.scope,
+            ),
             sends=gateway.sends,
             receives=gateway.receives,
             metadata={"protocol": gateway.protocol, "route_type": gateway.route_type.value},
         )
+        self._metadata[place] = state.metadata
         self._ready[place] = driver
         self._routes.bind(driver)
         return driver
@@ -60,9 +62,12 @@ class Drivers:
         if driver is not None:
             self._routes.unbind(driver.driver_id)
 
-    def remove_plugin(self, plugin_id: str) -> None:
-        """The plugin is unloaded."""
-        for place in [place for place in self._ready if place[0] == plugin_id]:
+    def retain(self, plugin_id: str, gateways: Collection[str]) -> None:
+        """These are the gateways that a plugin has now: forget the others, and what they said."""
+        for place in [
+            place for place in self._metadata if place[0] == plugin_id and place[1] not in gateways
+        ]:
+            del self._metadata[place]
             self.remove(*place)
 
     def driver_of(self, plugin_id: str, gateway: str) -> Driver | None:

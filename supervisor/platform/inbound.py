@@ -10,12 +10,17 @@ from rookery.protocol import (
     BadPayload,
     MessageMap,
     RouteMessage,
+    group_of,
     message_text,
     session_id_of,
+    user_of,
     validate_message,
 )
 
 from .routes import ANY_PLATFORM, Driver, RouteKey, account_and_scope, route_key
+
+MAX_ID_CHARS = 512
+"""Of the ids and the key of a message: they are remembered after the message has gone."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -74,6 +79,10 @@ def read_inbound(routed: RouteMessage, driver: Driver, now: float) -> Inbound:
     if type(message.get("processed_plain_text")) is not str:
         message["processed_plain_text"] = message_text(message)
     own = routed.dedupe_key or routed.external_message_id or message["message_id"]
+    _check_length(own, "dedupe_key")
+    _check_length(message["message_id"], "message_id")
+    _check_length(user_of(message)[0], "message_info.user_info.user_id")
+    _check_length(group_of(message) or "", "message_info.group_info.group_id")
     return Inbound(
         message=message,
         key=key,
@@ -81,3 +90,8 @@ def read_inbound(routed: RouteMessage, driver: Driver, now: float) -> Inbound:
         dedupe_key=f"{driver.driver_id}:{own}",
         arrived_at=now,
     )
+
+
+def _check_length(text: str, path: str) -> None:
+    if len(text) > MAX_ID_CHARS:
+        raise BadPayload(f"has {len(text)} characters, at most {MAX_ID_CHARS} are allowed", path)

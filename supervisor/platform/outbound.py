@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from rookery.protocol import PLUGIN_INVOKE_MESSAGE_GATEWAY, MessageMap
+from rookery.protocol import (
+    PLUGIN_INVOKE_MESSAGE_GATEWAY,
+    BadPayload,
+    MessageMap,
+    session_id_of,
+    validate_message,
+)
 
 from ..fate import DispatchFailed
 from ..hook_specs import SEND_AFTER, SEND_BEFORE
@@ -21,6 +27,10 @@ if TYPE_CHECKING:
     from .routes import Driver, RouteTable
 
 OnSent = Callable[[MessageMap], None]
+
+LANE = "out:"
+"""What the key of an outgoing message begins with. A gateway's plugin may have handlers of its own, and one that sends a
+message in the conversation that it handles would otherwise wait for its own end."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,7 +70,7 @@ class Outbound:
         self._on_sent = on_sent
 
     async def send(self, message: MessageMap, *, timeout: float | None = None) -> Receipt:
-        """Send a message and wait until the gateway has it, or has failed.
+        """Send a message and wait until the gateway has it, or has failed; the receipt says which.
 
         Messages of one session leave in the order in which they were given here, as long as no hook delays one.
         """
@@ -68,21 +78,36 @@ class Outbound:
             result = await self._hooks.invoke(SEND_BEFORE, message=message)
             if result.aborted:
                 return Receipt(sent=False, error=f"stopped by {result.stopped_by}")
-            changed = result.kwargs["message"]
-            message = changed if type(changed) is dict else message
+            message = self._changed(message, result.kwargs["message"])
         receipt = await self._deliver(message, timeout)
         if receipt.sent:
             self._counters.replies += 1
+            sent = {"session_id": session_id_of(message), **message}
             if receipt.external_id:
-                message = {**message, "message_id": receipt.external_id}
-            self._on_sent(message)
+                sent["message_id"] = receipt.external_id
+            self._on_sent(sent)
         if self._hooks.has_handlers(SEND_AFTER):
             await self._hooks.invoke(SEND_AFTER, message=message, sent=receipt.sent)
         return receipt
 
+    def _changed(self, message: MessageMap, changed: Any) -> MessageMap:
+        """What a hook made of a message; which conversation it goes to stays as it was."""
+        if changed is message:
+            return message
+        try:
+            validate_message(changed)
+        except BadPayload:
+            self._counters.errors += 1
+            return message
+        return {**changed, **{name: message[name] for name in ("platform", "session_id") if name in message}}
+
     async def _deliver(self, message: MessageMap, timeout: float | None) -> Receipt:
         additional = message["message_info"].get("additional_config") or {}
-        key = route_key(message["platform"], *account_and_scope(additional))
+        try:
+            key = route_key(message["platform"], *account_and_scope(additional))
+        except BadPayload as error:
+            self._counters.errors += 1
+            return Receipt(sent=False, error=str(error))
         driver = self._routes.resolve_sender(key)
         gateway = self._registry.gateway(driver.plugin_id, driver.gateway) if driver is not None else None
         if driver is None or gateway is None:
@@ -95,7 +120,7 @@ class Outbound:
                 PLUGIN_INVOKE_MESSAGE_GATEWAY,
                 args,
                 timeout=timeout,
-                key=str(message.get("session_id") or ""),
+                key=f"{LANE}{message.get('session_id') or ''}",
             )
         except DispatchFailed as failure:
             return Receipt(sent=False, driver_id=driver.driver_id, error=str(failure))

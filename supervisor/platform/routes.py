@@ -12,8 +12,13 @@ from typing import Any
 
 import attrs
 
+from rookery.protocol import BadPayload
+
 ANY_PLATFORM = "*"
 """A gateway that carries every platform for which nobody else is there."""
+
+MAX_PART_CHARS = 512
+"""Of each part of a key: keys are remembered and repeated in answers."""
 
 ACCOUNT_KEYS = ("platform_io_account_id", "account_id", "self_id", "bot_account")
 SCOPE_KEYS = ("platform_io_scope", "route_scope", "adapter_scope", "connection_id")
@@ -43,12 +48,16 @@ def route_key(platform: str, account_id: str | None = None, scope: str | None = 
     """A normalised key.
 
     Raises:
-        ValueError: The platform is empty.
+        BadPayload: The platform is empty, or a part is too long; the path names the part.
     """
     name = platform.strip().lower()
     if not name:
-        raise ValueError("a route needs a platform, got an empty text")
-    return RouteKey(name, (account_id or "").strip() or None, (scope or "").strip() or None)
+        raise BadPayload("must be a text that is not empty", "platform")
+    account_id, scope = (account_id or "").strip(), (scope or "").strip()
+    for path, part in (("platform", name), ("account_id", account_id), ("scope", scope)):
+        if len(part) > MAX_PART_CHARS:
+            raise BadPayload(f"has {len(part)} characters, at most {MAX_PART_CHARS} are allowed", path)
+    return RouteKey(name, account_id or None, scope or None)
 
 
 @attrs.frozen(kw_only=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from rookery.protocol import MessageMap, build_message, group_of, user_of
+from rookery.protocol import BadPayload, MessageMap, build_message, group_of, user_of
 
 from .routes import RouteKey, route_key
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .inbound import Inbound
 
 MAX_SESSIONS = 10_000
+MAX_NAME_CHARS = 512
+"""Of the names of people and groups, as far as they are remembered."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,9 +55,9 @@ class Sessions:
             session_id=inbound.session_id,
             key=inbound.key,
             group_id=group_id,
-            group_name=group.get("group_name"),
+            group_name=str(group.get("group_name") or "")[:MAX_NAME_CHARS] or None,
             user_id=user_id,
-            user_name=user_name,
+            user_name=user_name[:MAX_NAME_CHARS],
         )
         self._known.move_to_end(inbound.session_id)
         if len(self._known) > self._limit:
@@ -71,12 +73,16 @@ class Sessions:
             return known
         platform, _, rest = session_id.partition(":")
         kind, _, target = rest.partition(":")
-        if not platform or not target or kind not in ("group", "private"):
+        if not target or kind not in ("group", "private"):
+            return None
+        try:
+            key = route_key(platform)
+        except BadPayload:
             return None
         is_group = kind == "group"
         return Session(
             session_id=session_id,
-            key=route_key(platform),
+            key=key,
             group_id=target if is_group else None,
             user_id="" if is_group else target,
             user_name="" if is_group else target,
