@@ -132,6 +132,7 @@ PLACES = [
 ]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.sampled_from(PLACES), junk), max_size=3), st.dictionaries(st.text(max_size=8), junk)
 )

@@ -1,0 +1,64 @@
+"""One total order of handlers, wherever they live and however they registered."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+from rookery.protocol import ComponentDeclaration
+from rookery.supervisor.component import Component, make_component
+from rookery.supervisor.ordering import order_by_name, order_event_handlers, order_hook_handlers
+
+
+def _make(kind: str, place: str, *, is_trusted: bool = True, shard: str = "one", **metadata: Any) -> Any:
+    plugin_id, _, name = place.rpartition(".")
+    declared = ComponentDeclaration(name=name, component_type=kind, metadata=metadata)
+    return make_component(declared, plugin_id=plugin_id, shard=shard, is_trusted=is_trusted, path="")
+
+
+def _names(components: tuple[Component, ...]) -> list[str]:
+    return [each.full_name for each in components]
+
+
+def test_events_go_by_weight_then_plugin_then_name() -> None:
+    """The heaviest first; the shard says nothing."""
+    handlers = [
+        _make("EVENT_HANDLER", "p.b.x", event_type="e", weight=5, shard="zz"),
+        _make("EVENT_HANDLER", "p.a.y", event_type="e", shard="two"),
+        _make("EVENT_HANDLER", "p.b.w", event_type="e", shard="aa"),
+        _make("EVENT_HANDLER", "p.a.z", event_type="e", weight=-1),
+    ]
+
+    for mixed in permutations(handlers):
+        assert _names(order_event_handlers(mixed)) == ["p.b.x", "p.a.y", "p.b.w", "p.a.z"]
+
+
+def test_hooks_go_by_mode_order_trust_plugin_and_name() -> None:
+    """In this order of importance."""
+    handlers = [
+        _make("HOOK_HANDLER", "p.a.a", hook="h", mode="observe", order="early"),
+        _make("HOOK_HANDLER", "p.a.b", hook="h", order="late"),
+        _make("HOOK_HANDLER", "p.a.c", hook="h", is_trusted=False),
+        _make("HOOK_HANDLER", "p.z.d", hook="h", shard="zz"),
+        _make("HOOK_HANDLER", "p.b.e", hook="h"),
+        _make("HOOK_HANDLER", "p.z.f", hook="h", order="early", is_trusted=False),
+    ]
+
+    for mixed in permutations(handlers):
+        assert _names(order_hook_handlers(mixed)) == [
+            "p.z.f",
+            "p.b.e",
+            "p.z.d",
+            "p.a.c",
+            "p.a.b",
+            "p.a.a",
+        ]
+
+
+def test_the_rest_goes_by_plugin_and_name() -> None:
+    """Commands and APIs."""
+    assert _names(order_by_name([_make("API", "p.b.a"), _make("API", "p.a.c"), _make("API", "p.a.b")])) == [
+        "p.a.b",
+        "p.a.c",
+        "p.b.a",
+    ]
