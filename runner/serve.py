@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 SDK_VERSION = "2.0.0"
 """What the hello says about the plugins' SDK; an original host wants 1.0.0 to 2.99.99."""
 
-FEATURES = ("assignment", "loading", "logs")
+FEATURES = ("assignment", "loading", "logs", "ordered")
 
 STOP_GRACE = 5.0
 """Seconds for unloading everything after SIGTERM."""

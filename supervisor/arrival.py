@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from .shard import Shard
 
-FEATURES = ("assignment", "loading", "logs")
+FEATURES = ("assignment", "loading", "logs", "ordered")
 """What the host can use of a runner beyond protocol 1.0.0."""
 
 LOAD_GRACE = 1.0
@@ -150,6 +150,7 @@ class Arrival:
         self._take_loading(Loading(plugin_id=""))
         assert self.link is not None
         shard.link = self.link
+        shard.features = frozenset(answer.features)
         shard.traffic.runner_connected(shard, self.link)
 
     def _turn_away(self, request: Request, reason: str) -> None:

@@ -1,9 +1,12 @@
 """How does one call reach one component, and how is it sure to end once, in time?
 
 A call passes two gates. Its *lane*: for one plugin and one ordering key (by default the session) calls run one after
-the other, in the order in which they were dispatched. Then its shard: at most ``max_inflight`` calls are out, and as many again that
-a running handler may be waiting for; the rest wait, also while the shard's runner is being replaced. Both gates belong to the host, so the order holds with any runner
-of protocol 1.0.0.
+the other, in the order in which they were dispatched. Then its shard: at most ``max_inflight`` calls are out, and as
+many again that a running handler may be waiting for; the rest wait, also while the shard's runner is being replaced.
+
+A runner that announced ``ordered`` keeps the lanes itself: calls of one lane are sent without waiting for each other,
+which saves a round trip and two wake-ups between two of them. For any other runner of protocol 1.0.0 the host keeps
+them.
 
 Every call settles exactly once, by its deadline and a sweep at the latest: the link sweeps what was sent, the
 dispatcher what waits. Waiting costs no task: a call is an object in a queue with a callback.
@@ -85,7 +88,10 @@ class Dispatcher:
             return call
         lane = (component.plugin_id, key)
         others = self._lanes.get(lane)
-        if others is None:
+        if others is None and gate.orders:
+            call.payload["ordering_key"] = key
+            self._enter(gate, call)
+        elif others is None:
             self._lanes[lane] = Line()
             call.lane = lane
             self._enter(gate, call)
@@ -117,7 +123,7 @@ class Dispatcher:
         Raises:
             DispatchFailed: It ended without a result.
         """
-        slot = Slot()
+        slot: Slot[Outcome] = Slot()
         seconds = timeout or component.timeout or METHODS[method].timeout
         call = self.submit(
             component, method, args, slot.settle, deadline=trio.current_time() + seconds, key=key
@@ -125,12 +131,18 @@ class Dispatcher:
         try:
             outcome = await slot.wait()
         except (trio.Cancelled, KeyboardInterrupt):
-            if call in self._waiting:
-                self._end(call)
+            self.withdraw(call)
             raise
         if isinstance(outcome, DispatchFailed):
             raise outcome
         return outcome
+
+    def withdraw(self, call: Call) -> None:
+        """Nobody wants the result any more: a call that waits ends uncounted, one that was sent runs on unheard."""
+        if call in self._waiting:
+            self._end(call)
+        else:
+            call.on_settled = _ignore
 
     # --- shards ------------------------------------------------------------------------------------------------
 
@@ -139,10 +151,14 @@ class Dispatcher:
             name, self._counters.of_shard(name), max_inflight=max_inflight, queue_limit=queue_limit
         )
 
-    def open_shard(self, name: str, link: Link) -> None:
-        """The shard's runner is ready: what waits goes out."""
+    def open_shard(self, name: str, link: Link, *, orders: bool = False) -> None:
+        """The shard's runner is ready: what waits goes out.
+
+        Args:
+            orders: It keeps the order of calls with one ordering key by itself.
+        """
         gate = self._gates[name]
-        gate.link, gate.is_given_up = link, False
+        gate.link, gate.is_given_up, gate.orders = link, False, orders
         self._pump(gate)
 
     def close_shard(self, name: str, *, given_up: str = "") -> None:
@@ -332,6 +348,10 @@ class Dispatcher:
         elif outcome.get("success") is False:
             counters.errors += 1
             shard.errors += 1
+
+
+def _ignore(_: Outcome) -> None:
+    """For a call that nobody waits for."""
 
 
 def _why_away(gate: Gate) -> str:

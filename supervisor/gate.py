@@ -78,7 +78,17 @@ class Window:
 class Gate:
     """What leads to one shard. Created closed."""
 
-    __slots__ = ("counters", "inner", "is_given_up", "link", "outer", "queue_limit", "shard", "waiting")
+    __slots__ = (
+        "counters",
+        "inner",
+        "is_given_up",
+        "link",
+        "orders",
+        "outer",
+        "queue_limit",
+        "shard",
+        "waiting",
+    )
 
     def __init__(self, shard: str, counters: ShardCounters, *, max_inflight: int, queue_limit: int) -> None:
         self.shard = shard
@@ -86,6 +96,8 @@ class Gate:
         self.queue_limit = queue_limit
         self.link: Link | None = None
         self.is_given_up = False
+        self.orders = False
+        """The runner keeps lanes itself, as the last one did."""
         self.waiting = 0
         """Calls that wait for this shard, in its lines or in a lane."""
         self.outer = Window(max_inflight)

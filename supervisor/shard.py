@@ -68,6 +68,7 @@ class Shard:
         since: When the state changed last, on trio's clock.
         restarts: How many runners followed another.
         link: To the present runner, from its hello on; None while there is none.
+        features: What that runner can do beyond protocol 1.0.0 and the host uses.
         loaded: The plugins that work now.
         failed: The plugins that could not be loaded the last time, with the reasons.
         next_start: When the next attempt is due, on trio's clock; None when none is.
@@ -105,6 +106,7 @@ class Shard:
         self.since = 0.0
         self.restarts = 0
         self.link: Link | None = None
+        self.features: frozenset[str] = frozenset()
         self.loaded: tuple[str, ...] = ()
         self.failed: dict[str, str] = {}
         self.last_exit: ExitReport | None = None

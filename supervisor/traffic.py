@@ -120,7 +120,7 @@ class Traffic:
         for plugin_id in shard.plugins:
             self._retain_gateways(plugin_id)
         assert shard.link is not None
-        self._dispatcher.open_shard(shard.name, shard.link)
+        self._dispatcher.open_shard(shard.name, shard.link, orders="ordered" in shard.features)
 
     def runner_draining(self, shard: Shard) -> None:
         """It finishes what it has and takes nothing more."""

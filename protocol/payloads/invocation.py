@@ -13,6 +13,9 @@ class Invocation:
 
     component_name: str
     args: dict[str, Any] = attrs.Factory(dict)
+    ordering_key: str = ""
+    """Calls of one plugin with the same key run one after the other, in the order of arrival; "" waits for nobody.
+    Said only to a runner with the feature ``ordered``."""
 
 
 @attrs.frozen(kw_only=True)

@@ -59,12 +59,16 @@ class Stage:
     def add_shard(self, name: str) -> None:
         self.dispatcher.add_shard(name, max_inflight=self._max_inflight, queue_limit=self._queue_limit)
 
-    def open(self, shard: str) -> FakeLink:
-        """Its runner is ready, for the first time or again."""
+    def open(self, shard: str, *, orders: bool = False) -> FakeLink:
+        """Its runner is ready, for the first time or again.
+
+        Args:
+            orders: It keeps the order of calls with one key itself.
+        """
         assert self._nursery is not None
         link = self.links[shard] = FakeLink(self._answer)
         self._nursery.start_soon(link.run)
-        self.dispatcher.open_shard(shard, link)  # type: ignore[arg-type]
+        self.dispatcher.open_shard(shard, link, orders=orders)  # type: ignore[arg-type]
         return link
 
     def lose(self, shard: str) -> None:

@@ -96,7 +96,7 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "LogBatch": ({"entries": [_ENTRY]}, {}),
     "LogEntry": (_ENTRY, {"exception_text": "", "log_color_in_hex": None}),
     "Loading": ({"plugin_id": ""}, {"phase": ""}),
-    "Invocation": ({"component_name": "c"}, {"args": {}}),
+    "Invocation": ({"component_name": "c"}, {"args": {}, "ordering_key": ""}),
     "InvocationAnswer": ({"success": True}, {"result": None}),
     "LLMInvocation": ({"client_type": "c", "operation": "response"}, {"request": {}}),
     "EventAnswer": (
