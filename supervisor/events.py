@@ -15,11 +15,12 @@ import trio
 
 from rookery.protocol import PLUGIN_EMIT_EVENT, BadPayload, MessageMap, validate_message
 
+from .call import Call, Slot
+from .component import EventHandler
 from .fate import DispatchFailed
 
 if TYPE_CHECKING:
     from .call import Outcome
-    from .component import EventHandler
     from .counters import Counters
     from .dispatch import Dispatcher
     from .registry import Registry
@@ -39,6 +40,32 @@ class EventResult:
     errors: tuple[str, ...] = ()
     observers: int = 0
     """How many handlers run on."""
+
+
+@attrs.define(kw_only=True, eq=False)
+class Passing:
+    """An event on its way through its intercepting handlers."""
+
+    event_type: str
+    message: MessageMap | None
+    """As the last of them left it."""
+    extra: dict[str, Any]
+    key: str | None
+    interceptors: list[EventHandler]
+    observers: list[EventHandler]
+    on_intercepted: Callable[[Passing], None]
+    place: int = 0
+    """Of the interceptor that is asked next."""
+    call: Call | None = None
+    """What is waited for now."""
+    stopped_by: str | None = None
+    errors: list[str] = attrs.Factory(list)
+    is_over: bool = False
+    """Nobody waits for the result any more."""
+
+    @property
+    def args(self) -> dict[str, Any]:
+        return {"event_type": self.event_type, "message": self.message, **self.extra}
 
 
 class Events:
@@ -68,11 +95,39 @@ class Events:
     ) -> EventResult:
         """Show an event to its handlers. Returns when every intercepting one has had it; the others run on.
 
+        A cancel ends the event where it is: handlers that have not seen it do not.
+
         Args:
             message: Not to be changed by the caller while they do: who waits for a shard gets it later.
             key: For one key a plugin sees events in the order of dispatch. ``None`` takes the message's session.
             serves: Whether a handler may have this event; ``None`` asks whether it is enabled.
             on_observer_settled: Called once for each handler that runs on, when it has ended.
+        """
+        slot: Slot[Passing] = Slot()
+        passing = self.start(event_type, message, extra_args, slot.settle, key=key, serves=serves)
+        try:
+            await slot.wait()
+        except (trio.Cancelled, KeyboardInterrupt):
+            passing.is_over = True
+            if passing.call is not None:
+                self._dispatcher.withdraw(passing.call)
+            raise
+        return self.show(passing, on_observer_settled or _ignore)
+
+    def start(
+        self,
+        event_type: str,
+        message: MessageMap | None,
+        extra_args: dict[str, Any] | None,
+        on_intercepted: Callable[[Passing], None],
+        *,
+        key: str | None = None,
+        serves: Serves | None = None,
+    ) -> Passing:
+        """The first half without a task: the intercepting handlers. ``show`` is the other.
+
+        Args:
+            on_intercepted: Called once, when they have had it; here and now where there are none.
         """
         self._counters.events += 1
         if key is None and message is not None:
@@ -82,48 +137,67 @@ class Events:
             for handler in self._registry.event_handlers(event_type)
             if (serves(handler) if serves else handler.enabled)
         ]
-        extra = extra_args or {}
-        errors: list[str] = []
-        for handler in handlers:
-            if not handler.intercepts:
-                continue
-            args = {"event_type": event_type, "message": message, **extra}
-            answer = await self._ask(handler, args, key, errors)
-            message = self._changed(handler, answer, message, errors)
-            if answer.get("continue_processing") is False:
-                return EventResult(
-                    continues=False, message=message, stopped_by=handler.full_name, errors=tuple(errors)
-                )
-        args = {"event_type": event_type, "message": message, **extra}
-        observers = [handler for handler in handlers if not handler.intercepts]
+        passing = Passing(
+            event_type=event_type,
+            message=message,
+            extra=extra_args or {},
+            key=key,
+            interceptors=[handler for handler in handlers if handler.intercepts],
+            observers=[handler for handler in handlers if not handler.intercepts],
+            on_intercepted=on_intercepted,
+        )
+        self._go_on(passing)
+        return passing
+
+    def show(self, passing: Passing, on_settled: Callable[[Outcome], None]) -> EventResult:
+        """The second half: those who only see it, unless it was stopped. ``on_settled`` is called once for each."""
+        observers = passing.observers if passing.stopped_by is None else []
+        args = passing.args
         for handler in observers:
-            self._show(handler, args, key, on_observer_settled)
-        return EventResult(continues=True, message=message, errors=tuple(errors), observers=len(observers))
+            self._submit(handler, args, passing.key, on_settled)
+        return EventResult(
+            continues=passing.stopped_by is None,
+            message=passing.message,
+            stopped_by=passing.stopped_by,
+            errors=tuple(passing.errors),
+            observers=len(observers),
+        )
 
-    async def _ask(
-        self, handler: EventHandler, args: dict[str, Any], key: str | None, errors: list[str]
-    ) -> dict[str, Any]:
-        try:
-            answer = await self._dispatcher.call(
-                handler, PLUGIN_EMIT_EVENT, args, timeout=handler.timeout or self._timeout, key=key
-            )
-        except DispatchFailed as failure:
-            errors.append(f"{handler.full_name}: {failure}")
-            return {}
+    def _go_on(self, passing: Passing) -> None:
+        if passing.stopped_by is not None or passing.place == len(passing.interceptors):
+            passing.on_intercepted(passing)
+            return
+        handler = passing.interceptors[passing.place]
+        passing.place += 1
+
+        def settled(outcome: Outcome) -> None:
+            if not passing.is_over:
+                passing.call = None
+                self._take(handler, passing, outcome)
+                self._go_on(passing)
+
+        passing.call = self._submit(handler, passing.args, passing.key, settled)
+
+    def _take(self, handler: EventHandler, passing: Passing, answer: Outcome) -> None:
+        if isinstance(answer, DispatchFailed):
+            passing.errors.append(f"{handler.full_name}: {answer}")
+            return
         if answer.get("success") is False:
-            errors.append(f"{handler.full_name}: it failed")
-        return answer
+            passing.errors.append(f"{handler.full_name}: it failed")
+        passing.message = self._changed(handler, answer, passing.message, passing.errors)
+        if answer.get("continue_processing") is False:
+            passing.stopped_by = handler.full_name
 
-    def _show(
+    def _submit(
         self,
         handler: EventHandler,
         args: dict[str, Any],
         key: str | None,
-        on_settled: Callable[[Outcome], None] | None,
-    ) -> None:
+        on_settled: Callable[[Outcome], None],
+    ) -> Call:
         deadline = trio.current_time() + (handler.timeout or self._timeout)
-        self._dispatcher.submit(
-            handler, PLUGIN_EMIT_EVENT, args, on_settled or _ignore, deadline=deadline, key=key
+        return self._dispatcher.submit(
+            handler, PLUGIN_EMIT_EVENT, args, on_settled, deadline=deadline, key=key
         )
 
     def _changed(
@@ -138,9 +212,10 @@ class Events:
             self._counters.errors += 1
             errors.append(f"{handler.full_name} returned a message that is none: {error}")
             return message
-        if message is None or "session_id" not in message:
-            return changed
-        return {**changed, "session_id": message["session_id"]}
+        kept: MessageMap = dict(changed)
+        if message is not None and "session_id" in message:
+            kept["session_id"] = message["session_id"]
+        return kept
 
 
 def _ignore(_: Outcome) -> None:

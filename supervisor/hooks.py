@@ -7,6 +7,7 @@ its own copy, and can change nothing. An abort ends the flow and is seen by no o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -14,6 +15,7 @@ import trio
 
 from rookery.protocol import PLUGIN_INVOKE_HOOK
 
+from .call import Call, Slot
 from .component import ErrorPolicy, HookHandler, HookMode
 from .fate import DispatchFailed, Fate
 from .hook_specs import HookSpec, HookSpecs, Unavailable
@@ -41,12 +43,21 @@ class HookResult:
     """Handlers that could not be asked and were passed over."""
 
 
-@attrs.define(kw_only=True)
-class _Flow:
+@attrs.define(kw_only=True, eq=False)
+class Flow:
     """A hook on its way."""
 
     spec: HookSpec
     kwargs: dict[str, Any]
+    on_done: Callable[[HookResult], None]
+    handlers: tuple[HookHandler, ...]
+    key: str | None
+    place: int = 0
+    """Of the handler that is asked next."""
+    call: Call | None = None
+    """What is waited for now."""
+    is_over: bool = False
+    """Nobody waits for the result any more."""
     stopped_by: str | None = None
     custom_results: list[Any] = attrs.Factory(list)
     errors: list[str] = attrs.Factory(list)
@@ -87,51 +98,96 @@ class Hooks:
         """Ask every handler of a hook in order. A checkpoint only where there are blocking handlers.
 
         A handler that fails, or cannot be asked, never raises here: its error policy and the hook's
-        ``on_unavailable`` say what it means.
+        ``on_unavailable`` say what it means. A cancel ends the flow where it is.
         """
-        flow = _Flow(spec=self.specs.get(name), kwargs=kwargs)
-        handlers = self._registry.hook_handlers(name)
-        for handler in handlers:
-            if handler.mode is HookMode.OBSERVE or not handler.enabled:
-                continue
-            await self._ask(handler, flow)
-            if flow.stopped_by is not None:
-                return flow.result()
-        for handler in handlers:
-            if handler.mode is HookMode.OBSERVE and handler.enabled:
-                self._show(handler, flow)
-        return flow.result()
+        slot: Slot[HookResult] = Slot()
+        flow = self.start(name, kwargs, slot.settle)
+        try:
+            return await slot.wait()
+        except (trio.Cancelled, KeyboardInterrupt):
+            flow.is_over = True
+            if flow.call is not None:
+                self._dispatcher.withdraw(flow.call)
+            raise
 
-    async def _ask(self, handler: HookHandler, flow: _Flow) -> None:
+    def start(
+        self,
+        name: str,
+        kwargs: dict[str, Any],
+        on_done: Callable[[HookResult], None],
+        *,
+        key: str | None = None,
+    ) -> Flow:
+        """The same without a task: ``on_done`` is called once, here and now where nobody has to be asked.
+
+        Args:
+            key: For one key a plugin is asked in the order of the starts; ``None`` keeps no order.
+        """
+        handlers = self._registry.hook_handlers(name)
+        flow = Flow(spec=self.specs.get(name), kwargs=kwargs, on_done=on_done, handlers=handlers, key=key)
+        self._go_on(flow)
+        return flow
+
+    def _go_on(self, flow: Flow) -> None:
+        """Ask the next handler; at the end show the observers what came of it."""
+        while flow.stopped_by is None and flow.place < len(flow.handlers):
+            handler = flow.handlers[flow.place]
+            flow.place += 1
+            if handler.mode is HookMode.BLOCKING and handler.enabled and self._ask(handler, flow):
+                return
+        if flow.stopped_by is None:
+            for handler in flow.handlers:
+                if handler.mode is HookMode.OBSERVE and handler.enabled:
+                    self._show(handler, flow)
+        flow.on_done(flow.result())
+
+    def _ask(self, handler: HookHandler, flow: Flow) -> bool:
+        """False when the handler cannot be asked and the flow goes on at once."""
         spec = flow.spec
         if spec.on_unavailable is not Unavailable.WAIT and not self._dispatcher.is_open(handler.shard):
             failure = DispatchFailed(Fate.UNAVAILABLE, f'shard "{handler.shard}" is not up')
-            return self._unavailable(handler, flow, failure)
-        args = {"hook_name": spec.name, **flow.kwargs}
-        try:
-            answer = await self._dispatcher.call(
-                handler, PLUGIN_INVOKE_HOOK, args, timeout=self._seconds(handler, spec)
-            )
-        except DispatchFailed as failure:
-            if failure.is_loss or failure.fate is Fate.TIMEOUT:
-                return self._unavailable(handler, flow, failure)
-            return self._failed(handler, flow, str(failure))
+            self._unavailable(handler, flow, failure)
+            return False
+
+        def settled(outcome: Outcome) -> None:
+            if not flow.is_over:
+                flow.call = None
+                self._take(handler, flow, outcome)
+                self._go_on(flow)
+
+        flow.call = self._dispatcher.submit(
+            handler,
+            PLUGIN_INVOKE_HOOK,
+            {"hook_name": spec.name, **flow.kwargs},
+            settled,
+            deadline=trio.current_time() + self._seconds(handler, spec),
+            key=flow.key,
+        )
+        return True
+
+    def _take(self, handler: HookHandler, flow: Flow, answer: Outcome) -> None:
+        if isinstance(answer, DispatchFailed):
+            if answer.is_loss or answer.fate is Fate.TIMEOUT:
+                self._unavailable(handler, flow, answer)
+            else:
+                self._failed(handler, flow, str(answer))
+            return
         if answer.get("custom_result") is not None:
             flow.custom_results.append(answer["custom_result"])
         if answer.get("success") is False:
-            return self._failed(handler, flow, str(answer.get("error_message") or "it failed"))
+            self._failed(handler, flow, str(answer.get("error_message") or "it failed"))
+            return
         self._merge(handler, flow, answer.get("modified_kwargs"))
         if str(answer.get("action", "continue")).lower() == "abort":
             self._abort(handler, flow)
-        return None
 
-    def _show(self, handler: HookHandler, flow: _Flow) -> None:
+    def _show(self, handler: HookHandler, flow: Flow) -> None:
         # Encoding makes the copy: every observer decodes its own.
         deadline = trio.current_time() + self._seconds(handler, flow.spec)
         args = {"hook_name": flow.spec.name, **flow.kwargs}
         self._dispatcher.submit(handler, PLUGIN_INVOKE_HOOK, args, _ignore, deadline=deadline)
 
-    def _merge(self, handler: HookHandler, flow: _Flow, changes: Any) -> None:
+    def _merge(self, handler: HookHandler, flow: Flow, changes: Any) -> None:
         if type(changes) is not dict or not changes:
             return
         changes.pop("hook_name", None)
@@ -143,18 +199,18 @@ class Hooks:
         allowed = {name: value for name, value in changes.items() if name not in flow.spec.read_only}
         flow.kwargs = {**flow.kwargs, **allowed}
 
-    def _abort(self, handler: HookHandler, flow: _Flow) -> None:
+    def _abort(self, handler: HookHandler, flow: Flow) -> None:
         if flow.spec.allow_abort:
             flow.stopped_by = handler.full_name
         else:
             flow.errors.append(f"{handler.full_name} may not abort {flow.spec.name}")
 
-    def _failed(self, handler: HookHandler, flow: _Flow, reason: str) -> None:
+    def _failed(self, handler: HookHandler, flow: Flow, reason: str) -> None:
         flow.errors.append(f"{handler.full_name}: {reason}")
         if handler.error_policy is ErrorPolicy.ABORT and flow.spec.allow_abort:
             flow.stopped_by = handler.full_name
 
-    def _unavailable(self, handler: HookHandler, flow: _Flow, failure: DispatchFailed) -> None:
+    def _unavailable(self, handler: HookHandler, flow: Flow, failure: DispatchFailed) -> None:
         flow.errors.append(f"{handler.full_name}: {failure}")
         flow.skipped.append(handler.full_name)
         closed = flow.spec.on_unavailable is Unavailable.ABORT or handler.error_policy is ErrorPolicy.ABORT

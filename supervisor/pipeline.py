@@ -25,7 +25,7 @@ from rookery.protocol import (
 
 from .counters import Counters
 from .dispatch import Dispatcher
-from .events import Events
+from .events import Events, Passing
 from .fate import DispatchFailed
 from .hook_specs import (
     CHAT_AFTER_PROCESS,
@@ -33,7 +33,7 @@ from .hook_specs import (
     COMMAND_AFTER_EXECUTE,
     COMMAND_BEFORE_EXECUTE,
 )
-from .hooks import Hooks
+from .hooks import HookResult, Hooks
 from .registry import Registry
 from .speech import Speech
 from .store import Store
@@ -42,14 +42,14 @@ if TYPE_CHECKING:
     from .call import Outcome
     from .commands import CommandMatch
     from .component import Component
-    from .platform.inbox import Passage
+    from .platform.passage import Passage
 
 ON_MESSAGE = "on_message"
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class Pipeline:
-    """The default flow of a message through the bot."""
+    """The default flow of a message through the bot; see `platform/passage.py` for the order of the steps."""
 
     registry: Registry
     dispatcher: Dispatcher
@@ -63,53 +63,78 @@ class Pipeline:
     start_soon: Callable[..., None]
     """Runs what goes on beside the message, in a nursery that outlives it."""
 
-    async def process(self, passage: Passage) -> None:
-        """Take one message as far as its calls are queued."""
-        inbound = passage.inbound
-        message: MessageMap = inbound.message
-        self.store.save_message_nowait(message, inbound.session_id, direction="in")
-        if self.hooks.has_handlers(CHAT_BEFORE_PROCESS):
-            result = await self.hooks.invoke(CHAT_BEFORE_PROCESS, message=message)
+    def prepare(self, passage: Passage) -> None:
+        """Store a message and ask those who may stop or change it."""
+        message = passage.message
+        self.store.save_message_nowait(message, message["session_id"], direction="in")
+        if not self.hooks.has_handlers(CHAT_BEFORE_PROCESS):
+            self._look_for_command(passage)
+            return
+
+        def asked(result: HookResult) -> None:
             if result.aborted:
                 self.counters.aborted += 1
+                passage.prepared(goes_on=False)
                 return
             if result.kwargs["message"] is not message:
-                message = self._changed(message, result.kwargs["message"])
-        serves = _serves(message)
-        match = self.registry.commands.match(message_text(message), serves)
-        message["is_command"] = match is not None
-        if match is not None:
-            await self._command(passage, message, match)
-        result_of_event = await self.events.dispatch(
-            ON_MESSAGE, message, serves=serves, on_observer_settled=lambda _: passage.release()
-        )
-        passage.hold(result_of_event.observers)
-        if self.hooks.has_handlers(CHAT_AFTER_PROCESS):
-            await self.hooks.invoke(CHAT_AFTER_PROCESS, message=result_of_event.message)
+                passage.message = self._changed(message, result.kwargs["message"])
+            self._look_for_command(passage)
 
-    async def _command(self, passage: Passage, message: MessageMap, match: CommandMatch) -> None:
-        command = match.command
-        if self.hooks.has_handlers(COMMAND_BEFORE_EXECUTE):
-            result = await self.hooks.invoke(COMMAND_BEFORE_EXECUTE, **_described(match, message))
-            if result.aborted:
-                return
-        args = {
-            **_arguments(message),
-            "args": match.args,
-            "matched_groups": match.groups,
-        }
+        self.hooks.start(CHAT_BEFORE_PROCESS, {"message": message}, asked, key=message["session_id"])
+
+    def start(self, passage: Passage) -> None:
+        """Queue the command, if it is one, and then ask those who may change the event."""
+        match: CommandMatch | None = passage.note
+        if match is None:
+            self._intercept(passage)
+        elif not self.hooks.has_handlers(COMMAND_BEFORE_EXECUTE):
+            self._call_command(passage, match)
+            self._intercept(passage)
+        else:
+
+            def asked(result: HookResult) -> None:
+                if not result.aborted:
+                    self._call_command(passage, match)
+                self._intercept(passage)
+
+            self.hooks.start(COMMAND_BEFORE_EXECUTE, _described(match, passage.message), asked)
+
+    def finish(self, passage: Passage) -> None:
+        """Show the event to everybody else."""
+        result = self.events.show(passage.note, lambda _: passage.release())
+        passage.hold(result.observers)
+        if self.hooks.has_handlers(CHAT_AFTER_PROCESS):
+            passage.hold()
+            self.hooks.start(CHAT_AFTER_PROCESS, {"message": result.message}, lambda _: passage.release())
+
+    def _look_for_command(self, passage: Passage) -> None:
+        message = passage.message
+        match = self.registry.commands.match(message_text(message), _serves(message))
+        message["is_command"] = match is not None
+        passage.note = match
+        passage.prepared(goes_on=True, waits=match is not None)
+
+    def _intercept(self, passage: Passage) -> None:
+        def intercepted(passing: Passing) -> None:
+            passage.note = passing
+            passage.ready()
+
+        message = passage.message
+        self.events.start(ON_MESSAGE, message, None, intercepted, serves=_serves(message))
+
+    def _call_command(self, passage: Passage, match: CommandMatch) -> None:
+        message = passage.message
 
         def settled(outcome: Outcome) -> None:
             self.start_soon(self._answer, passage, message, match, outcome)
 
         passage.hold()
-        seconds = command.timeout or self.timeout
         self.dispatcher.submit(
-            command,
+            match.command,
             PLUGIN_INVOKE_COMMAND,
-            args,
+            {**_arguments(message), "args": match.args, "matched_groups": match.groups},
             settled,
-            deadline=trio.current_time() + seconds,
+            deadline=trio.current_time() + (match.command.timeout or self.timeout),
             key=message["session_id"],
         )
 

@@ -13,19 +13,30 @@ from .platform.outbound import Receipt
 from .platform.sessions import compose
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .counters import Counters
-    from .platform.inbox import Inbox
     from .platform.outbound import Outbound
     from .platform.sessions import Sessions
 
 
 class Speech:
-    """Says things: finds the session, composes the message, sends it, and notes how long the other side waited."""
+    """Says things: finds the session, composes the message, sends it, and notes how long the other side waited.
 
-    def __init__(self, sessions: Sessions, outbound: Outbound, inbox: Inbox, counters: Counters) -> None:
+    Args:
+        arrival_of: When a message that is still in flight arrived, by its id; ``None`` when it is not.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        outbound: Outbound,
+        arrival_of: Callable[[str | None], float | None],
+        counters: Counters,
+    ) -> None:
         self._sessions = sessions
         self._outbound = outbound
-        self._inbox = inbox
+        self._arrival_of = arrival_of
         self._counters = counters
         self._numbers = itertools.count(1)
         self._run_id = uuid.uuid4().hex[:8]
@@ -52,7 +63,7 @@ class Speech:
                 sent=False,
                 error=f"{session_id!r} is no session: expected PLATFORM:group:ID or PLATFORM:private:ID",
             )
-        arrived_at = self._inbox.arrival_of(reply_to)
+        arrived_at = self._arrival_of(reply_to)
         message = compose(
             session,
             text,

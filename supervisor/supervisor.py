@@ -16,7 +16,7 @@ from .planning import shard_settings
 from .shard import Shard
 from .shard_state import ShardState
 from .snapshot import take_status
-from .wiring import Parts, Process
+from .wiring import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rookery.protocol import Assignment, MessageMap
     from rookery.sharding import ShardPlan
 
+    from .application import Process
     from .catalog import Catalog
     from .events import EventResult
     from .hooks import HookResult

@@ -32,9 +32,9 @@ from .supervisor import Supervisor
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+    from .application import Process
     from .catalog import Catalog
     from .settings import Settings
-    from .wiring import Process
 
 STORE_FILE = "store.db"
 
@@ -100,7 +100,6 @@ async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
     await root.start(parts.capabilities.run)
     root.start_soon(parts.dispatcher.run)
     root.start_soon(parts.answers.run)
-    root.start_soon(parts.inbox.run)
     root.start_soon(_open_inbox, supervisor)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from .application import ApplicationFlow, Process
 from .capabilities import make_table
 from .counters import Counters
 from .dispatch import Dispatcher
@@ -21,7 +22,7 @@ from .observers import Observers
 from .pipeline import Pipeline
 from .platform.dedupe import Deduplicator
 from .platform.drivers import Drivers
-from .platform.inbox import Inbox, Passage
+from .platform.inbox import Inbox
 from .platform.outbound import Outbound
 from .platform.routes import RouteTable
 from .platform.sessions import Sessions
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from .catalog import Catalog
     from .settings import Settings
     from .store import Store
-
-Process = Callable[[Passage], Awaitable[None]]
 
 
 class Parts:
@@ -65,24 +64,14 @@ class Parts:
         self.outbound = Outbound(
             self.registry, self.dispatcher, self.hooks, self.routes, self.counters, on_sent=self._save_sent
         )
+        self.answers = Answers()
+        # The inbox needs its flow, and the flow says things: one of the two has to be found later.
+        self.speech = Speech(self.sessions, self.outbound, self._arrival_of, self.counters)
         self.inbox = Inbox(
-            process or self._process,
+            self._pipeline(timeout) if process is None else self._application(process),
             Deduplicator(ttl=pipeline.dedupe_ttl, max_keys=pipeline.dedupe_keys),
             self.counters,
             max_inflight=pipeline.max_inflight,
-        )
-        self.speech = Speech(self.sessions, self.outbound, self.inbox, self.counters)
-        self.answers = Answers()
-        self._pipeline = Pipeline(
-            registry=self.registry,
-            dispatcher=self.dispatcher,
-            hooks=self.hooks,
-            events=self.events,
-            speech=self.speech,
-            store=store,
-            counters=self.counters,
-            timeout=timeout,
-            start_soon=self.answers.start_soon,
         )
         self.grants = Grants()
         self.capabilities = make_table(store, self.grants, self._powers(settings, catalog))
@@ -102,6 +91,22 @@ class Parts:
             },
         )
 
+    def _pipeline(self, timeout: float) -> Pipeline:
+        return Pipeline(
+            registry=self.registry,
+            dispatcher=self.dispatcher,
+            hooks=self.hooks,
+            events=self.events,
+            speech=self.speech,
+            store=self.store,
+            counters=self.counters,
+            timeout=timeout,
+            start_soon=self.answers.start_soon,
+        )
+
+    def _application(self, process: Process) -> ApplicationFlow:
+        return ApplicationFlow(process=process, start_soon=self.answers.start_soon)
+
     def _powers(self, settings: Settings, catalog: Catalog) -> Powers:
         return Powers(
             settings=settings,
@@ -111,8 +116,8 @@ class Parts:
             installed=catalog.plugins,
         )
 
-    async def _process(self, passage: Passage) -> None:
-        await self._pipeline.process(passage)
+    def _arrival_of(self, message_id: str | None) -> float | None:
+        return self.inbox.arrival_of(message_id)
 
     def _save_sent(self, message: MessageMap) -> None:
         self.store.save_message_nowait(message, message["session_id"], direction="out")

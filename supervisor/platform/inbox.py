@@ -1,88 +1,72 @@
 """When is a message taken in, and who waits for it?
 
 A gateway's request is answered when its message is admitted, not when it is done. At most ``max_inflight`` messages are
-in flight; above that the answer waits, which is the gateway's back-pressure. Messages of one session are processed one
-after the other, sessions in parallel.
+in flight; above that the answer waits, which is the gateway's back-pressure. No message has a task of its own.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import attrs
 import trio
 
-from .inbound import Inbound
+from .passage import Flow, Passage, Stage
 
 if TYPE_CHECKING:
     from ..counters import Counters
     from .dedupe import Deduplicator
+    from .inbound import Inbound
 
 Answer = Callable[[bool], None]
 
 
-@attrs.define(eq=False)
-class Passage:
-    """A message in flight: it is done when everything that was begun for it has ended."""
-
-    inbound: Inbound
-    _inbox: Inbox
-    _open: int = 1
-
-    def hold(self, count: int = 1) -> None:
-        """Something more has begun for this message."""
-        self._open += count
-
-    def release(self) -> None:
-        """Something that had begun has ended."""
-        self._open -= 1
-        if not self._open:
-            self._inbox.leave(self)
-
-
-Process = Callable[[Passage], Awaitable[None]]
-
-
 class Inbox:
-    """Admits messages and runs ``process`` for each, in the order of its session.
+    """Admits messages and takes each through its flow, in the order of its session.
 
     Args:
-        process: Returns when the session's next message may follow; what it leaves running it has to ``hold``.
+        flow: What is done with each message.
         max_inflight: Messages that may be in flight.
     """
 
     def __init__(
-        self, process: Process, deduplicator: Deduplicator, counters: Counters, *, max_inflight: int
+        self, flow: Flow, deduplicator: Deduplicator, counters: Counters, *, max_inflight: int
     ) -> None:
-        self._process = process
+        self._flow = flow
         self._deduplicator = deduplicator
         self._counters = counters
         self._max_inflight = max_inflight
         self._passages: dict[str, Passage] = {}
+        self._latest: dict[str, Passage] = {}
+        """By session, while it is in its way through the flow."""
         self._in_flight = 0
         self._waiting: deque[tuple[Inbound, Answer]] = deque()
-        self._lanes: dict[str, deque[Passage]] = {}
-        self._new_lanes: deque[str] = deque()
-        self._work = trio.Event()
+        self._is_admitting = False
+        self._changed: deque[Passage] = deque()
+        self._is_advancing = False
+        self._early: list[Passage] | None = []
+        self._opened_at = 0.0
         self._idle = trio.Event()
         self._idle.set()
-        self._open = trio.Event()
         self.is_closed = False
 
     @property
     def in_flight(self) -> int:
+        """Messages that are on their way or wait for admission."""
         return self._in_flight + len(self._waiting)
 
     @property
     def is_open(self) -> bool:
         """True once messages are processed."""
-        return self._open.is_set()
+        return self._early is None
 
     def open(self) -> None:
         """Begin to process. What came before waited: the handlers it was meant for were not there yet."""
-        self._open.set()
+        early, self._early = self._early or [], None
+        self._opened_at = trio.current_time()
+        for passage in early:
+            self._flow.prepare(passage)
 
     def close(self) -> None:
         """Admit nothing more; what waits for admission is refused."""
@@ -108,56 +92,90 @@ class Inbox:
             self._waiting.append((inbound, answer))
 
     def arrival_of(self, message_id: str | None) -> float | None:
-        """When a message that is still in flight arrived, on trio's clock."""
+        """When a message that is still in flight arrived, on trio's clock; not before the inbox was open."""
         passage = self._passages.get(message_id or "")
-        return passage.inbound.arrived_at if passage else None
+        return max(passage.inbound.arrived_at, self._opened_at) if passage else None
 
     async def wait_idle(self) -> None:
         """Return when no message is in flight or waiting."""
         while self.in_flight:
             await self._idle.wait()
 
-    async def run(self) -> None:
-        """Process messages until cancelled."""
-        await self._open.wait()
-        async with trio.open_nursery() as nursery:
-            while True:
-                while self._new_lanes:
-                    nursery.start_soon(self._run_lane, self._new_lanes.popleft())
-                self._work = trio.Event()
-                await self._work.wait()
+    # --- for passages ------------------------------------------------------------------------------------------
+
+    def advance(self, passage: Passage) -> None:
+        """The passage has changed: it and those behind it may go on."""
+        self._changed.append(passage)
+        if self._is_advancing:
+            return  # A flow that is ready within `start` comes here again: a long row must not become a deep stack.
+        self._is_advancing = True
+        while self._changed:
+            following: Passage | None = self._changed.popleft()
+            while following is not None and self._moves(following):
+                following = following.after
+        self._is_advancing = False
 
     def leave(self, passage: Passage) -> None:
-        """Called by a passage that is done."""
-        self._passages.pop(passage.inbound.message_id, None)
+        """Everything that was begun for the passage has ended."""
+        message_id = passage.inbound.message_id
+        if self._passages.get(message_id) is passage:
+            del self._passages[message_id]
         self._in_flight -= 1
-        if self._waiting:
-            self._admit(*self._waiting.popleft())
+        self._admit_waiting()
         self._note_idle()
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _moves(self, passage: Passage) -> bool:
+        """Take a passage as far as it may go; False when it has not moved."""
+        moved = False
+        if passage.may_start:
+            moved = True
+            if passage.goes_on:
+                passage.stage = Stage.STARTED
+                self._flow.start(passage)
+            else:
+                passage.stage = Stage.READY
+        if passage.may_finish:
+            moved = True
+            passage.stage = Stage.FINISHED
+            self._finish(passage)
+        return moved
+
+    def _finish(self, passage: Passage) -> None:
+        session_id = passage.inbound.session_id
+        if self._latest.get(session_id) is passage:
+            del self._latest[session_id]
+        if passage.after is not None:
+            passage.after.before = None  # or a busy session would keep all its messages
+        if passage.goes_on:
+            self._flow.finish(passage)
+        passage.release()
 
     def _admit(self, inbound: Inbound, answer: Answer) -> None:
         self._counters.accepted += 1
         self._in_flight += 1
         if self._idle.is_set():
             self._idle = trio.Event()
-        passage = Passage(inbound, self)
-        self._passages[inbound.message_id] = passage
-        lane = self._lanes.get(inbound.session_id)
-        if lane is None:
-            self._lanes[inbound.session_id] = deque([passage])
-            self._new_lanes.append(inbound.session_id)
-            self._work.set()
-        else:
-            lane.append(passage)
+        before = self._latest.get(inbound.session_id)
+        passage = Passage(inbound=inbound, message=inbound.message, inbox=self, before=before)
+        if before is not None:
+            before.after = passage
+        self._passages[inbound.message_id] = self._latest[inbound.session_id] = passage
         answer(True)
+        if self._early is not None:
+            self._early.append(passage)
+        else:
+            self._flow.prepare(passage)
 
-    async def _run_lane(self, session_id: str) -> None:
-        lane = self._lanes[session_id]
-        while lane:
-            passage = lane.popleft()
-            await self._process(passage)
-            passage.release()
-        del self._lanes[session_id]
+    def _admit_waiting(self) -> None:
+        # Not from within itself: a message that nobody wants passes at once and makes room for the next.
+        if self._is_admitting:
+            return
+        self._is_admitting = True
+        while self._waiting and self._in_flight < self._max_inflight:
+            self._admit(*self._waiting.popleft())
+        self._is_admitting = False
 
     def _note_idle(self) -> None:
         if not self.in_flight:
