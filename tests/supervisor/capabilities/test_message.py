@@ -11,7 +11,16 @@ from rookery.supervisor.capabilities.message import readable
 from rookery.supervisor.store import Store
 from tests.doubles.capability_calls import Caller
 
-NOW = time.time()
+NOW = 0.0
+
+
+@pytest.fixture(autouse=True)
+def now() -> None:
+    """The beginning of each test: messages are told by their age."""
+    global NOW
+    NOW = time.time()
+
+
 CHAT = {"chat_id": "irc:group:#g"}
 
 
