@@ -75,10 +75,10 @@ class CommandTable:
             serves: Whether a command may be used in this chat.
         """
         if text.startswith(self.prefix):
-            name, _, args = text[len(self.prefix) :].partition(" ")
-            for command in self._names.get(name.strip().casefold(), ()):
+            name, args = _first_word(text[len(self.prefix) :])
+            for command in self._names.get(name.casefold(), ()):
                 if serves(command):
-                    return CommandMatch(command, args.strip(), {})
+                    return CommandMatch(command, args, {})
         for alias, command in self._aliases:
             if text.startswith(alias) and serves(command):
                 return CommandMatch(command, text[len(alias) :].strip(), {})
@@ -87,3 +87,11 @@ class CommandTable:
             if found and serves(command):
                 return CommandMatch(command, text, found.groupdict())
         return None
+
+
+def _first_word(text: str) -> tuple[str, str]:
+    """The word that the text begins with, and what follows it; no word where it begins with a blank."""
+    words = text.split(maxsplit=1)
+    if not words or text[0].isspace():
+        return "", text
+    return words[0], words[1].rstrip() if len(words) > 1 else ""

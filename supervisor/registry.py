@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
-from rookery.protocol import BadPayload, ComponentType, RegisterComponents
+from rookery.protocol import BadPayload, RegisterComponents
 
 from .commands import CommandTable
 from .component import (
@@ -178,11 +178,14 @@ class Registry:
     # --- inside ------------------------------------------------------------------------------------------------
 
     def _check(self, components: tuple[Component, ...]) -> None:
-        seen: set[str] = set()
+        versions: dict[str, set[str]] = {}
         for index, component in enumerate(components):
-            if component.name in seen and component.type is not ComponentType.API:
+            # Only an API may be there more than once, in different versions.
+            version = component.version if isinstance(component, Api) else ""
+            others = versions.setdefault(component.name, set())
+            if version in others or (others and "" in {version, *others}):
                 raise BadPayload(f"{component.name!r} is registered twice", f"components[{index}].name")
-            seen.add(component.name)
+            others.add(version)
             if isinstance(component, HookHandler) and (why := self._check_hook(component)):
                 raise BadPayload(why, f"components[{index}].metadata.hook")
 

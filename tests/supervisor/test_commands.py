@@ -34,6 +34,8 @@ TABLE = CommandTable((ROLL, HELP, ADD), "!")
     [
         pytest.param("!roll", ROLL, "", id="a name"),
         pytest.param("!roll  2d6 now ", ROLL, "2d6 now", id="a name with arguments"),
+        pytest.param("!roll\n2d6\nnow", ROLL, "2d6\nnow", id="arguments on the next line"),
+        pytest.param("!roll\t6", ROLL, "6", id="a tabulator between"),
         pytest.param("!ROLL 6", ROLL, "6", id="a name in capitals"),
         pytest.param("/r 6", ROLL, "6", id="an alias"),
         pytest.param("/r6", ROLL, "6", id="an alias needs no space"),

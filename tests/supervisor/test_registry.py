@@ -188,6 +188,20 @@ def test_one_name_stands_for_one_component() -> None:
         _offer(registry, "p.a", _event("x"), _declare("TOOL", "x"))
 
 
+@pytest.mark.parametrize(
+    "pair",
+    [
+        pytest.param((_declare("TOOL", "x"), _declare("API", "x")), id="a tool and an API"),
+        pytest.param((_declare("API", "x"), _declare("TOOL", "x")), id="an API and a tool"),
+        pytest.param((_declare("API", "x"), _declare("API", "x")), id="one version of an API twice"),
+    ],
+)
+def test_a_name_is_not_shared(pair: tuple[ComponentDeclaration, ComponentDeclaration]) -> None:
+    """Calls go by plugin and name: whoever came second could never be called."""
+    with pytest.raises(BadPayload, match="registered twice"):
+        _offer(Registry(), "p.a", *pair)
+
+
 def test_too_many_components_are_refused() -> None:
     """Before any of them is looked at."""
     with pytest.raises(BadPayload, match=r"components: has 2001, at most 2000 are allowed"):
