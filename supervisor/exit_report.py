@@ -75,7 +75,7 @@ class ExitReport:
 
     def describe(self) -> str:
         """One line for people: which runner, how it ended, what it was loading."""
-        text = f"shard {self.shard!r} #{self.incarnation}"
+        text = f'shard "{self.shard}" #{self.incarnation}'
         if self.pid is not None:
             text += f" (pid {self.pid})"
         text += f" {self._how()}"

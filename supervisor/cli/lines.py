@@ -139,8 +139,7 @@ class Teller:
 
 def _death(record: RunnerDied) -> Line:
     report = record.report
-    # A shard's name stands in the same quotes in every line, so that people can search for it.
-    text = report.describe().replace(f"shard {report.shard!r}", f'shard "{report.shard}"', 1)
+    text = report.describe()
     last_words = report.stderr_tail.strip().rpartition("\n")[2].strip()
     if report.kind is ExitKind.EXITED and last_words:
         text += f" ({last_words})"

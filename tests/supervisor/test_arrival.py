@@ -81,7 +81,7 @@ async def test_a_runner_that_says_no_hello_is_killed_in_time(autojump_clock: Moc
 
     (report, *_) = watched.deaths
     assert (report.kind, report.state, report.signal) == (ExitKind.HELLO_TIMEOUT, ShardState.HELLO, 9)
-    assert report.describe() == "shard 'games' #1 (pid 10000) was killed: no hello within 5 s"
+    assert report.describe() == 'shard "games" #1 (pid 10000) was killed: no hello within 5 s'
     assert waited - report.started_at == pytest.approx(5)
     assert runners.started[0].signals == ["KILL"]
 

@@ -24,26 +24,26 @@ def report(**fields: Any) -> ExitReport:
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"kind": ExitKind.SIGNAL, "signal": 9}, "shard 'games' #2 (pid 123) was killed by SIGKILL"),
+        ({"kind": ExitKind.SIGNAL, "signal": 9}, 'shard "games" #2 (pid 123) was killed by SIGKILL'),
         (
             {"kind": ExitKind.SIGNAL, "signal": 11, "loading": "a.b"},
-            "shard 'games' #2 (pid 123) was killed by SIGSEGV while it loaded a.b",
+            'shard "games" #2 (pid 123) was killed by SIGSEGV while it loaded a.b',
         ),
-        ({"kind": ExitKind.EXITED, "code": 3}, "shard 'games' #2 (pid 123) exited by itself with code 3"),
+        ({"kind": ExitKind.EXITED, "code": 3}, 'shard "games" #2 (pid 123) exited by itself with code 3'),
         (
             {"kind": ExitKind.LOAD_TIMEOUT, "loading": "a.b", "reason": "no progress for 21 s"},
-            "shard 'games' #2 (pid 123) was killed because it did not finish loading a.b: no progress for 21 s",
+            'shard "games" #2 (pid 123) was killed because it did not finish loading a.b: no progress for 21 s',
         ),
         (
             {"kind": ExitKind.SPAWN_FAILED, "pid": None, "reason": "/x: No such file or directory"},
-            "shard 'games' #2 could not be started: /x: No such file or directory",
+            'shard "games" #2 could not be started: /x: No such file or directory',
         ),
         (
             {"kind": ExitKind.PROTOCOL, "reason": "a second hello arrived"},
-            "shard 'games' #2 (pid 123) was killed: a second hello arrived",
+            'shard "games" #2 (pid 123) was killed: a second hello arrived',
         ),
-        ({"kind": ExitKind.STUCK}, "shard 'games' #2 (pid 123) was killed: stuck"),
-        ({"kind": ExitKind.STOPPED, "planned": True}, "shard 'games' #2 (pid 123) was stopped"),
+        ({"kind": ExitKind.STUCK}, 'shard "games" #2 (pid 123) was killed: stuck'),
+        ({"kind": ExitKind.STOPPED, "planned": True}, 'shard "games" #2 (pid 123) was stopped'),
     ],
 )
 def test_a_report_describes_itself_in_one_line(fields: dict[str, Any], text: str) -> None:

@@ -94,7 +94,7 @@ async def test_an_accused_runner_is_killed_and_its_requests_are_refused(autojump
         await watched.wait_deaths(1)
 
     assert watched.deaths[0].kind is ExitKind.PROTOCOL
-    assert watched.deaths[0].describe() == "shard 'games' #1 (pid 10000) was killed: it speaks for test.other"
+    assert watched.deaths[0].describe() == 'shard "games" #1 (pid 10000) was killed: it speaks for test.other'
     assert watched.deaths[0].state is READY
 
 

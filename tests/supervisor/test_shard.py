@@ -116,7 +116,7 @@ async def test_a_plugin_that_kills_its_runner_twice_is_left_out(autojump_clock: 
     assert [report.loading for report in watched.deaths[:2]] == ["test.two", "test.two"]
     assert (
         watched.deaths[0].describe()
-        == "shard 'games' #1 (pid 10000) was killed by SIGSEGV while it loaded test.two"
+        == 'shard "games" #1 (pid 10000) was killed by SIGSEGV while it loaded test.two'
     )
     (record,) = watched.heard(PluginNotLoaded)
     assert (record.plugin_id, record.blocked) == ("test.two", True)
@@ -190,7 +190,7 @@ async def test_a_start_that_fails_for_now_is_tried_again(autojump_clock: MockClo
 
     assert watched.states.startswith("idle spawning backoff idle spawning backoff idle spawning hello")
     assert watched.deaths[0].pid is None
-    assert watched.deaths[0].describe() == "shard 'games' #1 could not be started: try again"
+    assert watched.deaths[0].describe() == 'shard "games" #1 could not be started: try again'
 
 
 @pytest.mark.parametrize(
