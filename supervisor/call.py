@@ -11,7 +11,7 @@ from .fate import DispatchFailed
 
 if TYPE_CHECKING:
     from .component import Component
-    from .gate import Line
+    from .gate import Lane, Line
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Call:
         self.deadline = deadline
         self.on_settled = on_settled
         self.is_settled = False
-        self.lane: tuple[str, str] | None = None
+        self.lane: Lane | None = None
         self.line: Line | None = None
         """Where it waits."""
 

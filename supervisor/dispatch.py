@@ -4,9 +4,9 @@ A call passes two gates. Its *lane*: for one plugin and one ordering key (by def
 the other, in the order in which they were dispatched. Then its shard: at most ``max_inflight`` calls are out, and as
 many again that a running handler may be waiting for; the rest wait, also while the shard's runner is being replaced.
 
-A runner that announced ``ordered`` keeps the lanes itself: calls of one lane are sent without waiting for each other,
-which saves a round trip and two wake-ups between two of them. For any other runner of protocol 1.0.0 the host keeps
-them.
+A runner that announced ``ordered`` keeps the lanes itself: a few calls of one lane are sent without waiting for each
+other, which saves a round trip and two wake-ups between two of them. For any other runner of protocol 1.0.0 the host
+keeps them.
 
 Every call settles exactly once, by its deadline and a sweep at the latest: the link sweeps what was sent, the
 dispatcher what waits. Waiting costs no task: a call is an object in a queue with a callback.
@@ -22,14 +22,14 @@ from rookery.protocol import METHODS, ConnectionLost, RookeryError
 
 from .call import Call, OnSettled, Outcome, Payload, Slot
 from .fate import DispatchFailed, Fate, failure_of
-from .gate import Gate, Line
+from .gate import Gate
 
 if TYPE_CHECKING:
     from rookery.protocol import Link
 
     from .component import Component
     from .counters import Counters
-    from .gate import Window
+    from .gate import Lane, Window
 
 SWEEP = 0.05
 """Seconds between two looks at the deadlines of waiting calls; half of the 100 ms that an end may be late."""
@@ -46,8 +46,8 @@ class Dispatcher:
         self._counters = counters
         self._waits = waits
         self._gates: dict[str, Gate] = {}
-        self._lanes: dict[tuple[str, str], Line] = {}
-        """Who waits behind the call that its plugin and key work on now."""
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        """By plugin and key, while there are calls."""
         self._open = 0
         self._waiting: dict[Call, None] = {}
         """In the order in which they came. An open call is in here, or was sent, or fails within one pass of the loop."""
@@ -86,20 +86,21 @@ class Dispatcher:
         if key is None:
             self._enter(gate, call)
             return call
-        lane = (component.plugin_id, key)
-        others = self._lanes.get(lane)
-        if others is None and gate.orders:
+        place = (component.plugin_id, key)
+        lane = self._lanes.get(place)
+        if lane is None:
+            lane = self._lanes[place] = gate.open_lane(place)
+        if lane.depth > 1:
             call.payload["ordering_key"] = key
-            self._enter(gate, call)
-        elif others is None:
-            self._lanes[lane] = Line()
+        if lane.has_room:
+            lane.out += 1
             call.lane = lane
             self._enter(gate, call)
         elif gate.waiting >= gate.queue_limit:
             self._overload(gate, call)
         else:
             self._wait(gate, call)
-            others.append(call)
+            lane.line.append(call)
             call.lane = lane
         return call
 
@@ -320,19 +321,21 @@ class Dispatcher:
         line, call.line = call.line, None
         if line is not None:
             line.note_ended()
-        if call.lane is not None and line is not self._lanes[call.lane]:
+        if call.lane is not None and line is not call.lane.line:
             self._release(call.lane)
         self._open -= 1
         if not self._open:
             self._idle.set()
 
-    def _release(self, lane: tuple[str, str]) -> None:
-        """The first of a lane has ended: the next may go on."""
-        following = self._lanes[lane].take()
-        if following is None:
-            del self._lanes[lane]
-        else:
+    def _release(self, lane: Lane) -> None:
+        """A call that had gone on has ended: the next may."""
+        following = lane.line.take()
+        if following is not None:
             self._enter(self._gates[following.component.shard], following)
+            return
+        lane.out -= 1
+        if not lane.out:
+            del self._lanes[lane.place]
 
     def _count(self, call: Call, outcome: Outcome) -> None:
         counters, shard = self._counters, self._gates[call.component.shard].counters

@@ -17,6 +17,10 @@ INNER_METHODS = frozenset({PLUGIN_INVOKE_API, PLUGIN_INVOKE_HOOK, PLUGIN_INVOKE_
 """Calls that a handler which runs now may be waiting for: it sends a message, or uses another plugin. Behind the calls
 that fill a shard they would wait for their own callers."""
 
+LANE_SHARE = 8
+"""A runner that keeps lanes itself gets at most this part of its calls from one lane: a conversation whose calls take
+long must not fill the shard. The rest wait here."""
+
 FEW = 16
 """Ended calls that a line keeps without looking."""
 
@@ -58,6 +62,22 @@ class Line:
         if self._ended > FEW and self._ended * 2 > len(self._calls):
             self._calls = deque(call for call in self._calls if not call.is_settled)
             self._ended = 0
+
+
+class Lane:
+    """The calls of one plugin with one ordering key: at most ``depth`` have gone on to their shard, the others wait."""
+
+    __slots__ = ("depth", "line", "out", "place")
+
+    def __init__(self, place: tuple[str, str], depth: int) -> None:
+        self.place = place
+        self.depth = depth
+        self.out = 0
+        self.line = Line()
+
+    @property
+    def has_room(self) -> bool:
+        return self.out < self.depth and not self.line
 
 
 class Window:
@@ -102,6 +122,10 @@ class Gate:
         """Calls that wait for this shard, in its lines or in a lane."""
         self.outer = Window(max_inflight)
         self.inner = Window(max_inflight)
+
+    def open_lane(self, place: tuple[str, str]) -> Lane:
+        """A new lane before this gate. What its calls are told of their order holds until it is empty again."""
+        return Lane(place, max(1, self.outer.size // LANE_SHARE) if self.orders else 1)
 
     def window_of(self, method: str) -> Window:
         return self.inner if method in INNER_METHODS else self.outer

@@ -57,7 +57,6 @@ class FakeShard:
     incarnation: int = 1
     features: frozenset[str] = frozenset()
     link: Any = None
-    features: frozenset[str] = frozenset()
     accusations: list[str] = attrs.Factory(list)
 
     def accuse(self, reason: str) -> None:

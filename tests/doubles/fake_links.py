@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -64,10 +65,15 @@ Script = Callable[[Sent], Answer | Late | None]
 
 
 class FakeLink:
-    """As much of a link as the dispatcher uses, with its promises: ``on_done`` once, and never inside ``send``."""
+    """As much of a link as the dispatcher uses, with its promises: ``on_done`` once, and never inside ``send``.
 
-    def __init__(self, script: Script | None = None) -> None:
+    Args:
+        orders: The runner runs calls of one plugin and ordering key one after the other.
+    """
+
+    def __init__(self, script: Script | None = None, *, orders: bool = False) -> None:
         self.script = script
+        self._free_at: dict[tuple[str, str], float] | None = {} if orders else None
         self.sent: list[Sent] = []
         self.is_closed = False
         self.most_pending = 0
@@ -103,11 +109,23 @@ class FakeLink:
         self.most_pending = max(self.most_pending, len(self.pending))
         if self.script is not None:
             answer = self.script(sent)
-            if answer is not None:
-                late = answer if isinstance(answer, Late) else Late(0.0, answer)
-                self._due.append((trio.current_time() + late.seconds, sent.number, sent, late.answer))
+            late = answer if isinstance(answer, Late) or answer is None else Late(0.0, answer)
+            at = self._end_of(sent, late.seconds if late is not None else math.inf)
+            if late is not None and at <= deadline:
+                self._due.append((at, sent.number, sent, late.answer))
         self._changed.set()
         return sent.number
+
+    def _end_of(self, sent: Sent, seconds: float) -> float:
+        """When the call has run; a runner ends it at its deadline, and goes on with the next of its lane."""
+        now = trio.current_time()
+        key = sent.payload.get("ordering_key")
+        if self._free_at is None or not key:
+            return now + seconds
+        begins = max(now, self._free_at.get((sent.plugin_id, key), 0.0))
+        ends = begins + seconds
+        self._free_at[sent.plugin_id, key] = max(begins, min(ends, sent.deadline))
+        return ends
 
     def die(self) -> None:
         """The runner has died and the link found out: everything pending is lost."""

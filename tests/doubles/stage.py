@@ -66,7 +66,7 @@ class Stage:
             orders: It keeps the order of calls with one key itself.
         """
         assert self._nursery is not None
-        link = self.links[shard] = FakeLink(self._answer)
+        link = self.links[shard] = FakeLink(self._answer, orders=orders)
         self._nursery.start_soon(link.run)
         self.dispatcher.open_shard(shard, link, orders=orders)  # type: ignore[arg-type]
         return link
@@ -156,11 +156,13 @@ async def open_stage(
     timeout: float = 30.0,
     max_inflight: int = 64,
     queue_limit: int = 10_000,
+    orders: bool = False,
 ) -> AsyncIterator[Stage]:
     """A stage whose shards are open.
 
     Args:
         closed: More shards, whose runners are not up.
+        orders: The runners of those that are open keep lanes by themselves.
     """
     stage = Stage(waits=waits, timeout=timeout, max_inflight=max_inflight, queue_limit=queue_limit)
     async with trio.open_nursery() as nursery:
@@ -169,7 +171,7 @@ async def open_stage(
         for name in (*shards, *closed):
             stage.add_shard(name)
         for name in shards:
-            stage.open(name)
+            stage.open(name, orders=orders)
 
         yield stage
 

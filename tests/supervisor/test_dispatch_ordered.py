@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from rookery.protocol import PLUGIN_EMIT_EVENT
 from rookery.supervisor.component import Component
+from rookery.supervisor.fate import Fate
+from tests.doubles.ends import Ends
 from tests.doubles.fake_links import Late
-from tests.doubles.stage import Stage, open_stage
+from tests.doubles.stage import Stage, open_stage, said
 
 
 def _submit(stage: Stage, component: Component, number: int, ended: list[int], key: str | None = "a") -> None:
@@ -92,3 +95,53 @@ async def test_what_an_ordering_runner_did_not_get_goes_to_the_next_in_order(
         assert [sent.payload["args"]["number"] for sent in link.sent] == [0, 1, 2, 3]
         await stage.dispatcher.wait_idle()
         assert ended == [0, 1, 2, 3]
+
+
+async def test_one_slow_key_does_not_fill_its_shard(autojump_clock: MockClock) -> None:
+    """However many calls wait in one conversation, the others of the shard are served at once."""
+    async with open_stage("one", orders=True, max_inflight=8) as stage:
+        slow = stage.offer("tool", "p.a", "slow", Late(1.0, said()))
+        quick = stage.offer("tool", "p.b", "quick", said())
+        ends = Ends(stage)
+
+        for number in range(20):
+            ends.submit(number, slow, key="busy")
+        ends.submit("other", quick, key="calm")
+        await trio.sleep(0.5)
+
+        assert ends.order == ["other"]
+        await stage.settle()
+        assert ends.order == ["other", *range(20)]
+
+
+async def test_calls_keep_their_order_over_the_death_of_a_runner(autojump_clock: MockClock) -> None:
+    """What was sent is lost, what was not goes to the next one."""
+    async with open_stage("one", orders=True) as stage:
+        tool = stage.offer("tool", "p.a", "slow", Late(1.0, said()))
+        ends = Ends(stage)
+        for number in range(3):
+            ends.submit(number, tool, key="k")
+
+        stage.lose("one")
+        for number in range(3, 6):
+            ends.submit(number, tool, key="k")
+        stage.open("one", orders=True)
+        await stage.settle()
+
+        assert [ends.fate_of(number) for number in range(3)] == [Fate.RUNNER_LOST] * 3
+        assert ends.order == list(range(6))
+        assert all(ends.fate_of(number) is None for number in range(3, 6))
+
+
+async def test_a_hung_call_holds_up_its_lane_for_its_own_time_only(autojump_clock: MockClock) -> None:
+    """The runner ends it at its deadline and goes on."""
+    async with open_stage("one", orders=True) as stage:
+        tool = stage.offer("tool", "p.a", "hang", lambda args: None if args["name"] == 1 else said())
+        ends = Ends(stage)
+
+        ends.submit(1, tool, key="k", seconds=2.0)
+        ends.submit(2, tool, key="k")
+        await stage.settle()
+
+        assert (ends.fate_of(1), ends.fate_of(2)) == (Fate.TIMEOUT, None)
+        assert trio.current_time() == pytest.approx(2.0, abs=0.1)

@@ -301,5 +301,5 @@ async def test_ended_calls_do_not_pile_up_before_a_shard_that_is_away(autojump_c
             await trio.sleep(0.1)
 
         assert stage.dispatcher.load_of("one")[0] < 10
-        lines = [stage.dispatcher._gates["one"].outer.line, stage.dispatcher._lanes["p.a", "k"]]
+        lines = [stage.dispatcher._gates["one"].outer.line, stage.dispatcher._lanes["p.a", "k"].line]
         assert all(len(line._calls) < 60 for line in lines)
