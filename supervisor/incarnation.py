@@ -77,12 +77,19 @@ class Incarnation:
         self._sentence: tuple[ExitKind, str] | None = None
         self._planned = False
         self._in_hurry = False
+        self._drain_budget = shard.settings.timeouts.drain
         self._state_at_end = ShardState.SPAWNING
 
     # --- what others may want of it ----------------------------------------------------------------------------
 
-    def stop(self, *, force: bool) -> None:
-        """Make it leave, or with ``force`` kill it now."""
+    def stop(self, *, force: bool, drain: float | None = None) -> None:
+        """Make it leave, or with ``force`` kill it now.
+
+        Args:
+            drain: Seconds for what is in flight and for unloading; ``None`` takes the shard's own.
+        """
+        if drain is not None:
+            self._drain_budget = min(drain, self._drain_budget)
         self._planned = self._planned or self._sentence is None
         if force:
             self._in_hurry = True
@@ -226,7 +233,7 @@ class Incarnation:
         await trio.sleep(self._shard.settings.timeouts.term_grace)
 
     async def _drain(self, link: Link) -> None:
-        budget = self._shard.settings.timeouts.drain
+        budget = self._drain_budget
         if budget == 0:
             return
         end = trio.current_time() + budget

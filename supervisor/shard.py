@@ -146,13 +146,17 @@ class Shard:
         finally:
             self._leave()
 
-    def request_stop(self, *, force: bool = False) -> None:
-        """Make ``run`` end: at once when no runner works, else when it has drained and left; ``force`` kills it now."""
+    def request_stop(self, *, force: bool = False, drain: float | None = None) -> None:
+        """Make ``run`` end: at once when no runner works, else when it has drained and left; ``force`` kills it now.
+
+        Args:
+            drain: Seconds that are left for draining; ``None`` takes the settings'.
+        """
         self._stopping = True
         if self._waiting is not None:
             self._waiting.cancel()
         if self._runner is not None:
-            self._runner.stop(force=force)
+            self._runner.stop(force=force, drain=drain)
 
     def accuse(self, reason: str) -> None:
         """Kill the runner because it broke a rule; does nothing while there is none."""

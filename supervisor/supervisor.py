@@ -19,7 +19,7 @@ from .snapshot import take_status
 from .wiring import Parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rookery.protocol import Assignment, MessageMap
     from rookery.sharding import ShardPlan
@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 
 ENDED = frozenset({ShardState.FAILED, ShardState.STOPPED, ShardState.DISABLED, ShardState.LOST})
 """States in which a shard does not come up by itself soon."""
+
+UNLOAD_SHARE = 0.25
+"""The part of the time for draining that is kept for the plugins' own unloading."""
+
+LEAST_DRAIN = 1.0
+"""Seconds that a gateway gets to say good-bye, also when others have used up the budget."""
 
 
 class Supervisor:
@@ -191,20 +197,32 @@ class Supervisor:
     async def stop(self) -> None:
         """Drain, then stop the shards, those with gateways last, so that what is said at the end still goes out.
 
-        Called by the tree. Bounded by the time-outs of the shards.
+        Called by the tree. All drain from one budget, the longest of the shards'; what stands still at its end goes by
+        ``term_grace`` and ``kill_wait``.
         """
         self.request_stop()
+        budget = max((shard.settings.timeouts.drain for shard in self.shards.values()), default=0.0)
+        end = trio.current_time() + budget
         if any(shard.state.value is ShardState.READY for shard in self.shards.values()):
-            longest = max(shard.settings.timeouts.drain for shard in self.shards.values())
-            with trio.move_on_after(longest):
+            with trio.move_on_at(end - budget * UNLOAD_SHARE):
                 await self._wait_idle_or_forced()
-        gateways = {self.plan.shard_of(driver.plugin_id) for driver in self.parts.routes.drivers}
-        for group in (self.shards.keys() - gateways, self.shards.keys() & gateways):
-            for name in group:
-                self.shards[name].request_stop(force=self._forced.is_set())
-            for name in group:
-                # Its own ladder bounds this: drain, term_grace, kill_wait.
-                await self.shards[name].state.wait_value(ShardState.STOPPED)
+        gateways = self.shards.keys() & {
+            self.plan.shard_of(driver.plugin_id) for driver in self.parts.routes.drivers
+        }
+        self._ask_to_stop(self.shards.keys() - gateways, end)
+        with trio.move_on_at(end):
+            await self._wait_stopped(self.shards.keys() - gateways)
+        self._ask_to_stop(gateways, end)
+        await self._wait_stopped(self.shards.keys())
+
+    def _ask_to_stop(self, names: Iterable[str], end: float) -> None:
+        drain = max(LEAST_DRAIN, end - trio.current_time())
+        for name in names:
+            self.shards[name].request_stop(force=self._forced.is_set(), drain=drain)
+
+    async def _wait_stopped(self, names: Iterable[str]) -> None:
+        for name in names:
+            await self.shards[name].state.wait_value(ShardState.STOPPED)
 
     async def _wait_idle_or_forced(self) -> None:
         async with trio.open_nursery() as nursery:
