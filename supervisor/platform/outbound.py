@@ -92,8 +92,6 @@ class Outbound:
 
     def _changed(self, message: MessageMap, changed: Any) -> MessageMap:
         """What a hook made of a message; which conversation it goes to stays as it was."""
-        if changed is message:
-            return message
         try:
             validate_message(changed)
         except BadPayload:
