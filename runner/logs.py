@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 from collections import Counter, deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -84,9 +84,16 @@ class LogShipper(logging.Handler):
 
     # --- taking ------------------------------------------------------------------------------------------------
 
-    def createLock(self) -> None:
-        """No lock around ``emit``: formatting runs code of plugins, and one that blocks must not block the others."""
-        self.lock = None
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take a record that passes the filters; whether it did.
+
+        Without the lock of the standard one: formatting runs code of plugins, and one that blocks must not block the
+        others.
+        """
+        passed: Any = self.filter(record)  # since Python 3.12 a filter may put another record in its place
+        if passed:
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        return bool(passed)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called by ``logging``, in any thread."""

@@ -117,7 +117,7 @@ def message_by_id(message_id: str, session_id: str = "", *, with_binary: bool = 
 
     def operation(connection: sqlite3.Connection) -> MessageMap | None:
         row = connection.execute(
-            "SELECT body FROM message WHERE message_id = ?1 AND (?2 = '' OR session_id = ?2)"
+            "SELECT body FROM message WHERE message_id = ? AND ? IN ('', session_id)"
             " ORDER BY number DESC LIMIT 1",
             (message_id, session_id),
         ).fetchone()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -164,6 +165,49 @@ async def test_whatever_an_object_does_when_it_is_formatted(shipper: LogShipper)
     ((name, message),) = link.messages
     assert name == "plugin.a.b"
     assert message.startswith("'%s' (cannot be formatted: SystemExit: no")
+
+
+async def test_an_object_that_blocks_while_it_is_formatted(shipper: LogShipper) -> None:
+    """Whoever else logs meanwhile is heard; the blocked one is as soon as it goes on."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        def __str__(self) -> str:
+            begun.set()
+            assert go_on.wait(10)
+            return "at last"
+
+    link = _attached(shipper)
+    record = logging.makeLogRecord({"name": "plugin.a.b", "msg": "%s", "args": (Slow(),)})
+    blocked = threading.Thread(target=shipper.handle, args=(record,))
+    blocked.start()
+    try:
+        assert begun.wait(10)
+        other = logging.makeLogRecord({"name": "plugin.c.d", "msg": "meanwhile"})
+        meanwhile = threading.Thread(target=shipper.handle, args=(other,))
+        meanwhile.start()
+        meanwhile.join(10)
+        await shipper.send_all(1.0)
+        heard = link.messages
+    finally:
+        go_on.set()
+        blocked.join(10)
+    await shipper.send_all(1.0)
+
+    assert heard == [("plugin.c.d", "meanwhile")]
+    assert link.messages[1:] == [("plugin.a.b", "at last")]
+
+
+async def test_filters_are_asked(shipper: LogShipper) -> None:
+    """A handler of the standard library has filters; a record that one turns away is not sent."""
+    link = _attached(shipper)
+    shipper.addFilter(lambda record: record.name != "plugin.a.b")
+
+    taken = [shipper.handle(logging.makeLogRecord({"name": name})) for name in ("plugin.a.b", "plugin.c.d")]
+    await shipper.send_all(1.0)
+
+    assert taken == [False, True]
+    assert [name for name, _ in link.messages] == ["plugin.c.d"]
 
 
 async def test_a_plugin_that_takes_all_handlers_away(shipper: LogShipper) -> None:
