@@ -76,10 +76,10 @@ class Powers:
         }
 
     def config_of(self, plugin_id: str) -> dict[str, Any]:
-        """A plugin's configuration: its defaults under what the deployment says."""
+        """A plugin's configuration: its defaults under what the deployment says, table by table."""
         registration = self.registry.registration(plugin_id)
-        defaults = dict(registration.default_config) if registration else {}
-        return {**defaults, **self.settings.plugin(plugin_id).config}
+        defaults = registration.default_config if registration else {}
+        return _laid_over(defaults, self.settings.plugin(plugin_id).config)
 
     def global_config(self) -> dict[str, Any]:
         """What plugins may know of the deployment."""
@@ -124,6 +124,15 @@ class Powers:
     def _description_of(self, plugin_id: str) -> str:
         installed = self.installed.get(plugin_id)
         return installed.manifest.description if installed else ""
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        before = merged.get(key)
+        is_table = isinstance(before, Mapping) and isinstance(value, Mapping)
+        merged[key] = _laid_over(before, value) if is_table else value
+    return merged
 
 
 def _outcome(receipt: Receipt) -> dict[str, Any]:

@@ -1,0 +1,193 @@
+"""Do capabilities get of the host what a plugin may have, and no more?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from trio.testing import MockClock
+
+from rookery.protocol import ComponentDeclaration, ErrorCode, Manifest, RegisterComponents, RemoteError
+from rookery.supervisor.catalog import InstalledPlugin, Source
+from rookery.supervisor.powers import Powers
+from rookery.supervisor.settings import PluginSettings, Settings
+from tests.doubles.bots import Bot, open_bot
+from tests.doubles.stage import said
+
+
+def _powers(bot: Bot, **plugins: Any) -> Powers:
+    settings = Settings(
+        path=Path("/d/rookery.toml"),
+        name="bot",
+        state_dir=Path("/d/state"),
+        plugins={"p.a": PluginSettings(config=plugins)},
+    )
+    manifest = Manifest(plugin_id="p.a", version="1.0.0", name="A", description="does a", is_native=True)
+    installed = InstalledPlugin(manifest=manifest, path=Path("/d/a"), source=Source.DIRECTORY)
+    return Powers(
+        settings=settings,
+        registry=bot.stage.registry,
+        dispatcher=bot.stage.dispatcher,
+        speech=bot.speech,
+        installed={"p.a": installed},
+    )
+
+
+# --- calling APIs ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "expected"),
+    [
+        pytest.param("p.b.lookup", "", "one", id="by its full name"),
+        pytest.param("lookup", "", "one", id="by its name"),
+        pytest.param("lookup", "2", "two", id="in a version"),
+        pytest.param("lookup@2", "", "two", id="with the version in the name"),
+    ],
+)
+async def test_an_api_is_found_wherever_it_lives(
+    autojump_clock: MockClock, name: str, version: str, expected: str
+) -> None:
+    """Short names by the total order."""
+    async with open_bot() as bot:
+        bot.stage.offer("api", "p.b", "lookup", said("one"), public=True)
+        bot.stage.offer("api", "p.c", "lookup", said("two"), public=True, version="2", shard="out")
+
+        result = await _powers(bot).call_api("p.a", name, version, {"x": 1}, 5.0)
+
+        assert result == expected
+
+
+async def test_a_private_api_is_for_its_own_plugin(autojump_clock: MockClock) -> None:
+    """Others are told that it is not public; a public one of the same name is found behind it."""
+    async with open_bot() as bot:
+        bot.stage.offer("api", "p.b", "lookup", said("private"))
+        powers = _powers(bot)
+
+        own = await powers.call_api("p.b", "lookup", "", {}, 5.0)
+        with pytest.raises(RemoteError) as denied:
+            await powers.call_api("p.a", "lookup", "", {}, 5.0)
+        bot.stage.offer("api", "p.c", "lookup", said("public"), public=True)
+        other = await powers.call_api("p.a", "lookup", "", {}, 5.0)
+
+        assert (own, other) == ("private", "public")
+        assert denied.value.code is ErrorCode.E_CAPABILITY_DENIED
+        assert "p.b.lookup is not public" in str(denied.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "version"), [("missing", ""), ("lookup", "9"), ("", ""), ("p.b", ""), ("other.lookup", "")]
+)
+async def test_an_api_that_is_not_there_is_told(autojump_clock: MockClock, name: str, version: str) -> None:
+    """With the name that was asked for."""
+    async with open_bot() as bot:
+        bot.stage.offer("api", "p.b", "lookup", said(), public=True)
+
+        with pytest.raises(RemoteError) as caught:
+            await _powers(bot).call_api("p.a", name, version, {}, 5.0)
+
+        assert caught.value.code is ErrorCode.E_METHOD_NOT_ALLOWED
+        assert repr(name) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ({"success": False, "result": "ValueError: no"}, ErrorCode.E_CAPABILITY_FAILED),
+        (None, ErrorCode.E_TIMEOUT),
+        (RemoteError(ErrorCode.E_PLUGIN_NOT_FOUND, "gone"), ErrorCode.E_PLUGIN_CRASHED),
+    ],
+)
+async def test_an_api_that_failed_says_how(autojump_clock: MockClock, answer: Any, code: ErrorCode) -> None:
+    """By a code of the wire."""
+    async with open_bot() as bot:
+        bot.stage.offer("api", "p.b", "lookup", answer, public=True)
+
+        with pytest.raises(RemoteError) as caught:
+            await _powers(bot).call_api("p.a", "lookup", "", {}, 2.0)
+
+        assert caught.value.code is code
+
+
+# --- what is shown -----------------------------------------------------------------------------------------------------
+
+
+async def test_the_live_plugins_are_shown_with_their_components(autojump_clock: MockClock) -> None:
+    """In the form of protocol 1.0.0."""
+    async with open_bot() as bot:
+        bot.stage.offer("tool", "p.a", "add", said(), parameters_raw=[])
+
+        plugins = _powers(bot).all_plugins()
+
+        assert sorted(plugins) == ["p.a", "p.gate"]
+        assert plugins["p.a"] == {
+            "name": "p.a",
+            "version": "1.0.0",
+            "description": "does a",
+            "author": "",
+            "enabled": True,
+            "components": [
+                {
+                    "name": "add",
+                    "full_name": "p.a.add",
+                    "type": "TOOL",
+                    "enabled": True,
+                    "metadata": {"parameters_raw": []},
+                }
+            ],
+        }
+        assert plugins["p.gate"]["description"] == ""
+
+
+async def test_a_plugins_configuration_is_its_defaults_under_the_deployments(
+    autojump_clock: MockClock,
+) -> None:
+    """Table by table; a plugin that nobody knows has none."""
+    async with open_bot() as bot:
+        powers = _powers(bot, limits={"dice": 9}, word="deployment")
+        bot.stage.registry.register(
+            RegisterComponents(
+                plugin_id="p.a",
+                components=[ComponentDeclaration(name="add", component_type="TOOL")],
+                default_config={"limits": {"dice": 1, "sides": 6}, "word": "own", "more": [1]},
+            ),
+            shard="one",
+            is_trusted=True,
+            live=True,
+        )
+
+        own, other = powers.config_of("p.a"), powers.config_of("p.z")
+
+        assert own == {"limits": {"dice": 9, "sides": 6}, "word": "deployment", "more": [1]}
+        assert other == {}
+
+
+async def test_of_the_deployment_only_what_is_no_secret_is_shown(autojump_clock: MockClock) -> None:
+    """No paths, no other plugin's configuration."""
+    async with open_bot() as bot:
+        shown = _powers(bot, token="secret").global_config()
+
+        assert shown == {"name": "bot", "command_prefix": "!", "shards": []}
+
+
+# --- saying things -----------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_said_is_answered_in_the_words_of_the_capability(autojump_clock: MockClock) -> None:
+    """Success with the platform's id, or the error."""
+    async with open_bot() as bot:
+        powers = _powers(bot)
+
+        sent = await powers.send_text("test:private:u1", "hi", plugin_id="p.a", reply_to=None)
+        picture = await powers.send_segments(
+            "test:private:u1", [{"type": "image"}], text="[image]", plugin_id="p.a", reply_to=None
+        )
+        lost = await powers.send_text("nowhere", "hi", plugin_id="p.a", reply_to=None)
+
+        assert sent == picture == {"success": True, "message_id": "e"}
+        assert lost["success"] is False
+        assert "'nowhere' is no session" in lost["error"]
+        assert [reply["message_info"]["additional_config"]["plugin_id"] for reply in bot.replies] == [
+            "p.a"
+        ] * 2
