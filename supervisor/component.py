@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _E = TypeVar("_E", bound=StrEnum)
 
 MAX_NAME_CHARS = 128
+MAX_TIMEOUT_MS = 3_600_000
+"""An hour. A hook handler holds a conversation up for as long as it may take."""
 MAX_PATTERN_CHARS = 1000
 """A command's regular expression runs in the host: long enough for every honest one."""
 
@@ -195,8 +197,11 @@ def _type_of(declared: ComponentDeclaration, path: str) -> ComponentType:
 
 def _timeout(metadata: Mapping[str, Any], path: str) -> float | None:
     value = metadata.get("timeout_ms") or 0
-    if type(value) is not int or value < 0:
-        raise BadPayload(f"must be milliseconds from 0 up, got {shown(value)}", f"{path}.metadata.timeout_ms")
+    if type(value) is not int or not 0 <= value <= MAX_TIMEOUT_MS:
+        raise BadPayload(
+            f"must be milliseconds from 0 to {MAX_TIMEOUT_MS}, got {shown(value)}",
+            f"{path}.metadata.timeout_ms",
+        )
     return value / 1000 or None
 
 

@@ -125,7 +125,7 @@ class Dispatcher:
             DispatchFailed: It ended without a result.
         """
         slot: Slot[Outcome] = Slot()
-        seconds = timeout or component.timeout or METHODS[method].timeout
+        seconds = timeout if timeout is not None else component.timeout or METHODS[method].timeout
         call = self.submit(
             component, method, args, slot.settle, deadline=trio.current_time() + seconds, key=key
         )

@@ -9,6 +9,7 @@ from rookery.protocol import (
     ConnectionLost,
     ErrorCode,
     FrameTooLarge,
+    LocalProtocolError,
     RemoteError,
     RequestTimedOut,
     RookeryError,
@@ -95,6 +96,8 @@ def failure_of(error: RookeryError) -> DispatchFailed:
         return DispatchFailed(Fate.REFUSED, f"the arguments are too large: {error}")
     if isinstance(error, CannotEncode):
         return DispatchFailed(Fate.REFUSED, f"the arguments cannot be sent: {error}")
+    if isinstance(error, LocalProtocolError):
+        return DispatchFailed(Fate.REFUSED, f"the call cannot be sent: {error}")
     return DispatchFailed(Fate.HANDLER_ERROR, str(error), maybe_executed=True)
 
 

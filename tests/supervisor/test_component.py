@@ -10,6 +10,7 @@ from rookery.protocol import BadPayload, ComponentDeclaration, ComponentType
 from rookery.supervisor.component import (
     MAX_NAME_CHARS,
     MAX_PATTERN_CHARS,
+    MAX_TIMEOUT_MS,
     Api,
     Command,
     Component,
@@ -118,6 +119,13 @@ def test_an_api_has_a_version() -> None:
         pytest.param("GADGET", {}, "component_type", "must be one of ACTION, COMMAND", id="no such type"),
         pytest.param(
             "TOOL", {"timeout_ms": -1}, "metadata.timeout_ms", "milliseconds from 0", id="negative time"
+        ),
+        pytest.param(
+            "TOOL",
+            {"timeout_ms": MAX_TIMEOUT_MS + 1},
+            "metadata.timeout_ms",
+            "to 3600000",
+            id="more than an hour",
         ),
         pytest.param("TOOL", {"timeout_ms": 1.5}, "metadata.timeout_ms", "got 1.5", id="half a millisecond"),
         pytest.param(

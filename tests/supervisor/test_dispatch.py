@@ -58,6 +58,18 @@ async def test_who_says_how_long_a_call_may_take(
         assert sent.deadline - sent.at == expected
 
 
+async def test_a_call_without_any_time_left_is_not_made(autojump_clock: MockClock) -> None:
+    """A caller whose own time is spent does not give its call another half minute."""
+    async with open_stage("one") as stage:
+        tool = stage.offer("tool", "p.a", "add", said())
+
+        with pytest.raises(DispatchFailed) as caught:
+            await stage.dispatcher.call(tool, PLUGIN_INVOKE_API, {}, timeout=0.0)
+
+        assert (caught.value.fate, caught.value.maybe_executed) == (Fate.TIMEOUT, False)
+        assert stage.seen == []
+
+
 async def test_a_runner_that_never_answers_ends_the_call_in_time(autojump_clock: MockClock) -> None:
     """By the deadline and 100 ms; the code may have run, so it is an error and no loss."""
     async with open_stage("one") as stage:
