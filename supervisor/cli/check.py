@@ -59,5 +59,7 @@ def as_map(checked: CheckedDeployment, path: str) -> dict[str, object]:
 def _all_is_well(checked: CheckedDeployment, path: str) -> str:
     plan = checked.plan
     assert plan is not None, "without a mistake there is a plan"
-    plugins, shards = count_of(len(plan.placements), "plugin"), count_of(len(plan.shards), "shard")
+    # As `rookery run` counts them: a shard without a plugin is not started.
+    taken = {placement.shard for placement in plan.placements.values()}
+    plugins, shards = count_of(len(plan.placements), "plugin"), count_of(len(taken), "shard")
     return f"{short_path(path)}: {plugins} in {shards}, no mistakes"

@@ -26,6 +26,21 @@ def test_an_example_has_no_mistake(example: str, told: str, capsys: pytest.Captu
     assert f"rookery.toml: {told}, no mistakes" in out
 
 
+def test_only_shards_that_will_be_started_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A policy may make more shards than there are plugins; `rookery run` starts none for nothing."""
+    write_plugin(tmp_path, "a.dice")
+    config = write_config(
+        tmp_path, 'rookery.plugin_dirs = ["plugins"]\nplacement = {policy = "spread", shards = 4}'
+    )
+
+    code = run_command_line(["check", str(config)])
+
+    assert code == 0
+    assert "rookery.toml: 1 plugin in 1 shard, no mistakes" in capsys.readouterr().out
+
+
 def test_every_mistake_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
