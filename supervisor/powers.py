@@ -130,8 +130,9 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
     merged = dict(below)
     for key, value in above.items():
         before = merged.get(key)
-        is_table = isinstance(before, Mapping) and isinstance(value, Mapping)
-        merged[key] = _laid_over(before, value) if is_table else value
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            value = _laid_over(before, value)
+        merged[key] = value
     return merged
 
 

@@ -107,7 +107,10 @@ async def test_a_command_is_answered_as_a_reply_in_its_plugins_name(autojump_clo
         assert bot.stage.counters.replies == 1
 
 
-async def test_a_command_is_queued_before_the_event_of_its_message(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("intercepts", [False, True])
+async def test_a_command_is_queued_before_the_event_of_its_message(
+    autojump_clock: MockClock, intercepts: bool
+) -> None:
     """A plugin that counts messages and tells the count tells it for those before the command."""
     async with open_bot() as bot:
         count = 0
@@ -117,7 +120,7 @@ async def test_a_command_is_queued_before_the_event_of_its_message(autojump_cloc
             count += 1
             return Late(0.3, {})
 
-        bot.stage.watcher("p.a", "counts", counts)
+        bot.stage.watcher("p.a", "counts", counts, intercept_message=intercepts)
         bot.command("p.a", "stats", lambda _: said(str(count)))
 
         for text in ("one", "two", "!stats", "three", "!stats"):

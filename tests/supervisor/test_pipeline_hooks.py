@@ -148,7 +148,10 @@ async def test_the_hook_after_sees_what_interceptors_left(autojump_clock: MockCl
         bot.stage.hook("p.b", "after", Late(2.0, {}), hook=CHAT_AFTER_PROCESS)
 
         bot.hear("old")
+        await trio.sleep(1)
+        during = bot.inbox.in_flight
         await bot.settle()
 
+        assert during == 1
         assert bot.stage.args_of("p.b.after")[0]["message"]["processed_plain_text"] == "new"
         assert trio.current_time() == pytest.approx(2.0)

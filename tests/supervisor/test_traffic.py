@@ -249,11 +249,14 @@ async def test_a_runner_that_dies_while_loading_has_changed_nothing(autojump_clo
         )
 
         border.traffic.runner_lost(second.shard, report_of_end())  # type: ignore[arg-type]
+        third = Runner(border, "p.a")
+        border.traffic.runner_ready(third.shard, RunnerReady(loaded_plugins=["p.a"]))  # type: ignore[arg-type]
+        border.traffic.runner_lost(third.shard, report_of_end())  # type: ignore[arg-type]
 
         assert border.registry.component("p.a", "add") is not None
         assert border.registry.component("p.a", "new") is None
         assert not stage.dispatcher.is_open("one")
-        assert border.counters.restarts == border.counters.of_shard("one").restarts == 2
+        assert border.counters.restarts == border.counters.of_shard("one").restarts == 3
 
 
 async def test_a_planned_end_is_no_restart(autojump_clock: MockClock) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -55,6 +57,7 @@ class Hall:
         self.counters = Counters()
         self.answers: dict[str, bool] = {}
         self.log: list[tuple[str, str, float]] = []
+        self.passages: list[weakref.ref[Passage]] = []
         self.inbox = Inbox(self, Deduplicator(ttl=1000.0), self.counters, max_inflight=max_inflight)
 
     def offer(self, *numbers: int, user: str = "u1") -> None:
@@ -68,6 +71,7 @@ class Hall:
             self.inbox.offer(message, answer)
 
     def prepare(self, passage: Passage) -> None:
+        self.passages.append(weakref.ref(passage))
         way = self._note("prepare", passage)
         self._after(way.prepares, lambda: passage.prepared(goes_on=way.goes_on, waits=way.waits))
 
@@ -217,9 +221,10 @@ async def test_above_the_bound_the_answer_waits(autojump_clock: MockClock) -> No
         assert (hall.counters.accepted, hall.counters.refused) == (4, 0)
 
 
-async def test_a_row_that_waited_for_room_is_admitted_whole(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("first", [Way(starts=1.0), Way(holds=1.0)], ids=["starts", "holds"])
+async def test_a_row_that_waited_for_room_is_admitted_whole(autojump_clock: MockClock, first: Way) -> None:
     """Thousands of messages that nobody handles pass one after the other, not one within the other."""
-    async with open_hall({0: Way(starts=1.0)}, max_inflight=1) as hall:
+    async with open_hall({0: first}, max_inflight=1) as hall:
         hall.offer(*range(3000))
 
         await hall.inbox.wait_idle()
@@ -337,3 +342,17 @@ async def test_nothing_is_kept_of_messages_that_have_gone(autojump_clock: MockCl
         kept = (hall.inbox._passages, hall.inbox._latest, hall.inbox._waiting)
         assert [len(each) for each in kept] == [0, 0, 0]
         assert hall.counters.accepted == 200
+
+
+async def test_a_session_that_never_rests_keeps_only_what_is_in_flight(autojump_clock: MockClock) -> None:
+    """Each message knows the one before: that must not become a chain of all there ever were."""
+    async with open_hall({number: Way(starts=1.0) for number in range(100)}) as hall:
+        for number in range(100):
+            hall.offer(number)
+            await trio.sleep(0.5)
+
+        gc.collect()
+        alive = sum(each() is not None for each in hall.passages)
+
+        assert len(hall.passages) == 100
+        assert alive <= 5
