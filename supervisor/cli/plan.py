@@ -41,7 +41,8 @@ def command(config: Path, verbose: bool, as_json: bool) -> None:
     """Show which plugin of CONFIG would live in which shard, and why.
 
     CONFIG is a file, or a directory with a rookery.toml (without it: rookery.toml in this directory). Nothing is
-    started. The plan is the same on every machine, and adding a plugin moves no other.
+    started. The plan is the same on every machine, and a plugin that comes later moves no other, unless it is
+    tied to it, keeps away from it or takes its room.
 
     \b
     Example:
