@@ -8,7 +8,9 @@ from rookery.runner import EventOutcome, Message, Plugin, event_handler
 
 LETTERS = str.maketrans("013457@$", "oleastas")
 # A leet word has letters and at least two of the digits that stand for letters; "mp3" and "2024" have not.
-LEET = re.compile(r"(?<![\w@$/.:-])(?=[\w@$]*[A-Za-z])(?=(?:[A-Za-z]*[013457@$]){2})[A-Za-z013457@$]+(?![\w@$/.:])")
+LEET = re.compile(
+    r"(?<![\w@$/.:-])(?=[\w@$]*[A-Za-z])(?=(?:[A-Za-z]*[013457@$]){2})[A-Za-z013457@$]+(?![\w@$/.:])"
+)
 
 
 class TranslateLeet(Plugin):
