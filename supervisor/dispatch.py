@@ -25,6 +25,8 @@ from .fate import DispatchFailed, Fate, failure_of
 from .gate import Gate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rookery.protocol import Link
 
     from .component import Component
@@ -40,10 +42,18 @@ class Dispatcher:
 
     Args:
         waits: Whether a call waits for a shard that is away, up to its deadline; else it fails at once.
+        on_lost: Told every call that failed by no doing of its plugin. It must not raise.
     """
 
-    def __init__(self, counters: Counters, *, waits: bool = True) -> None:
+    def __init__(
+        self,
+        counters: Counters,
+        *,
+        waits: bool = True,
+        on_lost: Callable[[Call, DispatchFailed], None] | None = None,
+    ) -> None:
         self._counters = counters
+        self._on_lost = on_lost
         self._waits = waits
         self._gates: dict[str, Gate] = {}
         self._lanes: dict[tuple[str, str], Lane] = {}
@@ -345,6 +355,8 @@ class Dispatcher:
             if outcome.is_loss:
                 counters.lost += 1
                 shard.lost += 1
+                if self._on_lost is not None:
+                    self._on_lost(call, outcome)
             else:
                 counters.errors += 1
                 shard.errors += 1

@@ -85,7 +85,9 @@ class MessageLost:
     shard: str
     plugin_id: str
     component: str
+    """By its full name."""
     session_id: str
+    """"" when the call was not about a message, as below."""
     message_id: str
     reason: str
 

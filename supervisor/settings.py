@@ -97,7 +97,8 @@ class ShardSettings:
     restart: RestartPolicy = attrs.field(factory=RestartPolicy)
     timeouts: ShardTimeouts = attrs.field(factory=ShardTimeouts)
     max_inflight: int = attrs.field(default=64, validator=Range(1, 65_536))
-    """Calls that are sent to the runner and not answered yet."""
+    """Calls that are sent to the runner and not answered yet; as many again of the kinds that a handler may be waiting
+    for (hooks, APIs, gateways)."""
     queue_limit: int = attrs.field(default=10_000, validator=Range(1))
     """Calls that wait until they can be sent."""
     thread_limit: int = attrs.field(default=8, validator=Range(1, 1024))

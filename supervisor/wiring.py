@@ -18,7 +18,7 @@ from .events import Events
 from .grants import Grants
 from .hook_specs import HookSpecs
 from .hooks import Hooks
-from .observers import Observers
+from .observers import MessageLost, Observers
 from .pipeline import Pipeline
 from .platform.dedupe import Deduplicator
 from .platform.drivers import Drivers
@@ -35,7 +35,9 @@ from .traffic import Traffic
 if TYPE_CHECKING:
     from rookery.protocol import MessageMap
 
+    from .call import Call
     from .catalog import Catalog
+    from .fate import DispatchFailed
     from .settings import Settings
     from .store import Store
 
@@ -55,7 +57,9 @@ class Parts:
         self.counters = Counters()
         self.observers = Observers()
         self.registry = Registry(check_hook=specs.complaint_about, prefix=settings.command_prefix)
-        self.dispatcher = Dispatcher(self.counters, waits=pipeline.on_unavailable is OnUnavailable.WAIT)
+        self.dispatcher = Dispatcher(
+            self.counters, waits=pipeline.on_unavailable is OnUnavailable.WAIT, on_lost=self._tell_lost
+        )
         self.hooks = Hooks(self.registry, self.dispatcher, specs, timeout=timeout)
         self.events = Events(self.registry, self.dispatcher, self.counters, timeout=timeout)
         self.routes = RouteTable()
@@ -118,6 +122,20 @@ class Parts:
 
     def _arrival_of(self, message_id: str | None) -> float | None:
         return self.inbox.arrival_of(message_id)
+
+    def _tell_lost(self, call: Call, failure: DispatchFailed) -> None:
+        message = call.payload["args"].get("message")
+        known = message if isinstance(message, dict) else {}
+        self.observers.notify(
+            MessageLost(
+                shard=call.component.shard,
+                plugin_id=call.component.plugin_id,
+                component=call.component.full_name,
+                session_id=str(known.get("session_id", "")),
+                message_id=str(known.get("message_id", "")),
+                reason=str(failure),
+            )
+        )
 
     def _save_sent(self, message: MessageMap) -> None:
         self.store.save_message_nowait(message, message["session_id"], direction="out")
