@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,13 @@ from .settings import Settings
 from .speech import Speech
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .component import Api
     from .platform.outbound import Receipt
+
+CONFIG_FILE = "config.toml"
+"""A plugin's own configuration, beside its manifest."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -76,10 +82,12 @@ class Powers:
         }
 
     def config_of(self, plugin_id: str) -> dict[str, Any]:
-        """A plugin's configuration: its defaults under what the deployment says, table by table."""
+        """A plugin's configuration: its defaults, its own file over them, and over both what the deployment says."""
         registration = self.registry.registration(plugin_id)
         defaults = registration.default_config if registration else {}
-        return _laid_over(defaults, self.settings.plugin(plugin_id).config)
+        installed = self.installed.get(plugin_id)
+        own = _own_config(installed.path) if installed else {}
+        return _laid_over(_laid_over(defaults, own), self.settings.plugin(plugin_id).config)
 
     def global_config(self) -> dict[str, Any]:
         """What plugins may know of the deployment."""
@@ -134,6 +142,14 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
             value = _laid_over(before, value)
         merged[key] = value
     return merged
+
+
+def _own_config(directory: Path) -> dict[str, Any]:
+    try:
+        with (directory / CONFIG_FILE).open("rb") as file:
+            return tomllib.load(file)
+    except (OSError, ValueError):
+        return {}  # a plugin with a broken file was not loaded, with that as the reason
 
 
 def _outcome(receipt: Receipt) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tests.doubles.bots import Bot, open_bot
 from tests.doubles.stage import said
 
 
-def _powers(bot: Bot, **plugins: Any) -> Powers:
+def _powers(bot: Bot, directory: Path = Path("/d/a"), **plugins: Any) -> Powers:
     settings = Settings(
         path=Path("/d/rookery.toml"),
         name="bot",
@@ -24,7 +24,7 @@ def _powers(bot: Bot, **plugins: Any) -> Powers:
         plugins={"p.a": PluginSettings(config=plugins)},
     )
     manifest = Manifest(plugin_id="p.a", version="1.0.0", name="A", description="does a", is_native=True)
-    installed = InstalledPlugin(manifest=manifest, path=Path("/d/a"), source=Source.DIRECTORY)
+    installed = InstalledPlugin(manifest=manifest, path=directory, source=Source.DIRECTORY)
     return Powers(
         settings=settings,
         registry=bot.stage.registry,
@@ -140,12 +140,13 @@ async def test_the_live_plugins_are_shown_with_their_components(autojump_clock: 
         assert plugins["p.gate"]["description"] == ""
 
 
-async def test_a_plugins_configuration_is_its_defaults_under_the_deployments(
-    autojump_clock: MockClock,
+async def test_a_plugins_configuration_is_its_own_under_the_deployments(
+    autojump_clock: MockClock, tmp_path: Path
 ) -> None:
-    """Table by table; a plugin that nobody knows has none."""
+    """Defaults, its own file, what the deployment says, table by table; a plugin that nobody knows has none."""
+    (tmp_path / "config.toml").write_text("file = true\n[limits]\nsides = 8\ndice = 2\n")
     async with open_bot() as bot:
-        powers = _powers(bot, limits={"dice": 9}, word="deployment")
+        powers = _powers(bot, tmp_path, limits={"dice": 9}, word="deployment")
         bot.stage.registry.register(
             RegisterComponents(
                 plugin_id="p.a",
@@ -159,7 +160,7 @@ async def test_a_plugins_configuration_is_its_defaults_under_the_deployments(
 
         own, other = powers.config_of("p.a"), powers.config_of("p.z")
 
-        assert own == {"limits": {"dice": 9, "sides": 6}, "word": "deployment", "more": [1]}
+        assert own == {"limits": {"dice": 9, "sides": 8}, "word": "deployment", "more": [1], "file": True}
         assert other == {}
 
 
