@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -52,10 +53,11 @@ class Bot:
         status: dict[str, Any] = json.loads(done.out)
         return status
 
-    async def kill_gateway(self) -> None:
-        """``kill -9`` of the runner that holds the connection."""
-        shards = (await self.status())["shards"]
-        kill(next(shard["pid"] for shard in shards if shard["name"] == "gateway"))
+    async def gateway(self) -> dict[str, Any]:
+        """The shard that holds the connection, as `rookery status` tells of it."""
+        shard: dict[str, Any]
+        (shard,) = (shard for shard in (await self.status())["shards"] if shard["name"] == "gateway")
+        return shard
 
     def stop(self) -> str:
         """Stop it as a service manager does; what it told meanwhile. It has to end in order."""
@@ -173,7 +175,7 @@ async def test_a_killed_gateway_comes_back_and_answers(ircd: Ircd, state_dir: Pa
             await say(me, "alice++", "!karma alice")
             await hear(me, r"alice has 1 karma\.")
 
-            await bot.kill_gateway()
+            kill((await bot.gateway())["pid"])
             await me.wait("QUIT", lambda line: line.nick == BOT)
             await wait_joined(me)
 
@@ -212,6 +214,35 @@ async def test_a_server_restart_is_survived(ircd: Ircd, state_dir: Path, tmp_pat
     assert f"rookery.irc: 127.0.0.1:{ircd.port}: " in told
     assert "next attempt in" in told
     assert restarts == 0
+
+
+async def test_a_reply_that_meets_a_server_restart_is_said_after_it(
+    ircd: Ircd, state_dir: Path, tmp_path: Path
+) -> None:
+    """What a plugin says while the server is away waits for it, as long as the configuration allows."""
+    with running(ircd, state_dir, tmp_path) as bot:
+        async with open_person(ircd.port, "me", CHANNEL) as me:
+            await wait_joined(me)
+            await say(me, "!remind 1s tea", to=BOT)
+            await hear(me, r"I will remind you in 1 s\.", where="me")
+        ircd.stop()
+        with trio.fail_after(10):
+            while not (gateway := await bot.gateway())["in_flight"]:
+                pass  # the reminder is not due yet; each look is a process of its own
+
+        # Stopped, so that this person is there before the bot is.
+        os.kill(gateway["pid"], signal.SIGSTOP)
+        try:
+            ircd.start()
+            async with open_person(ircd.port, "me") as me:
+                os.kill(gateway["pid"], signal.SIGCONT)
+                await hear(me, "me: tea", where="me")
+        finally:
+            os.kill(gateway["pid"], signal.SIGCONT)
+        counters = (await bot.status())["counters"]
+        bot.stop()
+
+    assert [counters[name] for name in (*LOSSES, "restarts")] == [0, 0, 0, 0, 0]
 
 
 async def absent(person: LinePeer) -> bool:

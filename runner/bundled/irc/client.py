@@ -51,7 +51,9 @@ class Client:
     _connection: Connection | None = None
     """The live connection, registered or not."""
     _online: trio.Event = attrs.Factory(trio.Event)
-    """Set while the host knows that we are ready."""
+    """Set while we are ready and the host knows it."""
+    _absent: Connection | None = None
+    """A connection that is lost while the host still takes us for ready: what is to be said waits for the next one."""
     _turn: trio.StrictFIFOLock = attrs.Factory(trio.StrictFIFOLock)
     _speakers: int = 0
     _hurry: trio.Event = attrs.Factory(trio.Event)
@@ -75,7 +77,8 @@ class Client:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.inbound.run)
-                await self._stay_connected()
+                await self._stay_connected(nursery)
+                await self._report_absence()
                 nursery.cancel_scope.cancel()
         finally:
             self._running = False
@@ -148,20 +151,23 @@ class Client:
             )
         return connection
 
-    async def _stay_connected(self) -> None:
+    async def _stay_connected(self, nursery: trio.Nursery) -> None:
         failures = 0
         while not self._leaving:
             self._hurry = trio.Event()
-            started = trio.current_time()
+            started, absent = trio.current_time(), self._absent
             reason = await self._connect_once()
             failures = 1 if trio.current_time() - started >= STABLE else failures + 1
+            if self._absent is not None and self._absent is not absent:
+                nursery.start_soon(self._report_long_absence, self._absent)
+            if not self._hurry.is_set():
+                delay = self.settings.backoff.delay(failures, random.random())
+                self._logger.warning("%s: %s; next attempt in %.1f s", self.settings.endpoint, reason, delay)
+                with trio.move_on_after(delay):
+                    await self._hurry.wait()
             if self._hurry.is_set():  # we leave, or the configuration has changed
                 failures = 0
-                continue
-            delay = self.settings.backoff.delay(failures, random.random())
-            self._logger.warning("%s: %s; next attempt in %.1f s", self.settings.endpoint, reason, delay)
-            with trio.move_on_after(delay):
-                await self._hurry.wait()
+                await self._report_absence()
 
     async def _connect_once(self) -> str:
         settings = self.settings
@@ -200,6 +206,7 @@ class Client:
 
     async def _become_ready(self, connection: Connection, presence: Presence) -> None:
         await presence.wait_ready()
+        self._absent = None  # before the report: an absence told after it would count for the new connection
         while True:
             if await self._report(connection, ready=True):
                 break
@@ -213,6 +220,17 @@ class Client:
                 await self.inbound.wait_empty()
         self.inbound.close()
         if connection.session.is_registered:
+            self._absent = connection
+
+    async def _report_long_absence(self, connection: Connection) -> None:
+        # The host gives us nothing more to say once it hears of it, so it hears when waiting has become pointless.
+        await trio.sleep(self.settings.send_wait)
+        if self._absent is connection:
+            await self._report_absence()
+
+    async def _report_absence(self) -> None:
+        connection, self._absent = self._absent, None
+        if connection is not None:
             await self._report(connection, ready=False)
 
     async def _report(self, connection: Connection, *, ready: bool) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 import trio
+import trio.testing
 
+from rookery.runner.bundled.irc.backoff import Backoff
 from rookery.runner.bundled.irc.errors import CannotSay, NotConnected
 from tests.doubles.irc_peers import open_person
 from tests.doubles.ircd import Ircd
@@ -91,8 +93,8 @@ async def test_a_long_reply_arrives_whole(ircd: Ircd, host: FakeHost, nursery: t
 
 
 async def test_a_server_restart_is_survived(ircd: Ircd, host: FakeHost, nursery: trio.Nursery) -> None:
-    """The gateway reports that it is gone, comes back by itself and goes on where it was."""
-    client = client_for(host, ircd.port)
+    """The gateway reports that it is gone for long, comes back by itself and goes on where it was."""
+    client = client_for(host, ircd.port, send_wait=0.1)
     nursery.start_soon(client.run)
     await host.wait_reports(1)
     ircd.stop()
@@ -113,12 +115,12 @@ async def test_a_server_restart_is_survived(ircd: Ircd, host: FakeHost, nursery:
 async def test_what_is_said_while_the_server_is_away_waits_for_it(
     ircd: Ircd, host: FakeHost, nursery: trio.Nursery
 ) -> None:
-    """A reply that meets a restart is sent after it, when that comes within the wait."""
-    client = client_for(host, ircd.port)
+    """A reply that meets a restart is sent after it, and the host, which would not hand it over, hears of no end."""
+    client = client_for(host, ircd.port, backoff=Backoff(0.5, 0.5))
     nursery.start_soon(client.run)
     await host.wait_reports(1)
     ircd.stop()
-    await host.wait_reports(2)
+    await trio.testing.wait_all_tasks_blocked()
 
     async with trio.open_nursery() as speaking:
         speaking.start_soon(client.say, "alice", "patience")
@@ -127,6 +129,7 @@ async def test_what_is_said_while_the_server_is_away_waits_for_it(
             heard = await alice.wait_text()
 
     assert heard.param(1) == "patience"
+    assert [ready for ready, _ in host.reports] == [True, True]
 
 
 async def test_a_server_that_stays_away_is_an_error_within_the_wait(

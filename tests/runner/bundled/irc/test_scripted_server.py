@@ -16,6 +16,7 @@ import trio
 import trio.testing
 
 from rookery.protocol import ErrorCode, RemoteError, RequestTimedOut
+from rookery.runner.bundled.irc.backoff import Backoff
 from rookery.runner.bundled.irc.errors import NotConnected
 from rookery.runner.bundled.irc.inbound import WINDOW
 from rookery.runner.bundled.irc.registration import Identity
@@ -119,10 +120,10 @@ async def test_a_silent_server_is_given_up(
         while (await peer.read()).command != "PING":
             pass  # the lines of the registration
         async with welcome(server):
-            await host.wait_reports(3)
+            await host.wait_reports(2)
 
     assert "no answer to a PING" in caplog.text
-    assert [ready for ready, _ in host.reports[:3]] == [True, False, True]
+    assert [ready for ready, _ in host.reports[:2]] == [True, True]
 
 
 async def test_a_server_that_answers_pings_is_kept(
@@ -147,7 +148,7 @@ async def test_an_error_of_the_server_is_the_reason_in_the_log(
     server: ScriptedServer, host: FakeHost, nursery: trio.Nursery, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What the server says as its last words explains the end; what came before it is handed over."""
-    nursery.start_soon(client_for(host, server.port).run)
+    nursery.start_soon(client_for(host, server.port, send_wait=0.0).run)
 
     async with welcome(server) as peer:
         await peer.send(":al!a@h PRIVMSG #rookery :last", "ERROR :Closing link: killed by an operator")
@@ -288,6 +289,43 @@ async def test_a_new_configuration_connects_anew(
             await first.wait("never")
     async with server.accept() as second:
         assert (await second.wait("NICK")).params == ("raven",)
+
+
+async def test_a_new_account_ends_the_absence_of_the_old_one(
+    server: ScriptedServer, host: FakeHost, nursery: trio.Nursery
+) -> None:
+    """Whoever waits for the old account need not: the host hears of its end before the new one is ready."""
+    client = client_for(host, server.port, backoff=Backoff(60.0, 60.0))
+    nursery.start_soon(client.run)
+    async with welcome(server):
+        await host.wait_reports(1)
+    await trio.testing.wait_all_tasks_blocked()
+
+    client.reconfigure(attrs.evolve(client.settings, identity=Identity(nick="raven")))
+    async with welcome(server):
+        await host.wait_reports(3)
+
+    assert [(ready, told["account"].partition("@")[0]) for ready, told in host.reports[:3]] == [
+        (True, "rookery"),
+        (False, "rookery"),
+        (True, "raven"),
+    ]
+
+
+async def test_leaving_during_an_absence_tells_the_host(
+    server: ScriptedServer, host: FakeHost, nursery: trio.Nursery
+) -> None:
+    """The connection is lost and the host does not know it yet: it does before we have left."""
+    client = client_for(host, server.port, backoff=Backoff(60.0, 60.0))
+    nursery.start_soon(client.run)
+    async with welcome(server):
+        await host.wait_reports(1)
+    await trio.testing.wait_all_tasks_blocked()
+
+    with trio.fail_after(1):
+        await client.leave("bye")
+
+    assert [ready for ready, _ in host.reports] == [True, False]
 
 
 async def test_leaving_ends_an_attempt_to_connect(host: FakeHost, nursery: trio.Nursery) -> None:
