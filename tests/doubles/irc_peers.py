@@ -100,3 +100,12 @@ async def open_scripted_server(context: ssl.SSLContext | None = None) -> AsyncIt
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with listener:
         yield ScriptedServer(int(listener.socket.getsockname()[1]), listener, context)
+
+
+@asynccontextmanager
+async def welcome(server: ScriptedServer) -> AsyncIterator[LinePeer]:
+    """The next client, let in without questions and joined to its channel."""
+    async with server.accept() as peer:
+        await peer.wait("USER")
+        await peer.send(":s 001 rookery :Welcome", ":rookery!~r@localhost JOIN #rookery")
+        yield peer
