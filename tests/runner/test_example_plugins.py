@@ -137,6 +137,28 @@ async def test_a_reminder_outlives_its_runner() -> None:
     assert [sent.text for sent in plugin.sent] == ["ann: tea"]
 
 
+async def test_a_reminder_waits_for_its_gateway(autojump_clock: trio.testing.MockClock) -> None:
+    """After a restart the chat may be back later than the plugin; late is better than never."""
+    row = {"at": time.time() - 1, "session": "s", "name": "ann", "text": "tea"}
+    answers = [{"success": False, "error": "no gateway"}, {"success": True}]
+    asked: list[float] = []
+
+    def send_text(text: str, stream_id: str) -> dict[str, object]:
+        asked.append(trio.current_time())
+        return answers.pop(0)
+
+    services = {
+        "database.find_rows": lambda table: {"rows": [{**row, "key": "m1"}]},
+        "send.text": send_text,
+    }
+
+    async with run_plugin(PLUGINS / "remind", capabilities=services) as plugin:
+        await trio.sleep(10)
+        failures = list(plugin.failures)
+
+    assert (asked, failures) == ([0.0, 2.0], [])
+
+
 def test_every_example_plugin_is_tested_here() -> None:
     """A new example gets a test of its own."""
     tested = Path(__file__).read_text()

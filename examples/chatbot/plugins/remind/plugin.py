@@ -7,10 +7,11 @@ import time
 
 import trio
 
-from rookery.runner import Message, Plugin, command
+from rookery.runner import CapabilityFailed, Message, Plugin, command
 
 WISH = re.compile(r"(\d{1,6})([smh])\s+(.+)", re.DOTALL)
 SECONDS = {"s": 1, "m": 60, "h": 3600}
+RETRY_SECONDS = 2.0
 
 
 class Remind(Plugin):
@@ -36,5 +37,10 @@ class Remind(Plugin):
 
     async def _wait(self, key: str, row: dict[str, str | float]) -> None:
         await trio.sleep(max(0.0, float(row["at"]) - time.time()))
-        await self.ctx.send.text(f"{row['name']}: {row['text']}", str(row["session"]))
+        while True:
+            try:
+                await self.ctx.send.text(f"{row['name']}: {row['text']}", str(row["session"]))
+                break
+            except CapabilityFailed:  # after a restart the chat may be back later than we are
+                await trio.sleep(RETRY_SECONDS)
         await self.ctx.db.delete("reminders", key)
