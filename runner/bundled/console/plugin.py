@@ -6,9 +6,11 @@ file as standard input cannot be waited for, and a terminal must stay blocking f
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 import uuid
+from typing import Any
 
 import trio
 
@@ -18,6 +20,9 @@ from rookery.runner import Field, Message, Plugin, PluginConfig, message_gateway
 READ_BYTES = 64 * 1024
 MAX_LINE_BYTES = 1024 * 1024
 """A longer line is cut here; nobody types that much, and a file without line ends must not fill the memory."""
+
+READER_GONE = frozenset({errno.EPIPE, errno.EIO})
+"""Errors of a write after which no other can succeed: the pipe's reader or the terminal is no more."""
 
 GREETING = "You are talking to the bot. !help lists what it can do; Ctrl-D or Ctrl-C ends it.\n"
 
@@ -31,6 +36,8 @@ class Console(Plugin[ConsoleConfig]):
     async def on_load(self) -> None:
         self._run_id = uuid.uuid4().hex[:8]
         self._lines = 0
+        self._reading = trio.CancelScope()
+        self._unwritten = ""
         terminal = self.ctx.terminal
         self._stdin: int | None = terminal.get("stdin")
         self._stdout: int | None = terminal.get("stdout")
@@ -45,19 +52,40 @@ class Console(Plugin[ConsoleConfig]):
         self.ctx.start_task(self._read, name="read the terminal")
 
     @message_gateway("console", route_type="duplex", platform="console")
-    async def print_message(self, message: Message) -> None:
+    async def print_message(self, message: Message) -> dict[str, Any] | None:
         if self._stdout is None:
             raise RuntimeError("this shard has no terminal to print to")
         text = _printable(message.text)
         if self._is_chat:
             text = "\r\x1b[K\x1b[1mbot>\x1b[0m " + text.replace("\n", "\n     ")
-        await trio.to_thread.run_sync(_write_all, self._stdout, f"{text}\n".encode())
+        try:
+            await trio.to_thread.run_sync(_write_all, self._stdout, f"{text}\n".encode())
+        except OSError as error:
+            return {"success": False, "error": self._not_written(error)}
+        self._unwritten = ""
+        return None
+
+    def _not_written(self, error: OSError) -> str:
+        """Say once why replies cannot be shown, and stop reading when there is nobody to read them."""
+        reason = f"the output cannot be written: {error.strerror}"
+        if reason != self._unwritten:
+            self._unwritten = reason
+            gone = error.errno in READER_GONE
+            self.ctx.logger.warning("%s%s", reason, "; nothing more is read" if gone else "")
+            if gone:
+                self._reading.cancel()
+        return reason
 
     async def _read(self) -> None:
-        assert self._stdin is not None
         assert self._stdout is not None
         if self._is_chat:
             await trio.to_thread.run_sync(_write_all, self._stdout, GREETING.encode())
+        with self._reading:
+            await self._read_lines()
+        await self._report(finished=True)
+
+    async def _read_lines(self) -> None:
+        assert self._stdin is not None
         rest = b""
         while True:
             # Abandoned on unload: nothing can interrupt a read of a terminal, and the process ends soon after.
@@ -73,7 +101,6 @@ class Console(Plugin[ConsoleConfig]):
             if not data:
                 break
         await self._say(rest)
-        await self._report(finished=True)
 
     async def _say(self, line: bytes) -> None:
         text = line[:MAX_LINE_BYTES].decode("utf-8", "replace").strip("\r\n")

@@ -55,6 +55,35 @@ async def test_replies_are_printed_without_tricks(terminal: dict[str, int]) -> N
     assert os.read(terminal["shown"], 1000) == b"two\nlines \\x1b[2J\n"
 
 
+async def test_nothing_is_read_for_nobody(terminal: dict[str, int], caplog: pytest.LogCaptureFixture) -> None:
+    """As in `rookery run CONFIG | head -1`: one line says so, and the input counts as ended."""
+    os.close(terminal["shown"])
+    async with run_plugin(CONSOLE, config={"user": "ann"}, terminal=terminal) as plugin:
+        results = [await plugin.deliver("console", "hello") for _ in range(3)]
+        await wait_until(lambda: plugin.host.gateways["console"]["metadata"] == {"finished": True})
+
+    assert [result["success"] for result in results] == [False] * 3
+    assert caplog.text.count("Broken pipe; nothing more is read") == 1
+
+
+async def test_a_full_disk_is_told_once_and_does_not_end_the_chat(
+    terminal: dict[str, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """There may be room again for a later reply."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, terminal["stdout"])
+    os.close(full)
+    async with run_plugin(CONSOLE, config={"user": "ann"}, terminal=terminal) as plugin:
+        for _ in range(3):
+            await plugin.deliver("console", "hello")
+        os.write(terminal["typed"], b"still there\n")
+        await wait_until(lambda: len(plugin.routed) == 1)
+
+        assert plugin.host.gateways["console"]["metadata"] == {"finished": False}
+
+    assert caplog.text.count("the output cannot be written: No space left on device") == 1
+
+
 async def test_without_a_terminal_it_says_what_to_write(caplog: pytest.LogCaptureFixture) -> None:
     """It loads, is no gateway, and fails every delivery."""
     async with run_plugin(CONSOLE) as plugin:
