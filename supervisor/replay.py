@@ -203,6 +203,9 @@ class _Watch:
             mistakes=tuple((int(number), str(reason)) for number, reason in metadata.get("mistakes", ())),
         )
         self._on_position(self.position)
+        if failure := metadata.get("failure"):
+            self.fail(str(failure))
+            self.failed.set()
 
 
 def _summary(supervisor: Supervisor, watch: _Watch, opened_at: float, *, complete: bool) -> ReplaySummary:

@@ -1,4 +1,4 @@
-"""A replay ends for one of five reasons, and its summary says everything that happened until then."""
+"""A replay ends for one of six reasons, and its summary says everything that happened until then."""
 
 from __future__ import annotations
 
@@ -192,6 +192,19 @@ async def test_a_gateway_that_is_given_up_ends_it(autojump_clock: trio.testing.M
     summary = await replay(script)
 
     assert summary.failure == "the shard of the replay gateway was given up: it was killed"
+
+
+async def test_a_gateway_that_cannot_go_on_ends_it(autojump_clock: trio.testing.MockClock) -> None:
+    """Its runner is well, so that nothing else would end the wait."""
+
+    async def script(host: Host) -> None:
+        await start(host)
+        host.report(read=5, failure="the replies cannot be written: No space left on device")
+
+    summary = await replay(script)
+
+    assert summary.failure == "the replies cannot be written: No space left on device"
+    assert (summary.read, summary.complete) == (5, False)
 
 
 async def test_other_plugins_may_fail(autojump_clock: trio.testing.MockClock) -> None:

@@ -59,9 +59,10 @@ class Replay(Plugin[ReplayConfig]):
         self._progress = self._recall()
         self._size = (await trio.Path(self.config.input).stat()).st_size
         self._window: deque[Line] = deque()
-        self._done: set[int] = set()
+        self._done: dict[int, str] = {}
         self._wake = trio.Event()
         self._output = self._open_output()
+        self._failure = ""
         await self._report(finished=False)
         self.ctx.start_task(self._play, name="play the recording")
 
@@ -71,7 +72,7 @@ class Replay(Plugin[ReplayConfig]):
         self._output = None
 
     @message_gateway("replay", route_type="duplex", platform="*")
-    async def write_reply(self, message: Message) -> str:
+    async def write_reply(self, message: Message) -> str | dict[str, Any]:
         record = {
             "platform": message.platform,
             "chat": message.chat_id,
@@ -80,11 +81,28 @@ class Replay(Plugin[ReplayConfig]):
             "plugin": message.additional.get("plugin_id"),
         }
         if self._output is not None:
-            # One write a line: a kill between two lines cannot tear one.
-            os.write(self._output, json.dumps(record, ensure_ascii=False).encode() + b"\n")
+            line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+            try:
+                os.write(self._output, line)  # one write a line: a kill between two lines cannot tear one
+            except OSError as error:
+                reason = f"the replies cannot be written: {error.strerror}"
+                await self._give_up(reason)
+                return {"success": False, "error": reason}
         return f"reply-to-{message.reply_to}"
 
     async def _play(self) -> None:
+        try:
+            await self._play_lines()
+        except OSError as error:
+            await self._give_up(f"the recording cannot be played: {error}")
+
+    async def _give_up(self, failure: str) -> None:
+        """Tell the host, which waits for the end of the recording."""
+        if not self._failure:
+            self._failure = failure
+            await self._report(finished=False)
+
+    async def _play_lines(self) -> None:
         pause = 1 / self.config.rate if self.config.rate else 0.0
         due = reported = trio.current_time()
         progress = self._progress
@@ -106,7 +124,7 @@ class Replay(Plugin[ReplayConfig]):
 
     def _send(self, line: Line) -> None:
         if line.message is None:
-            self._settle(line)
+            self._settle(line, line.mistake)
             return
         self.ctx.gateway.route_message_nowait(
             "replay",
@@ -121,26 +139,28 @@ class Replay(Plugin[ReplayConfig]):
             return
         if isinstance(outcome, RookeryError):
             self.ctx.logger.error("line %d was not taken: %s", line.number, outcome)
-        self._settle(line)
+        # What the host refused it has counted; what never came to it is as good as broken.
+        unsent = isinstance(outcome, RookeryError) and not isinstance(outcome, RemoteError)
+        self._settle(line, str(outcome) if unsent else "")
 
     async def _send_again(self, line: Line) -> None:
         await trio.sleep(0.05)
         self._send(line)
 
-    def _settle(self, line: Line) -> None:
+    def _settle(self, line: Line, mistake: str) -> None:
         """Lines end out of order; the position follows the oldest that is still open."""
-        self._done.add(line.number)
+        self._done[line.number] = mistake
         progress = self._progress
         before = progress.lines
         while self._window and self._window[0].number in self._done:
             oldest = self._window.popleft()
-            self._done.discard(oldest.number)
+            mistake = self._done.pop(oldest.number)
             progress.lines, progress.position = oldest.number, oldest.end
             progress.read += 1
-            if oldest.message is None:
+            if mistake:
                 progress.broken += 1
                 if len(progress.mistakes) < MISTAKES_SHOWN:
-                    progress.mistakes.append([oldest.number, oldest.mistake])
+                    progress.mistakes.append([oldest.number, mistake])
         if progress.lines // NOTE_EVERY != before // NOTE_EVERY:
             self._write_note()
         self._wake.set()
@@ -172,5 +192,5 @@ class Replay(Plugin[ReplayConfig]):
             "replay",
             ready=True,
             platform="*",
-            metadata={**progress, "size": self._size, "finished": finished},
+            metadata={**progress, "size": self._size, "finished": finished, "failure": self._failure},
         )

@@ -60,6 +60,8 @@ def _parse(raw: bytes, number: int, end: int) -> Line:
         timestamp = _seconds(record["time"])
     except ValueError as error:  # broken JSON and broken UTF-8 are ValueErrors too
         return Line(number, None, str(error)[:200], end)
+    except RecursionError:
+        return Line(number, None, "it is nested too deeply", end)
     message = build_message(
         message_id=f"line-{number}",
         platform=record["platform"],

@@ -39,6 +39,32 @@ async def test_every_good_line_is_a_message_and_every_bad_one_is_reported(tmp_pa
     assert report["position"] == report["size"]
 
 
+async def test_no_line_ends_the_replay(tmp_path: Path) -> None:
+    """Neither one that is nested without end nor one that no frame can hold; both are broken."""
+    recording = tmp_path / "chat.jsonl"
+    lines = ["[" * 100_000, a_line("\ud800"), a_line("two")]
+    recording.write_text("\n".join(lines) + "\n")
+
+    texts, report = await played(recording, tmp_path / "data")
+
+    assert texts == ["two"]
+    assert (report["read"], report["broken"]) == (3, 2)
+    assert report["mistakes"][0] == [1, "it is nested too deeply"]
+    assert "surrogates not allowed" in report["mistakes"][1][1]
+
+
+async def test_replies_that_cannot_be_written_are_a_reason_to_end(tmp_path: Path) -> None:
+    """The host is told why, because a recording without its replies is for nothing."""
+    recording = tmp_path / "chat.jsonl"
+    recording.write_text("")
+    async with run_plugin(REPLAY, config={"input": str(recording), "output": "/dev/full"}) as plugin:
+        said = await plugin.deliver("replay", "hi", plugin_id="test.dice")
+        report = plugin.host.gateways["replay"]["metadata"]
+
+    assert said == {"success": False, "error": "the replies cannot be written: No space left on device"}
+    assert report["failure"] == said["error"]
+
+
 async def test_a_second_runner_goes_on_where_the_first_was(tmp_path: Path) -> None:
     """What was taken is not sent again."""
     recording = tmp_path / "chat.jsonl"
