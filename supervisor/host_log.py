@@ -120,4 +120,7 @@ class _ShownLines(logging.Handler):
 def one_line(text: str) -> str:
     """Of many lines the first and the last: between them is a traceback, and that is in the file."""
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
-    return lines[0] if lines[-1] in lines[0] else f"{lines[0]} … {lines[-1]}"
+    # A traceback ends with the class's full name, and a first line that gives the error has the short one.
+    name, colon, rest = lines[-1].partition(": ")
+    error = f"{name.rpartition('.')[2]}{colon}{rest}"
+    return lines[0] if error in lines[0] else f"{lines[0]} … {lines[-1]}"

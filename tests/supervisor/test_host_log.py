@@ -99,6 +99,7 @@ def test_what_shards_write_is_for_the_file(tmp_path: Path) -> None:
         pytest.param("ready", "ready", id="one line"),
         pytest.param("it failed\nTraceback:\n  File x\nValueError: boom\n", "it failed … ValueError: boom", id="a traceback"),
         pytest.param("boom failed: ValueError: no\nTraceback:\nValueError: no", "boom failed: ValueError: no", id="told already"),
+        pytest.param("it failed: Bad: no (x.py)\nTraceback:\na.b.Bad: no", "it failed: Bad: no (x.py)", id="told with a short name"),
         pytest.param("\n\n", "", id="nothing"),
     ],
 )  # fmt: skip
