@@ -72,13 +72,20 @@ class Catalog:
     """By id, in that order; disabled ones too."""
     mistakes: tuple[Mistake, ...] = ()
     """Everything that is wrong with plugins that are not disabled, and with what they depend on."""
+    code_mistakes: tuple[Mistake, ...] = ()
+    """Modules that cannot be compiled, if that was looked for. They are no obstacle to a plan: such a plugin fails to
+    load, with its reason, and takes nobody along."""
     broken: frozenset[str] = frozenset()
     """Ids of plugins that are there but have a mistake."""
 
 
-def find_plugins(settings: Settings) -> Catalog:
-    """Look into every source. Never raises for what it finds: see `Catalog.mistakes`."""
-    search = _Search(settings)
+def find_plugins(settings: Settings, *, with_code: bool = False) -> Catalog:
+    """Look into every source. Never raises for what it finds: see `Catalog.mistakes`.
+
+    Args:
+        with_code: Whether modules are compiled to see their mistakes; nothing is ever imported.
+    """
+    search = _Search(settings, with_code=with_code)
     for directory in settings.plugin_dirs:
         search.take_directory(directory)
     search.take_bundled()
@@ -93,6 +100,7 @@ def find_plugins(settings: Settings) -> Catalog:
     return Catalog(
         plugins=search.plugins,
         mistakes=(*search.mistakes, *check_dependencies(enabled, absent)),
+        code_mistakes=tuple(search.code_mistakes),
         broken=frozenset(search.broken),
     )
 
@@ -112,12 +120,14 @@ def find_bundled() -> dict[str, Path]:
 class _Search:
     """The catalog in the making; the first plugin with an id keeps it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, with_code: bool) -> None:
         self._settings = settings
+        self._with_code = with_code
         self.plugins: dict[str, InstalledPlugin] = {}
         self.manifest_files: dict[str, Path] = {}
         """Of every plugin whose id is known, broken ones too."""
         self.mistakes: list[Mistake] = []
+        self.code_mistakes: list[Mistake] = []
         self.broken: set[str] = set()
 
     def take_directory(self, directory: Path) -> None:
@@ -170,7 +180,7 @@ class _Search:
     def _take(
         self, directory: Path, manifest_file: Path, source: Source, entry: EntryPoint | None = None
     ) -> None:
-        files = read_plugin(directory, manifest_file)
+        files = read_plugin(directory, manifest_file, with_code=self._with_code)
         if self._is_taken(files):
             return
         if entry is not None and files.plugin_id not in ("", entry.name):
@@ -183,7 +193,10 @@ class _Search:
                 manifest=files.manifest, path=directory, source=source
             )
         # A disabled plugin may be as broken as it likes: that is how one waits for its author.
-        if files.mistakes and self._settings.plugin(files.plugin_id).enabled:
+        if not self._settings.plugin(files.plugin_id).enabled:
+            return
+        self.code_mistakes += files.code_mistakes
+        if files.mistakes:
             self.mistakes += files.mistakes
             if files.plugin_id:
                 self.broken.add(files.plugin_id)

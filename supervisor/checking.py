@@ -54,20 +54,21 @@ def check_deployment(path: Path, *, environ: Mapping[str, str] = os.environ) -> 
         read = read_config(path, environ=environ)
     except ConfigError as error:
         return CheckedDeployment(mistakes=error.mistakes)
-    catalog = find_plugins(read.settings)
+    catalog = find_plugins(read.settings, with_code=True)
+    found = (*read.mistakes, *catalog.code_mistakes)
     if not _allow_a_plan(read.mistakes):
-        mistakes = (*read.mistakes, *catalog.mistakes)
+        mistakes = (*found, *catalog.mistakes)
         return CheckedDeployment(settings=read.settings, catalog=catalog, mistakes=mistakes)
     try:
         plan = make_plan(read.settings, catalog)
     except ConfigError as error:
-        mistakes = (*read.mistakes, *error.mistakes)
+        mistakes = (*found, *error.mistakes)
         return CheckedDeployment(settings=read.settings, catalog=catalog, mistakes=mistakes)
     return CheckedDeployment(
         settings=read.settings,
         catalog=catalog,
         plan=None if read.mistakes else plan,
-        mistakes=read.mistakes,
+        mistakes=found,
     )
 
 

@@ -31,6 +31,8 @@ class PluginFiles:
     manifest: Manifest | None
     """None when it is broken."""
     mistakes: tuple[Mistake, ...]
+    """Of the manifest."""
+    code_mistakes: tuple[Mistake, ...] = ()
 
 
 def find_manifest(directory: Path) -> Path | None:
@@ -51,15 +53,20 @@ def list_plugins(directory: Path) -> list[Path]:
     return [directory / name for name in names if not name.startswith((".", "__"))]
 
 
-def read_plugin(directory: Path, manifest_file: Path) -> PluginFiles:
-    """Read a manifest, and see whether the code beside it can be parsed."""
+def read_plugin(directory: Path, manifest_file: Path, *, with_code: bool = False) -> PluginFiles:
+    """Read a manifest.
+
+    Args:
+        with_code: Whether the code beside it is compiled too, to see its mistakes.
+    """
     manifest, plugin_id, mistakes = _read_manifest(manifest_file)
     return PluginFiles(
         path=directory,
         manifest_file=manifest_file,
         plugin_id=plugin_id,
         manifest=manifest,
-        mistakes=(*mistakes, *_check_code(directory / MODULE_NAME)),
+        mistakes=tuple(mistakes),
+        code_mistakes=tuple(_check_code(directory / MODULE_NAME)) if with_code else (),
     )
 
 
