@@ -64,7 +64,7 @@ def _status_of(shard: Shard, supervisor: Supervisor, now: float) -> ShardStatus:
         incarnation=shard.incarnation,
         pid=shard.pid,
         state=shard.state.value.value,
-        since=now - shard.since,
+        since=now - (shard.since or supervisor.started),  # one that waits for its first start has not moved
         restarts=shard.restarts,
         plugins=shard.loaded or shard.plugins,
         failed_plugins=dict(shard.failed),
