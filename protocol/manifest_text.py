@@ -91,7 +91,7 @@ def parse_manifest(file_name: str, text: bytes) -> Manifest:
 
 def _parse_toml(text: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(text.decode("utf-8"))
+        return tomllib.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise _unreadable(f"is not UTF-8 text (byte {error.start})") from None
     except tomllib.TOMLDecodeError as error:  # its text ends with the line and the column

@@ -149,7 +149,7 @@ def read_config(path: Path, *, environ: Mapping[str, str] = os.environ) -> ReadC
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         advice = f"give the path of a file, or of a directory with a {CONFIG_NAME}"
         mistake = Mistake(file=str(path), key="", given="there is no such file", advice=advice)

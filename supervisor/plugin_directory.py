@@ -73,7 +73,8 @@ def read_plugin(directory: Path, manifest_file: Path, *, with_code: bool = False
 def guess_plugin_id(file_name: str, text: bytes) -> str:
     """The id in a manifest that may be broken otherwise; "" when it cannot be told."""
     try:
-        document: Any = tomllib.loads(text.decode()) if file_name == NATIVE_MANIFEST else json.loads(text)
+        told = text.decode("utf-8-sig")
+        document: Any = tomllib.loads(told) if file_name == NATIVE_MANIFEST else json.loads(told)
     except (ValueError, RecursionError):  # both parsers' errors and that of UTF-8 are ValueErrors
         return ""
     table = document.get("plugin") if file_name == NATIVE_MANIFEST else document

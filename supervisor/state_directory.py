@@ -53,8 +53,7 @@ def find_state_dir(config_path: Path, environ: Mapping[str, str]) -> Path:
         ValueError: It is not TOML, or the two keys that are read are not texts.
     """
     config_path = locate_config(config_path)
-    with config_path.open("rb") as file:
-        table = tomllib.load(file).get("rookery", {})
+    table = tomllib.loads(config_path.read_bytes().decode("utf-8-sig")).get("rookery", {})
     if not isinstance(table, dict):
         raise ValueError("[rookery] must be a table")
     name, configured = table.get("name") or default_name(config_path), table.get("state_dir")

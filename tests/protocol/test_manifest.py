@@ -69,6 +69,13 @@ def test_the_shortest_native_manifest_gets_defaults() -> None:
     assert manifest == Manifest(plugin_id="a.b", version="1.0.0", name="a.b")
 
 
+def test_a_byte_order_mark_is_no_mistake() -> None:
+    """Editors of Windows write one, and nobody sees it."""
+    manifest = parse_manifest("plugin.toml", b'\xef\xbb\xbf[plugin]\r\nid = "a.b"\r\nversion = "1.0.0"\r\n')
+
+    assert manifest.plugin_id == "a.b"
+
+
 def test_a_full_native_manifest() -> None:
     """Every key has its place, and the short forms are taken apart."""
     text = b"""

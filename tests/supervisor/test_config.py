@@ -216,6 +216,13 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
     assert {mistake.file for mistake in caught.value.mistakes} == {str(config)}
 
 
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    """Editors of Windows write one, and nobody sees it."""
+    (tmp_path / "rookery.toml").write_bytes(b'\xef\xbb\xbf[rookery]\r\nname = "bot"\r\n')
+
+    assert load_settings(tmp_path, environ=ENVIRON).name == "bot"
+
+
 @pytest.mark.parametrize(
     ("data", "line"),
     [

@@ -37,7 +37,7 @@ def test_code_that_does_not_parse_is_a_mistake(code: bytes, told: str, tmp_path:
     directory = write_plugin(tmp_path, "a.dice")
     (directory / "plugin.py").write_bytes(code)
 
-    [mistake] = read_plugin(directory, directory / "plugin.toml").mistakes
+    [mistake] = read_plugin(directory, directory / "plugin.toml", with_code=True).code_mistakes
 
     assert mistake.file == str(directory / "plugin.py")
     assert any(word in mistake.explain() for word in told.split("|"))
@@ -47,7 +47,7 @@ def test_an_odd_escape_is_no_mistake(tmp_path: Path) -> None:
     """What Python only warns of is the author's to see."""
     directory = write_plugin(tmp_path, "a.dice", code="x = '\\d'\n")
 
-    assert read_plugin(directory, directory / "plugin.toml").mistakes == ()
+    assert read_plugin(directory, directory / "plugin.toml", with_code=True).code_mistakes == ()
 
 
 def test_a_manifest_without_code_is_a_mistake(tmp_path: Path) -> None:
@@ -55,9 +55,9 @@ def test_a_manifest_without_code_is_a_mistake(tmp_path: Path) -> None:
     directory = write_plugin(tmp_path, "a.dice")
     (directory / "plugin.py").unlink()
 
-    files = read_plugin(directory, directory / "plugin.toml")
+    files = read_plugin(directory, directory / "plugin.toml", with_code=True)
 
-    assert [mistake.explain() for mistake in files.mistakes] == [
+    assert [mistake.explain() for mistake in files.code_mistakes] == [
         "there is no such file; write the plugin's class there"
     ]
     assert files.manifest is not None
@@ -69,9 +69,18 @@ def test_code_that_is_no_file_is_a_mistake(tmp_path: Path) -> None:
     (directory / "plugin.py").unlink()
     os.mkfifo(directory / "plugin.py")
 
+    files = read_plugin(directory, directory / "plugin.toml", with_code=True)
+
+    assert [mistake.explain() for mistake in files.code_mistakes] == ["it is not a regular file"]
+
+
+def test_code_is_looked_at_only_when_asked(tmp_path: Path) -> None:
+    """A start leaves it to the runner, which fails that plugin alone."""
+    directory = write_plugin(tmp_path, "a.dice", code="def")
+
     files = read_plugin(directory, directory / "plugin.toml")
 
-    assert [mistake.explain() for mistake in files.mistakes] == ["it is not a regular file"]
+    assert (files.mistakes, files.code_mistakes) == ((), ())
 
 
 def test_every_mistake_of_a_manifest_is_told_with_its_key(tmp_path: Path) -> None:
@@ -89,6 +98,7 @@ def test_every_mistake_of_a_manifest_is_told_with_its_key(tmp_path: Path) -> Non
     ("name", "text", "expected"),
     [
         ("plugin.toml", b'[plugin]\nid = "a.b"\nbad = 1', "a.b"),
+        ("plugin.toml", b'\xef\xbb\xbf[plugin]\r\nid = "a.b"\r\nbad = 1', "a.b"),
         ("plugin.toml", b'[plugin]\nid = "dice"', ""),
         ("plugin.toml", b"[plugin", ""),
         ("plugin.toml", b"plugin = 3", ""),

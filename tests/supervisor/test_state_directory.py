@@ -34,6 +34,9 @@ def test_the_state_directory(configured: str | None, environ: dict[str, str], ex
     [
         pytest.param('[rookery]\nname = "bot"', "s/rookery/bot", id="by name"),
         pytest.param("[placement]", "s/rookery/here", id="by the directory's name"),
+        pytest.param(
+            '\ufeff[rookery]\r\nname = "bot"\r\n', "s/rookery/bot", id="written by an editor of Windows"
+        ),
         pytest.param('[rookery]\nstate_dir = "x"', "here/x", id="configured"),
     ],
 )
