@@ -14,6 +14,7 @@ import click
 import trio
 
 from ..config import load_settings
+from ..errors import UsageError
 from ..exit_codes import EXIT_BUG, EXIT_OK
 from ..host_log import SHOWN, open_host_log
 from ..tree import open_supervisor
@@ -82,9 +83,20 @@ async def run_bot(settings: Settings, tell: Observer) -> int:
         await outer.start(stop.watch)
         async with open_supervisor(settings, observers=[tell], terminal=TERMINAL) as supervisor:
             stop.attach(supervisor)
+            _refuse_emptiness(supervisor)
             code = await _wait_end(supervisor, stop, begun)
         outer.cancel_scope.cancel()
     return stop.exit_code(code)
+
+
+def _refuse_emptiness(supervisor: Supervisor) -> None:
+    """A bot without plugins would wait for ever, and silently."""
+    if not supervisor.shards:
+        path = supervisor.settings.path
+        raise UsageError(
+            f"{path}: there is no plugin to run; name directories of them in rookery.plugin_dirs, or some of "
+            "rookery's own in rookery.bundled"
+        )
 
 
 async def _wait_end(supervisor: Supervisor, stop: StopRequests, begun: float) -> int:

@@ -93,6 +93,25 @@ async def test_readiness_is_one_line(
     assert getattr(record, "shown", False)
 
 
+@pytest.mark.slow
+def test_a_bot_without_plugins_is_a_mistake(tmp_path: Path) -> None:
+    """It would wait for ever; the line says what to write."""
+    config = tmp_path / "rookery.toml"
+    config.touch()
+
+    done = subprocess.run(
+        [sys.executable, "-m", "rookery.supervisor.cli", "run", str(config), "--state", str(tmp_path / "s")],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"rookery: {config}: there is no plugin to run; name directories of them")
+    assert done.stderr.count("\n") == 1
+
+
 async def test_the_end_of_input_waits_for_the_answers(
     play: Any, autojump_clock: trio.testing.MockClock
 ) -> None:
