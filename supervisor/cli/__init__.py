@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -101,6 +102,10 @@ def run_command_line(arguments: list[str], *, platform: str = sys.platform) -> i
     if platform == "win32":
         _say(f"{PROGRAM}: this is Windows; rookery needs Linux or macOS (WSL is Linux)")
         return EXIT_MISTAKE
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A path or a name may have characters that the locale has not; they are no reason to end.
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = group.main(arguments, prog_name=PROGRAM, standalone_mode=False)
         code = code if isinstance(code, int) else EXIT_OK

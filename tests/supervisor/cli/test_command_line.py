@@ -163,6 +163,21 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 
 @pytest.mark.slow
+def test_a_name_that_the_locale_does_not_have_is_no_error(tmp_path: Path) -> None:
+    """It is shown with its number."""
+    config = tmp_path / "\u9ce5.toml"
+    config.touch()
+    environ = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+
+    done = subprocess.run(
+        [*PROGRAM, "check", str(config)], env=environ, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u9ce5.toml: 0 plugins" in done.stdout
+
+
+@pytest.mark.slow
 def test_a_closed_standard_output_is_no_error() -> None:
     """As after `>&-` in a shell."""
     done = subprocess.run(
