@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PATIENCE = 5.0
+"""Seconds of starting after which the user is told what is still waited for."""
+
 IDLE_TIMEOUT = 30.0
 """Seconds that calls may take after the end of the input."""
 
@@ -116,7 +119,13 @@ async def _wait_end(supervisor: Supervisor, stop: StopRequests, begun: float) ->
 
 
 async def _say_ready(supervisor: Supervisor, begun: float) -> None:
-    await supervisor.wait_ready()
+    with trio.move_on_after(PATIENCE) as waiting:
+        await supervisor.wait_ready()
+    if waiting.cancelled_caught:
+        states = ((shard.name, shard.state.value.value) for shard in supervisor.shards.values())
+        late = ", ".join(f'shard "{name}" ({state})' for name, state in states if state != "ready")
+        logger.warning("still waiting for %s; messages wait too", late)
+        await supervisor.wait_ready()
     shards = supervisor.shards.values()
     loaded = sum(len(shard.loaded) for shard in shards)
     planned = sum(len(shard.plugins) for shard in shards)

@@ -1,8 +1,10 @@
-"""What do Ctrl-C and SIGTERM mean: the first asks for an orderly stop, the second for the end at once."""
+"""What do Ctrl-C, SIGTERM and Ctrl-Z mean: the first asks for an orderly stop, the second for the end at once, and
+Ctrl-Z stops the host and the runner that reads the terminal, until the shell continues both."""
 
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -44,7 +46,28 @@ class StopRequests:
         with trio.open_signal_receiver(*_signals()) as received:
             task_status.started()
             async for number in received:
-                self._take(number)
+                if number == signal.SIGTSTP:
+                    self._pause()
+                elif number == signal.SIGCONT:
+                    self._go_on()
+                else:
+                    self._take(number)
+
+    def _pause(self) -> None:
+        # A runner has a session of its own: the terminal does not stop it, and it would go on reading what is typed
+        # for the shell. A runner that is stopped for a while is not felt; the host stands still too.
+        for pid in self._terminal_readers():
+            os.kill(pid, signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGSTOP)  # returns when somebody continues us
+
+    def _go_on(self) -> None:
+        if _is_in_foreground():  # after `bg` the terminal is still the shell's
+            for pid in self._terminal_readers():
+                os.kill(pid, signal.SIGCONT)
+
+    def _terminal_readers(self) -> list[int]:
+        shards = self._supervisor.shards.values() if self._supervisor is not None else ()
+        return [shard.pid for shard in shards if shard.settings.terminal and shard.pid is not None]
 
     def _take(self, number: int) -> None:
         if not self.asked.is_set():
@@ -57,8 +80,16 @@ class StopRequests:
                 self._supervisor.request_stop(force=True)
 
 
+def _is_in_foreground() -> bool:
+    """Whether what is typed at the terminal is for us; True without a terminal."""
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return True
+
+
 def _signals() -> list[signal.Signals]:
-    found = [signal.SIGINT, signal.SIGTERM]
+    found = [signal.SIGINT, signal.SIGTERM, signal.SIGTSTP, signal.SIGCONT]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asks to survive the terminal
         found.append(signal.SIGHUP)
     return found

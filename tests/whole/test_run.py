@@ -140,6 +140,26 @@ def test_a_killed_runner_comes_back_while_the_chat_goes_on(state_dir: Path) -> N
     assert runner_pids() == []
 
 
+def test_ctrl_z_leaves_the_terminal_to_the_shell(state_dir: Path) -> None:
+    """The host stops and with it the runner that reads the terminal; continued, the chat goes on."""
+    with typist(state_dir) as person:
+        person.type("!roll 1d1")
+        person.wait_for(r"1d1: 1")
+        shards = json.loads(_status(state_dir))["shards"]
+        gateway = next(shard["pid"] for shard in shards if shard["name"] == "gateway")
+
+        person.press(b"\x1a")
+        for pid in (person.process.pid, gateway):
+            _wait_for_state(pid, "T")
+        person.process.send_signal(signal.SIGCONT)
+        person.type("!roll 1d1")
+        person.wait_for(r"1d1: 1")
+
+        person.press(b"\x03")
+        assert person.wait_for_end() == 0
+    assert runner_pids() == []
+
+
 def test_ctrl_c_drains_and_leaves_nothing(state_dir: Path) -> None:
     """One Ctrl-C ends the run in order; nothing of it is left."""
     with typist(state_dir) as person:
@@ -208,6 +228,13 @@ def test_sigterm_stops_in_order(state_dir: Path) -> None:
     assert process.returncode == 0
     assert b"Traceback" not in err
     assert runner_pids() == []
+
+
+def _wait_for_state(pid: int, state: str) -> None:
+    until = time.monotonic() + 10
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != state:
+        assert time.monotonic() < until, f"process {pid} does not come into state {state}"
+        time.sleep(0.01)  # another process's state on the real clock
 
 
 def _status(state: Path) -> bytes:

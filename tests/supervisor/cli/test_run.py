@@ -23,6 +23,12 @@ from rookery.supervisor.cli.run import count, run_bot
 SETTINGS: Any = SimpleNamespace(name="bot")
 
 
+def _shard(name: str, state: str, *plugins: str) -> Any:
+    loaded = plugins if state == "ready" else ()
+    value = SimpleNamespace(value=SimpleNamespace(value=state))
+    return SimpleNamespace(name=name, plugins=plugins, loaded=loaded, state=value)
+
+
 class Host:
     """A supervisor that does what a test's script says."""
 
@@ -31,8 +37,8 @@ class Host:
         self.ready, self.input_end = trio.Event(), trio.Event()
         self.idle, self.failed = trio.Event(), trio.Event()
         self.shards = {
-            "a": SimpleNamespace(plugins=("x.y", "x.z"), loaded=("x.y", "x.z")),
-            "b": SimpleNamespace(plugins=("x.w",), loaded=()),
+            "a": _shard("a", "ready", "x.y", "x.z"),
+            "b": _shard("b", "loading", "x.w"),
         }
         self.forced = False
 
@@ -91,6 +97,23 @@ async def test_readiness_is_one_line(
     [record] = [each for each in caplog.records if "ready" in each.message]
     assert record.message == "bot: 2 of 3 plugins in 2 shards, ready in 0.8 s"
     assert getattr(record, "shown", False)
+
+
+async def test_a_slow_start_says_what_is_waited_for(
+    play: Any, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
+    """One plugin that hangs while it loads holds up every message: the user is told which shard it is."""
+
+    async def script(host: Host) -> None:
+        await trio.sleep(20)
+        host.ready.set()
+        await trio.sleep(1)
+        host.failed.set()
+
+    await play(script)
+
+    [record] = [each for each in caplog.records if "waiting" in each.message]
+    assert record.message == 'still waiting for shard "b" (loading); messages wait too'
 
 
 @pytest.mark.slow
