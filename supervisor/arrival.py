@@ -56,6 +56,7 @@ class Arrival:
     Attributes:
         loading: The plugin that is being loaded now; "" when none is.
         ready_at: When it became ready, on trio's clock; None before.
+        paths: The directory of each plugin that it is to load; empty before the hello.
         reads_own_output: Whether the runner takes care of its output pipes; known after the hello.
     """
 
@@ -82,6 +83,7 @@ class Arrival:
         self.ready_at: float | None = None
         self.greeted = trio.Event()
         self.reads_own_output = False
+        self.paths: dict[str, str] = {}
 
     async def keep_limits(self) -> None:
         """Wait until the runner is ready; condemn it when a limit passes first."""
@@ -131,6 +133,7 @@ class Arrival:
             self._turn_away(request, "the host stops this runner")
             return
         assignment = shard.assign(shard, self._number, dict(self._blocked))
+        self.paths = {assigned.plugin_id: assigned.path for assigned in assignment.plugins}
         answer = HelloAnswer(
             accepted=True,
             host_version=shard.host_version,
@@ -184,7 +187,7 @@ class Arrival:
             request.refuse_bad_payload(error)
             self._condemn(ExitKind.PROTOCOL, f"its ready cannot be used: {error}")
             return
-        if shard.state.value is ShardState.READY:
+        if self._ready.is_set():
             request.refuse(ErrorCode.E_METHOD_NOT_ALLOWED, "this runner was ready before")
             self._condemn(ExitKind.PROTOCOL, "it said that it is ready twice")
             return

@@ -55,7 +55,7 @@ class ExitReport:
     """The exit code; for SPAWN_FAILED the system's error number; None when a signal ended it."""
     signal: int | None = None
     reason: str = ""
-    """Why the host ended it, or the system did not start it; "" when it went by itself."""
+    """Why the host ended it, the system did not start it, or what it was doing when it crashed; "" when nobody knows."""
     planned: bool = False
     loading: str = ""
     """The plugin that was being loaded; "" outside of loading."""
@@ -65,6 +65,8 @@ class ExitReport:
     ended_at: float
     in_flight: int = 0
     """Requests of the host that were failed by this end."""
+    called: tuple[str, ...] = ()
+    """The plugins that these requests were for, sorted."""
     stderr_tail: str = ""
     """The last that was written to standard error and not read by anyone, at most 64 KiB."""
 
@@ -91,7 +93,7 @@ class ExitReport:
             case ExitKind.EXITED:
                 return f"exited by itself with code {self.code}"
             case ExitKind.SIGNAL:
-                return f"was killed by {signal_name(self.signal or 0)}"
+                return f"was killed by {signal_name(self.signal or 0)}{because}"
             case ExitKind.SPAWN_FAILED:
                 return f"could not be started{because}"
             case ExitKind.LOAD_TIMEOUT if self.loading:

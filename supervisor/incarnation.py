@@ -37,6 +37,7 @@ from .isolation import child_environment, confine
 from .output import OutputPipe
 from .process import Child, Launch
 from .shard_state import ShardState
+from .stack_dump import where_it_was
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,9 @@ TRUSTED = "trusted"
 
 DRAIN_LOOK = 0.02
 """Seconds between two looks at the requests in flight while a runner drains; the link's own deadlines are coarser."""
+
+_OWN_METHODS = (PLUGIN_PREPARE_SHUTDOWN, PLUGIN_SHUTDOWN)
+"""What the host asks for itself: nobody loses anything when there is no answer."""
 
 LEAVE_SHARE = 0.25
 """The part of the drain budget that is kept for the plugins' own unloading."""
@@ -90,7 +94,10 @@ class Incarnation:
         """
         if drain is not None:
             self._drain_budget = min(drain, self._drain_budget)
-        self._planned = self._planned or self._sentence is None
+        # A crash stays a crash, also when the host stops because of it, and before its proof is there.
+        link = self._shard.link
+        has_gone = self._dead.is_set() or (link is not None and link.is_closed)
+        self._planned = self._planned or (self._sentence is None and not has_gone)
         if force:
             self._in_hurry = True
             self._polite.cancel()
@@ -285,7 +292,7 @@ class Incarnation:
         status = child.reap()
         if status is None:
             child.abandon()
-        kind, reason = self._cause(status)
+        kind, reason = self._cause(status, where_it_was(err.tail, arrival.paths))
         report = ExitReport(
             shard=shard.name,
             incarnation=self._number,
@@ -302,6 +309,7 @@ class Incarnation:
             ready_at=arrival.ready_at,
             ended_at=trio.current_time(),
             in_flight=session.lost,
+            called=tuple(sorted(session.called)),
             stderr_tail=err.tail,
         )
         shard.take_end(report)
@@ -310,12 +318,15 @@ class Incarnation:
         shard.log_sink.end(shard.name)
         return report
 
-    def _cause(self, status: int | None) -> tuple[ExitKind, str]:
+    def _cause(self, status: int | None, where: str) -> tuple[ExitKind, str]:
         if self._planned:
             return ExitKind.STOPPED, ""
         if self._sentence is not None:
-            return self._sentence
-        return (ExitKind.SIGNAL if status is not None and status < 0 else ExitKind.EXITED), ""
+            kind, reason = self._sentence
+            return kind, f"{reason}; {where}" if where and kind is ExitKind.STUCK else reason
+        if status is not None and status < 0:
+            return ExitKind.SIGNAL, where
+        return ExitKind.EXITED, ""
 
     def _report_no_process(self, error: OSError) -> ExitReport:
         report = ExitReport(
@@ -348,15 +359,16 @@ class Incarnation:
 
 
 class _CountingSession(Session):
-    """Remembers how many requests its end has failed."""
+    """Remembers how many requests its end has failed, and of which plugins."""
 
     lost = 0
+    called: frozenset[str] = frozenset()
 
     def close(self, reason: str) -> list[RequestSettled]:
         settled = super().close(reason)
-        self.lost += sum(
-            item.pending.method not in (PLUGIN_PREPARE_SHUTDOWN, PLUGIN_SHUTDOWN) for item in settled
-        )
+        lost = [item.pending for item in settled if item.pending.method not in _OWN_METHODS]
+        self.lost += len(lost)
+        self.called |= {pending.plugin_id for pending in lost if pending.plugin_id}
         return settled
 
 

@@ -36,6 +36,9 @@ LONG_ABSENCE = 1.0
 
 WORKING = frozenset({ShardState.READY, ShardState.SUSPECT, ShardState.DRAINING})
 
+MAX_NAMED = 3
+"""Plugins that a line names."""
+
 MAX_HELD = 50
 """Warnings of one loading shard that wait for its being ready."""
 
@@ -70,6 +73,11 @@ def line_of(record: object) -> Line | None:
             return Line(
                 text=f"{plugin_id} is {state} ({account})", level=logging.DEBUG, logger="rookery.gateways"
             )
+        case ShardMoved(shard=shard, new=ShardState.SUSPECT, reason=reason):
+            text = f'shard "{shard}" may hang: {reason}; what comes for it waits'
+            return Line(text=text, level=logging.WARNING)
+        case ShardMoved(shard=shard, old=ShardState.SUSPECT, new=ShardState.READY):
+            return Line(text=f'shard "{shard}" answers again', shown=True)
         case ShardMoved(shard=shard, old=old, new=new, reason=reason):
             told = f" ({reason})" if reason else ""
             return Line(text=f'shard "{shard}": {old.name} to {new.name}{told}', level=logging.DEBUG)
@@ -147,7 +155,11 @@ def _death(record: RunnerDied) -> Line:
     if report.planned:
         return Line(text=text)
     if report.in_flight:
-        text += f"; {report.in_flight} open call{'' if report.in_flight == 1 else 's'} failed with it"
+        text += f"; {report.in_flight} open call{'' if report.in_flight == 1 else 's'}"
+        if report.called:
+            more = ", …" if len(report.called) > MAX_NAMED else ""
+            text += f" of {', '.join(report.called[:MAX_NAMED])}{more}"
+        text += " failed with it"
     # Without a date for the next start nobody brings it back.
     return Line(text=text, level=logging.WARNING if record.delay is not None else logging.ERROR)
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import trio
 
-from rookery.protocol import PLUGIN_HEALTH, ConnectionLost
+from rookery.protocol import PLUGIN_INVOKE_TOOL, ConnectionLost
 from rookery.supervisor.exit_report import ExitKind, ExitReport
 from rookery.supervisor.observers import LogWritten, PluginNotLoaded, RunnerBack, RunnerDied
 from rookery.supervisor.settings import ShardTimeouts
@@ -118,7 +118,7 @@ async def test_killed_in_the_middle_of_a_request() -> None:
         assert watched.shard.link is not None
         asked = trio.current_time()
         with pytest.raises(ConnectionLost):
-            await watched.shard.link.call(PLUGIN_HEALTH)
+            await watched.shard.link.call(PLUGIN_INVOKE_TOOL, plugin_id="test.one")
         took = trio.current_time() - asked
         await watched.wait_deaths(1)
 
@@ -132,7 +132,7 @@ async def test_half_an_answer_is_none() -> None:
         await wait_ready(watched)
         assert watched.shard.link is not None
         with pytest.raises(ConnectionLost):
-            await watched.shard.link.call(PLUGIN_HEALTH)
+            await watched.shard.link.call(PLUGIN_INVOKE_TOOL, plugin_id="test.one")
         await wait_ready(watched, 2)
 
     assert (watched.deaths[0].kind, watched.deaths[0].code) == (ExitKind.EXITED, 0)
@@ -191,7 +191,11 @@ async def test_a_runner_that_stops_reading(monkeypatch: pytest.MonkeyPatch) -> N
         link, sent = watched.shard.link, 0
         while not link.is_closed and sent < 100:
             link.send(
-                PLUGIN_HEALTH, {"x": "x" * 65536}, deadline=trio.current_time() + 60, on_done=failed.append
+                PLUGIN_INVOKE_TOOL,
+                {"x": "x" * 65536},
+                plugin_id="test.one",
+                deadline=trio.current_time() + 60,
+                on_done=failed.append,
             )
             sent += 1
             await trio.lowlevel.checkpoint()

@@ -9,7 +9,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from rookery.protocol import PLUGIN_HEALTH, ConnectionLost, RemoteError
+from rookery.protocol import PLUGIN_HEALTH, PLUGIN_INVOKE_TOOL, ConnectionLost, RemoteError
 from rookery.supervisor.exit_report import ExitKind
 from rookery.supervisor.observers import (
     RunnerDied,
@@ -34,14 +34,60 @@ async def test_who_waits_on_a_runner_is_told_and_counted(autojump_clock: MockClo
         await watched.shard.state.wait_value(READY)
         assert watched.shard.link is not None
         try:
-            await watched.shard.link.call(PLUGIN_HEALTH)
+            await watched.shard.link.call(PLUGIN_INVOKE_TOOL, plugin_id="test.one")
         except ConnectionLost as error:
             outcomes.append(error)
         await watched.wait_deaths(1)
 
     assert len(outcomes) == 1
-    assert watched.deaths[0].in_flight == 1
+    assert (watched.deaths[0].in_flight, watched.deaths[0].called) == (1, ("test.one",))
     assert watched.traffic.reports[0] is watched.deaths[0]
+
+
+async def test_a_stop_after_a_death_does_not_make_it_planned(autojump_clock: MockClock) -> None:
+    """Whoever loses a call to a crash and stops the host for it is still told of a crash."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        runner.answer = lambda request: runner.die(5)
+        await work(runner)
+
+    async with running(script) as (watched, _):
+        await watched.shard.state.wait_value(READY)
+        assert watched.shard.link is not None
+        watched.shard.link.send(
+            PLUGIN_INVOKE_TOOL,
+            {},
+            plugin_id="test.one",
+            deadline=1e9,
+            on_done=lambda _: trio.lowlevel.current_trio_token().run_sync_soon(watched.shard.request_stop),
+        )
+        await watched.shard.state.wait_value(STOPPED)
+
+    assert (watched.deaths[0].planned, watched.deaths[0].kind) == (False, ExitKind.EXITED)
+    assert watched.deaths[0].code == 5
+
+
+async def test_a_stop_between_the_end_of_file_and_the_proof_does_not_make_it_planned(
+    autojump_clock: MockClock,
+) -> None:
+    """A connection that ended by itself is no part of the stop that follows."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        await runner.say_hello()
+        await runner.say_ready(PLUGINS)
+        await trio.sleep(1)
+        runner.vanish()
+
+    async with running(script) as (watched, _):
+        await watched.shard.state.wait_value(READY)
+        link = watched.shard.link
+        assert link is not None
+        while not link.is_closed:
+            await trio.sleep(0.01)
+        watched.shard.request_stop()
+        await watched.shard.state.wait_value(STOPPED)
+
+    assert (watched.deaths[0].planned, watched.deaths[0].kind) == (False, ExitKind.STUCK)
 
 
 async def test_last_words_count(autojump_clock: MockClock) -> None:

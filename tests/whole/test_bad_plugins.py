@@ -93,12 +93,20 @@ async def test_a_bad_handler_is_one_failure(deployment: Deployment, body: str, f
     ("body", "told"),
     [
         pytest.param("import os; os._exit(5)", "exited by itself with code 5", id="leaves at once"),
-        pytest.param("import os; os.abort()", "was killed by SIGABRT", id="aborts"),
         pytest.param(
-            "import ctypes; ctypes.string_at(0)", "was killed by SIGSEGV", id="reads where nothing is"
+            "import os; os.abort()",
+            "was killed by SIGABRT: test.bad was at plugin.py line 8, in bad",
+            id="aborts",
         ),
         pytest.param(
-            "import os; os.closerange(3, 100); await trio.sleep(60)", "shard", id="closes every descriptor"
+            "import ctypes; ctypes.string_at(0)",
+            "was killed by SIGSEGV: test.bad was at plugin.py line 8, in bad",
+            id="reads where nothing is",
+        ),
+        pytest.param(
+            "import os; os.closerange(3, 100); await trio.sleep(60)",
+            "shard",
+            id="closes every descriptor",
         ),
     ],
 )
@@ -118,7 +126,7 @@ async def test_a_handler_that_ends_its_runner(deployment: Deployment, body: str,
     assert restarts == {"mixed": 1, "other": 0}
     death = next(died.report for died in deployment.told(RunnerDied) if not died.report.planned)
     assert told in death.describe()
-    assert death.in_flight == 1
+    assert (death.in_flight, death.called) == (1, ("test.bad",))
 
 
 async def test_a_handler_that_blocks_its_loop_is_not_felt_next_door(deployment: Deployment) -> None:

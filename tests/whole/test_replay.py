@@ -92,14 +92,14 @@ async def test_one_four_and_nine_shards_answer_alike(state_dir: Path, tmp_path: 
 
 async def test_a_replay_ends_while_runners_are_killed(state_dir: Path, tmp_path: Path) -> None:
     """`kill -9` again and again: it ends, says what it lost, and every line is accounted for."""
-    lines = conversation(1500)
+    lines = conversation(6000)
     recording = write_recording(tmp_path / "chat.jsonl", lines)
     killed = 0
 
     async def kill_runners() -> None:
         nonlocal killed
         while True:
-            await trio.sleep(0.5)  # the fault's own rhythm, nothing waits for it
+            await trio.sleep(1.0)  # the fault's own rhythm, nothing waits for it
             pids = sorted(runner_pids())
             if pids:
                 kill(pids[killed % len(pids)])
@@ -107,13 +107,18 @@ async def test_a_replay_ends_while_runners_are_killed(state_dir: Path, tmp_path:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(kill_runners)
-        summary, _, done = await replay(EXAMPLE, recording, state=state_dir, timeout=150)
+        summary, replies, done = await replay(EXAMPLE, recording, state=state_dir, timeout=150)
         nursery.cancel_scope.cancel()
 
     assert killed > 0
     assert summary["read"] == len(lines), done
-    assert summary["accepted"] + summary["refused"] == len(lines)
+    assert summary["complete"], done
+    assert summary["accepted"] == summary["read"] - summary["broken"] - summary["refused"]
     assert summary["restarts"] > 0
+    answered = {reply["chat"] for reply in replies if reply["plugin"] == "chatbot.stats"}
+    assert summary["lost"] > 0 or answered == {"#chat0", "#chat1", "#chat2"}
+    is_clean = not any(summary[count] for count in ("broken", "refused", "lost", "errors"))
+    assert done.code == (0 if is_clean else 3), done
     assert runner_pids() == []
 
 

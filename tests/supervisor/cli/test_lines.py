@@ -55,6 +55,40 @@ def test_a_death_names_the_calls_that_failed_with_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("called", "named"),
+    [
+        (("a.a",), "1 open call of a.a failed with it"),
+        (("a.a", "b.b", "c.c", "d.d"), "1 open call of a.a, b.b, c.c, … failed with it"),
+    ],
+)
+def test_a_death_names_the_plugins_that_were_called(called: tuple[str, ...], named: str) -> None:
+    """One of them may be to blame; a long row of them says nothing more."""
+    told = line(
+        RunnerDied(report=attrs.evolve(REPORT, in_flight=1, called=called), next="back at once", delay=0.0)
+    )
+
+    assert told.text.endswith(f"back at once; {named}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text", "level", "shown"),
+    [
+        (ShardState.READY, ShardState.SUSPECT, "may hang: it is silent", logging.WARNING, False),
+        (ShardState.SUSPECT, ShardState.READY, "answers again", logging.INFO, True),
+        (ShardState.LOADING, ShardState.READY, "LOADING to READY", logging.DEBUG, False),
+    ],
+)
+def test_a_hang_is_told_when_it_begins(
+    old: ShardState, new: ShardState, text: str, level: int, shown: bool
+) -> None:
+    """Before the runner is killed, and when it need not be; other moves are for the file."""
+    told = line(ShardMoved(shard="games", incarnation=1, old=old, new=new, reason="it is silent", at=1.0))
+
+    assert text in told.text
+    assert (told.level, told.shown) == (level, shown)
+
+
+@pytest.mark.parametrize(
     ("planned", "delay", "level"),
     [
         pytest.param(True, None, logging.INFO, id="stopped as planned"),
