@@ -49,7 +49,8 @@ class Call:
 
 
 class Slot(Generic[T]):
-    """Where a task waits for one value: three times cheaper than a memory channel."""
+    """Where a task waits for one value. As cheap as an event, which carries none; a memory channel costs 1.7 times as much
+    (14.4 against 8.7 microseconds, measured with one other task)."""
 
     __slots__ = ("_task", "_value")
 

@@ -241,10 +241,6 @@ class Supervisor:
         """A snapshot. Never blocks."""
         return take_status(self)
 
-    def gateway_metadata(self, plugin_id: str) -> dict[str, Any]:
-        """What a plugin's gateways said of themselves last."""
-        return self.parts.drivers.metadata_of(plugin_id)
-
     def _note(self, record: object) -> None:
         if isinstance(record, ShardMoved) and record.new in ENDED:
             self.parts.traffic.shard_given_up(record.shard, f"it is {record.new.value}: {record.reason}")

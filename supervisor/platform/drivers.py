@@ -74,14 +74,6 @@ class Drivers:
         """The driver of a gateway that is ready."""
         return self._ready.get((plugin_id, gateway))
 
-    def metadata_of(self, plugin_id: str) -> dict[str, Any]:
-        """What the plugin's gateways said last, merged."""
-        found: dict[str, Any] = {}
-        for (owner, _), metadata in self._metadata.items():
-            if owner == plugin_id:
-                found.update(metadata)
-        return found
-
     @property
     def reported(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Everything that gateways have said, by plugin and gateway."""

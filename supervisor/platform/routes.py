@@ -93,11 +93,6 @@ class RouteTable:
     def unbind(self, driver_id: str) -> bool:
         return self._drivers.pop(driver_id, None) is not None
 
-    def unbind_plugin(self, plugin_id: str) -> None:
-        for driver in self.drivers:
-            if driver.plugin_id == plugin_id:
-                del self._drivers[driver.driver_id]
-
     def resolve_sender(self, key: RouteKey) -> Driver | None:
         """The driver that carries a message to this key; of equals the one that was ready first."""
         for wanted in key.resolution_order:

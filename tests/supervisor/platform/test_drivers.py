@@ -67,7 +67,7 @@ def test_a_gateway_without_a_platform_is_refused() -> None:
 
     assert caught.value.path == "platform"
     assert len(routes.drivers) == 1
-    assert drivers.metadata_of("p.a") == {}
+    assert drivers.reported == {("p.a", "gw"): {}}
 
 
 def test_a_gateway_may_not_say_too_much() -> None:
@@ -79,15 +79,18 @@ def test_a_gateway_may_not_say_too_much() -> None:
 
 
 def test_the_last_word_of_each_gateway_is_kept() -> None:
-    """Also of one that is not ready; merged over a plugin's gateways."""
+    """Also of one that is not ready."""
     drivers = Drivers(RouteTable())
     drivers.update(_gateway("one", platform="irc"), _state(metadata={"a": 1}))
     drivers.update(_gateway("one", platform="irc"), _state(metadata={"a": 2}, ready=False))
     drivers.update(_gateway("two", platform="irc"), _state(metadata={"finished": True}))
     drivers.update(_gateway("gw", plugin_id="p.b", platform="irc"), _state(metadata={"a": 9}))
 
-    assert drivers.metadata_of("p.a") == {"a": 2, "finished": True}
-    assert drivers.reported["p.b", "gw"] == {"a": 9}
+    assert drivers.reported == {
+        ("p.a", "one"): {"a": 2},
+        ("p.a", "two"): {"finished": True},
+        ("p.b", "gw"): {"a": 9},
+    }
 
 
 def test_gateways_that_a_plugin_has_no_more_are_forgotten() -> None:

@@ -105,16 +105,6 @@ def test_a_driver_is_replaced_by_its_successor() -> None:
     assert [driver.key.account_id for driver in table.drivers] == ["new"]
 
 
-def test_the_drivers_of_a_plugin_go_together() -> None:
-    """The others stay."""
-    other = Driver(plugin_id="p.b", gateway="x", key=route_key("irc"), sends=True, receives=True)
-    table = _table(ACCOUNT, other, SCOPE)
-
-    table.unbind_plugin("p.a")
-
-    assert table.drivers == (other,)
-
-
 def test_the_first_map_that_names_an_account_counts() -> None:
     """Under any of its names; numbers are texts, empty ones are none."""
     assert account_and_scope(
