@@ -10,7 +10,7 @@ link: a session over a socket.
 
 from __future__ import annotations
 
-from . import limits, methods
+from . import limits, methods, page
 from .codec import check_sendable, decode_envelope, decode_value, encode_envelope, encode_value
 from .envelope import Envelope, MessageType, envelope_from_map
 from .errors import (
@@ -285,6 +285,7 @@ __all__ = [
     "limits",
     "message_text",
     "methods",
+    "page",
     "offer_hello",
     "sendable",
     "parse_manifest",
