@@ -87,11 +87,13 @@ class ConnectionLost(RookeryError):
 
     Attributes:
         maybe_executed: True when the request may have reached the peer's code.
+        hung: True when the peer was ended because the code of this very request did not give it back.
     """
 
-    def __init__(self, message: str, *, maybe_executed: bool = True) -> None:
+    def __init__(self, message: str, *, maybe_executed: bool = True, hung: bool = False) -> None:
         super().__init__(message)
         self.maybe_executed = maybe_executed
+        self.hung = hung
 
 
 class RequestTimedOut(RookeryError):

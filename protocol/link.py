@@ -86,6 +86,8 @@ class Link:
         self._scope = trio.CancelScope()
         self._closed: Closed | None = None
         self._end: Closed | None = None
+        self.bytes_written = 0
+        """What the kernel has taken, in all."""
 
     def __repr__(self) -> str:
         return f"<Link {self._end.reason if self._end else 'running'} over {self.session!r}>"
@@ -146,12 +148,13 @@ class Link:
         """Wait until everything sent so far is in the kernel; False when that took longer than
         ``timeout`` seconds or the link ended first."""
         with trio.move_on_after(timeout):
-            while not self.is_closed and self._has_unwritten:
+            while not self.is_closed and self.has_unwritten:
                 await self._written.wait()
-        return not self._has_unwritten
+        return not self.has_unwritten
 
     @property
-    def _has_unwritten(self) -> bool:
+    def has_unwritten(self) -> bool:
+        """True while something waits for the peer to read."""
         return self._writing or self.session.bytes_out > 0
 
     def flush_nowait(self) -> None:
@@ -163,6 +166,7 @@ class Link:
             sent = self._sock.send(data)
         except OSError:
             sent = 0
+        self.bytes_written += sent
         if sent < len(data):
             self.session.put_back(bytes(data[sent:]))
             self.wake_writer()
@@ -201,8 +205,9 @@ class Link:
         return outcome
 
     def send(
-        self, method: str, payload: Payload, *, plugin_id: str = "", deadline: float, on_done: OnDone
-    ) -> int:
+        self, method: str, payload: Payload, *, plugin_id: str = "",
+        deadline: float, on_done: OnDone, tag: object = None,
+    ) -> int:  # fmt: skip
         """Ask the peer without waiting; return the request's id.
 
         ``on_done`` is called exactly once with the answer's payload or the error, synchronously from the link's tasks,
@@ -210,6 +215,7 @@ class Link:
 
         Args:
             deadline: Absolute, on trio's clock.
+            tag: What it is for; kept with the pending request.
 
         Raises:
             ConnectionLost, CannotEncode, FrameTooLarge, LocalProtocolError: It was not sent and ``on_done`` will not be
@@ -223,8 +229,9 @@ class Link:
             max(1, int((deadline - trio.current_time()) * 1000)) if deadline != float("inf") else 2**31 - 1
         )
         request_id = self.session.request(
-            method, payload, plugin_id=plugin_id, timeout_ms=timeout_ms, deadline=deadline, on_done=on_done
-        )
+            method, payload, plugin_id=plugin_id,
+            timeout_ms=timeout_ms, deadline=deadline, on_done=on_done, tag=tag,
+        )  # fmt: skip
         self.wake_writer()
         return request_id
 
@@ -303,7 +310,8 @@ class Link:
             data = memoryview(self.session.data_to_send())
             while data:
                 try:
-                    data = data[self._sock.send(data) :]
+                    self.bytes_written += (sent := self._sock.send(data))
+                    data = data[sent:]
                 except BlockingIOError:
                     await trio.lowlevel.wait_writable(self._sock)
                 except OSError as error:

@@ -26,6 +26,8 @@ UPDATE_GATEWAY_STATE = "host.update_message_gateway_state"
 ROUTE_MESSAGE = "host.route_message"
 RUNNER_LOG_BATCH = "runner.log_batch"
 RUNNER_LOADING = "runner.loading"
+RUNNER_STARTED = "runner.started"
+RUNNER_EXTEND = "runner.extend"
 
 PLUGIN_INVOKE_COMMAND = "plugin.invoke_command"
 PLUGIN_INVOKE_ACTION = "plugin.invoke_action"
@@ -44,6 +46,8 @@ PLUGIN_VALIDATE_CONFIG = "plugin.validate_config"
 PLUGIN_RELOAD = "plugin.reload"
 PLUGIN_RELOAD_BATCH = "plugin.reload_batch"
 PLUGIN_UNLOAD_BATCH = "plugin.unload_batch"
+PLUGIN_CANCEL = "plugin.cancel"
+PLUGIN_RECALL = "plugin.recall"
 
 
 class Kind(Enum):
@@ -89,6 +93,8 @@ METHODS: Mapping[str, Method] = _table(
     Method(ROUTE_MESSAGE, _RUNNER, p.RouteMessage, p.RouteMessageAnswer, INVOKE_TIMEOUT),
     Method(RUNNER_LOG_BATCH, _RUNNER, p.LogBatch, None, 0.0, names_plugin=False),
     Method(RUNNER_LOADING, _RUNNER, p.Loading, None, 0.0, names_plugin=False),
+    Method(RUNNER_STARTED, _RUNNER, p.Started, None, 0.0, names_plugin=False),
+    Method(RUNNER_EXTEND, _RUNNER, p.Extend, None, 0.0, names_plugin=False),
     Method(PLUGIN_INVOKE_COMMAND, _HOST, p.Invocation, p.InvocationAnswer, INVOKE_TIMEOUT),
     Method(PLUGIN_INVOKE_ACTION, _HOST, p.Invocation, p.InvocationAnswer, INVOKE_TIMEOUT),
     Method(PLUGIN_INVOKE_TOOL, _HOST, p.Invocation, p.InvocationAnswer, INVOKE_TIMEOUT),
@@ -106,4 +112,6 @@ METHODS: Mapping[str, Method] = _table(
     Method(PLUGIN_RELOAD, _HOST, p.Reload, p.ReloadAnswer, RELOAD_TIMEOUT),
     Method(PLUGIN_RELOAD_BATCH, _HOST, p.ReloadBatch, p.ReloadAnswer, RELOAD_TIMEOUT, names_plugin=False),
     Method(PLUGIN_UNLOAD_BATCH, _HOST, p.UnloadBatch, p.UnloadAnswer, RELOAD_TIMEOUT, names_plugin=False),
+    Method(PLUGIN_CANCEL, _HOST, p.Cancel, None, 0.0, names_plugin=False),
+    Method(PLUGIN_RECALL, _HOST, p.Recall, None, 0.0, names_plugin=False),
 )

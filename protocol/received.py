@@ -69,6 +69,7 @@ class Pending:
     Attributes:
         deadline: Absolute, on the clock of whoever drives the session.
         on_done: Whatever the driver wants to find again when the request settles; the session never calls it.
+        tag: What the request is for, for whoever has to explain its end; the session never looks at it.
     """
 
     request_id: int
@@ -76,6 +77,7 @@ class Pending:
     plugin_id: str
     deadline: float
     on_done: Any
+    tag: object = None
 
 
 Received = RequestReceived | BroadcastReceived | RequestRefused | RequestSettled | AnswerDropped | RuleBroken

@@ -87,6 +87,16 @@ class Session:
             f" {len(self.owed)} owed, {self.bytes_out} bytes to send>"
         )
 
+    @property
+    def last_id(self) -> int:
+        """The id of the latest frame that asked or told the peer something; 0 before the first."""
+        return self._last_id
+
+    @property
+    def is_in_frame(self) -> bool:
+        """True while what has arrived ends in the middle of a frame."""
+        return self._reader.is_in_frame
+
     # --- bytes -------------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> list[Received]:
@@ -136,6 +146,7 @@ class Session:
         timeout_ms: int = DEFAULT_TIMEOUT_MS,
         deadline: float = float("inf"),
         on_done: Any = None,
+        tag: object = None,
     ) -> int:
         """Ask the peer; return the request's id.
 
@@ -150,7 +161,7 @@ class Session:
         request_id = self._last_id + 1
         self._send(Envelope(request_id, MessageType.REQUEST, method, plugin_id, payload, None, timeout_ms))
         self._last_id = request_id
-        self.pending[request_id] = Pending(request_id, method, plugin_id, deadline, on_done)
+        self.pending[request_id] = Pending(request_id, method, plugin_id, deadline, on_done, tag)
         if method == RUNNER_HELLO:
             self._hello_id = request_id
             self.state = next_state(self.state, Move.HELLO)

@@ -17,7 +17,16 @@ from .configuration import (
 )
 from .gateway import GatewayState, GatewayStateAnswer, RouteMessage, RouteMessageAnswer
 from .handshake import AssignedPlugin, Assignment, Hello, HelloAnswer
-from .invocation import EventAnswer, HookAnswer, Invocation, InvocationAnswer, LLMInvocation
+from .invocation import (
+    Cancel,
+    EventAnswer,
+    HookAnswer,
+    Invocation,
+    InvocationAnswer,
+    LLMInvocation,
+    Recall,
+    Started,
+)
 from .lifecycle import (
     Accepted,
     Acknowledged,
@@ -41,7 +50,7 @@ from .registration import (
     Unregister,
     UnregisterAnswer,
 )
-from .telemetry import Loading, LogBatch, LogEntry
+from .telemetry import Extend, Loading, LogBatch, LogEntry
 
 __all__ = [
     "Accepted",
@@ -50,12 +59,14 @@ __all__ = [
     "Assignment",
     "Bootstrap",
     "BootstrapAnswer",
+    "Cancel",
     "CapabilityAnswer",
     "CapabilityCall",
     "ComponentDeclaration",
     "ConfigUpdated",
     "Empty",
     "EventAnswer",
+    "Extend",
     "GatewayState",
     "GatewayStateAnswer",
     "HealthAnswer",
@@ -71,6 +82,7 @@ __all__ = [
     "Loading",
     "LogBatch",
     "LogEntry",
+    "Recall",
     "RegisterAnswer",
     "RegisterComponents",
     "Reload",
@@ -80,6 +92,7 @@ __all__ = [
     "RouteMessageAnswer",
     "RunnerReady",
     "Shutdown",
+    "Started",
     "UnloadAnswer",
     "UnloadBatch",
     "Unregister",

@@ -19,6 +19,28 @@ class Invocation:
 
 
 @attrs.frozen(kw_only=True)
+class Started:
+    """``runner.started``: the handlers of these requests are about to begin. It is in the kernel before they do, so that it
+    outlives the runner. Said where the shared page has no room for it; see ``page.py``."""
+
+    request_ids: list[int] = attrs.Factory(list)
+
+
+@attrs.frozen(kw_only=True)
+class Cancel:
+    """``plugin.cancel``: nobody wants the answers any more. What runs is cancelled, what waits is dropped."""
+
+    request_ids: list[int] = attrs.Factory(list)
+
+
+@attrs.frozen(kw_only=True)
+class Recall:
+    """``plugin.recall``: what has not begun is to be refused with ``E_SHUTTING_DOWN`` and ``{"kind": "Recalled"}``."""
+
+    request_ids: list[int] = attrs.Factory(list)
+
+
+@attrs.frozen(kw_only=True)
 class InvocationAnswer:
     """Of commands, actions, tools, APIs, gateways and model providers.
 

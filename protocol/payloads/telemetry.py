@@ -34,3 +34,11 @@ class Loading:
     """"" once nothing is being loaded."""
     phase: str = ""
     """``import`` or ``on_load``."""
+
+
+@attrs.frozen(kw_only=True)
+class Extend:
+    """``runner.extend``: loading takes longer than planned."""
+
+    seconds: float
+    """From now on."""

@@ -49,12 +49,15 @@ IMPURE_FILES = {"protocol/link.py"}
 
 # The deciding files of the other two. A file that does not exist yet is fine.
 PURE_FILES = (
+    "supervisor/awake.py",
     "supervisor/breaker.py",
     "supervisor/commands.py",
     "supervisor/component.py",
     "supervisor/exit_report.py",
     "supervisor/fate.py",
     "supervisor/grants.py",
+    "supervisor/hang.py",
+    "supervisor/health.py",
     "supervisor/hook_specs.py",
     "supervisor/ordering.py",
     "supervisor/platform/dedupe.py",
@@ -65,6 +68,7 @@ PURE_FILES = (
     "supervisor/restart.py",
     "supervisor/shard_state.py",
     "supervisor/strategy.py",
+    "supervisor/wear.py",
 )
 
 

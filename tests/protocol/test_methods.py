@@ -42,6 +42,13 @@ FROM_HOST = {
 # What a runner of this project says beyond protocol 1.0.0, once the host has agreed to it.
 BEYOND = {
     "runner.loading": ("Loading", None, 0, False),
+    "runner.started": ("Started", None, 0, False),
+    "runner.extend": ("Extend", None, 0, False),
+}
+# What a host of this project says beyond protocol 1.0.0, to a runner that has announced it.
+TOLD = {
+    "plugin.cancel": ("Cancel", None, 0, False),
+    "plugin.recall": ("Recall", None, 0, False),
 }
 
 
@@ -49,12 +56,12 @@ BEYOND = {
     ("name", "caller"),
     [
         *((name, Side.RUNNER) for name in [*FROM_RUNNER, *BEYOND]),
-        *((name, Side.HOST) for name in FROM_HOST),
+        *((name, Side.HOST) for name in [*FROM_HOST, *TOLD]),
     ],
 )
 def test_a_method_is_as_the_protocol_has_it(name: str, caller: Side) -> None:
     """Caller, types, budget, and whether the envelope names a plugin."""
-    request, answer, timeout, names_plugin = {**FROM_RUNNER, **BEYOND, **FROM_HOST}[name]
+    request, answer, timeout, names_plugin = {**FROM_RUNNER, **BEYOND, **FROM_HOST, **TOLD}[name]
     row = METHODS[name]
 
     assert row.name == name
@@ -67,16 +74,14 @@ def test_a_method_is_as_the_protocol_has_it(name: str, caller: Side) -> None:
 
 def test_there_are_no_other_methods() -> None:
     """Whatever is not in the table is refused, so the table is all there is."""
-    assert set(METHODS) == {*FROM_RUNNER, *BEYOND, *FROM_HOST}
+    assert set(METHODS) == {*FROM_RUNNER, *BEYOND, *FROM_HOST, *TOLD}
 
 
-def test_the_host_never_broadcasts() -> None:
-    """A runner of protocol 1.0.0 would ignore it."""
-    assert {row.name for row in METHODS.values() if row.kind is Kind.BROADCAST} == {
-        "runner.log_batch",
-        "runner.loading",
-    }
-    assert all(row.kind is Kind.REQUEST for row in METHODS.values() if row.caller is Side.HOST)
+def test_in_protocol_1_0_0_only_the_log_is_a_broadcast() -> None:
+    """Everything else that nobody answers is said to those who have announced that they know it."""
+    broadcasts = {row.name for row in METHODS.values() if row.kind is Kind.BROADCAST}
+
+    assert broadcasts == {"runner.log_batch", *BEYOND, *TOLD}
 
 
 def test_every_method_has_a_constant() -> None:

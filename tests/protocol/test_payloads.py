@@ -69,6 +69,10 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "message_gateways": 0,
         },
     ),
+    "Started": ({}, {"request_ids": []}),
+    "Cancel": ({}, {"request_ids": []}),
+    "Recall": ({}, {"request_ids": []}),
+    "Extend": ({"seconds": 1.5}, {}),
     "Unregister": ({"plugin_id": "a.b"}, {"reason": "manual"}),
     "UnregisterAnswer": (
         {"accepted": True},
