@@ -37,7 +37,7 @@ from .isolation import child_environment, confine
 from .output import OutputPipe
 from .process import Child, Launch
 from .shard_state import ShardState
-from .stack_dump import where_it_was
+from .stack_dump import is_loop_thread, where_it_was
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -292,7 +292,8 @@ class Incarnation:
         status = child.reap()
         if status is None:
             child.abandon()
-        kind, reason = self._cause(status, where_it_was(err.tail, arrival.paths))
+        place = where_it_was(err.tail, arrival.paths)
+        kind, reason = self._cause(status)
         report = ExitReport(
             shard=shard.name,
             incarnation=self._number,
@@ -311,6 +312,8 @@ class Incarnation:
             in_flight=session.lost,
             called=tuple(sorted(session.called)),
             stderr_tail=err.tail,
+            place=place,
+            is_loop_thread=is_loop_thread(err.tail),
         )
         shard.take_end(report)
         if arrival.greeted.is_set():
@@ -318,14 +321,13 @@ class Incarnation:
         shard.log_sink.end(shard.name)
         return report
 
-    def _cause(self, status: int | None, where: str) -> tuple[ExitKind, str]:
+    def _cause(self, status: int | None) -> tuple[ExitKind, str]:
         if self._planned:
             return ExitKind.STOPPED, ""
         if self._sentence is not None:
-            kind, reason = self._sentence
-            return kind, f"{reason}; {where}" if where and kind is ExitKind.STUCK else reason
+            return self._sentence
         if status is not None and status < 0:
-            return ExitKind.SIGNAL, where
+            return ExitKind.SIGNAL, ""
         return ExitKind.EXITED, ""
 
     def _report_no_process(self, error: OSError) -> ExitReport:

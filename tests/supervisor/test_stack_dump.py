@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rookery.supervisor.stack_dump import where_it_was
+from rookery.supervisor.stack_dump import is_loop_thread, only_stacks, where_it_was
 
 PATHS = {"test.one": "/plugins/one", "test.two": "/plugins/two"}
 
@@ -46,4 +46,45 @@ LIBRARY = ("/usr/lib/python3.11/re.py", 9, "match")
 )
 def test_the_plugin_is_named(dump: str, told: str) -> None:
     """The innermost frame in a plugin's directory, first of the thread that ran."""
-    assert where_it_was(dump, PATHS) == told
+    place = where_it_was(dump, PATHS)
+
+    assert ("" if place is None else str(place)) == told
+
+
+LOOP = ("/usr/lib/python3/site-packages/trio/_core/_run.py", 2000, "run")
+FATAL = "Fatal Python error: Segmentation fault\n\n"
+
+
+@pytest.mark.parametrize(
+    ("dump", "is_loop"),
+    [
+        pytest.param("", True, id="nothing"),
+        pytest.param(stack("Current thread", ONE), True, id="asked for, not deadly"),
+        pytest.param(FATAL + stack("Current thread", ONE, LOOP), True, id="the loop's thread"),
+        pytest.param(
+            FATAL + stack("Current thread", ONE) + "\n" + stack("Thread", LOOP), False, id="another thread"
+        ),
+        pytest.param(FATAL + stack("Current thread", ONE) + "  ...\n", True, id="too deep to see the loop"),
+        pytest.param(FATAL, True, id="without a stack"),
+    ],
+)
+def test_a_deadly_signal_in_another_thread_is_told_apart(dump: str, is_loop: bool) -> None:
+    """What the loop did then is no evidence; where nothing can be seen it stays one."""
+    assert is_loop_thread(dump) is is_loop
+
+
+def test_the_last_dump_counts() -> None:
+    """A runner that was asked twice is where it was the second time."""
+    dump = stack("Current thread", ONE) + "\n" + stack("Thread", ONE) + stack("Current thread", TWO)
+
+    place = where_it_was(dump, PATHS)
+
+    assert place is not None
+    assert place.plugin_id == "test.two"
+
+
+def test_what_plugins_write_is_taken_out_of_a_dump() -> None:
+    """Both arrive on the same pipe."""
+    text = "hello\n" + FATAL + stack("Current thread", ONE) + "bye\n"
+
+    assert only_stacks(text) == FATAL.strip() + "\n" + stack("Current thread", ONE).strip()

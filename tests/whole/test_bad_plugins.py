@@ -95,12 +95,12 @@ async def test_a_bad_handler_is_one_failure(deployment: Deployment, body: str, f
         pytest.param("import os; os._exit(5)", "exited by itself with code 5", id="leaves at once"),
         pytest.param(
             "import os; os.abort()",
-            "was killed by SIGABRT: test.bad was at plugin.py line 8, in bad",
+            "was killed by SIGABRT in test.bad (plugin.py line 8, in bad)",
             id="aborts",
         ),
         pytest.param(
             "import ctypes; ctypes.string_at(0)",
-            "was killed by SIGSEGV: test.bad was at plugin.py line 8, in bad",
+            "was killed by SIGSEGV in test.bad (plugin.py line 8, in bad)",
             id="reads where nothing is",
         ),
         pytest.param(
