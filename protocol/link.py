@@ -63,6 +63,7 @@ class Link:
         on_request: Called synchronously, in the order of arrival, for each request of the peer. It must not raise, and
             must see to it that the request is answered once.
         on_broadcast: The same for broadcasts: ``(method, plugin_id, payload)``. ``None`` ignores them.
+        on_taken: Called with the highest id that has been taken from the socket, when that has changed.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Link:
         *,
         on_request: Callable[[Request], None],
         on_broadcast: Callable[[Method, str, Payload], None] | None = None,
+        on_taken: Callable[[int], None] | None = None,
     ) -> None:
         sock.setblocking(False)
         self.session = session
@@ -79,6 +81,7 @@ class Link:
         self._sock = sock
         self._on_request = on_request
         self._on_broadcast = on_broadcast
+        self._on_taken = on_taken
         self._work = trio.Event()
         self._waiting = trio.Event()
         self._written = trio.Event()
@@ -196,9 +199,8 @@ class Link:
         if timeout is None:
             timeout = METHODS[method].timeout if method in METHODS else 0.0  # send() refuses unknown methods
         deadline = trio.current_time() + timeout
-        slot.request_id = self.send(
-            method, payload or {}, plugin_id=plugin_id, deadline=deadline, on_done=slot.settle
-        )
+        told = payload or {}
+        slot.request_id = self.send(method, told, plugin_id=plugin_id, deadline=deadline, on_done=slot.settle)
         outcome = await slot.wait(self.session)
         if isinstance(outcome, RookeryError):
             raise outcome
@@ -300,6 +302,8 @@ class Link:
                 pass  # counted by the session
             else:
                 assert_never(item)
+        if self._on_taken is not None:
+            self._on_taken(self.session.taken)
         return True
 
     async def _write(self) -> None:

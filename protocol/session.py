@@ -79,6 +79,8 @@ class Session:
         self.bytes_out = 0
         self._last_id = 0
         self._hello_id = 0
+        self.taken = 0
+        """The highest id of what the peer has asked or told; 0 before the first."""
         self._broken = False
 
     def __repr__(self) -> str:
@@ -266,6 +268,7 @@ class Session:
     def _take(self, envelope: Envelope) -> Received:
         if envelope.message_type is MessageType.RESPONSE:
             return self._take_response(envelope)
+        self.taken = envelope.request_id
         self._check_peer_may_speak(envelope)
         row = METHODS.get(envelope.method)
         if envelope.message_type is MessageType.BROADCAST:

@@ -54,6 +54,13 @@ class HostServices(Protocol):
     ) -> None:
         """Run something in the background until it ends or the plugin is unloaded."""
 
+    def extend_loading(self, plugin_id: str, seconds: float) -> None:
+        """Give the plugin's ``on_load`` so many seconds from now.
+
+        Raises:
+            RuntimeError: It does not run.
+        """
+
 
 class Context:
     """One plugin's view of the world. Everything in it acts in the plugin's name.
@@ -124,6 +131,22 @@ class Context:
             start()
         else:
             trio.from_thread.run_sync(start)
+
+    def extend_loading(self, seconds: float) -> None:
+        """Ask for more time, from inside of ``on_load``: it may go on for so many seconds from now.
+
+        The host has a limit for the loading of all plugins together, which this does not move.
+
+        Args:
+            seconds: More than 0, at most an hour.
+
+        Raises:
+            ValueError: It is out of range.
+            RuntimeError: ``on_load`` does not run.
+        """
+        if not 0 < seconds <= 3600:
+            raise ValueError(f"seconds is {seconds!r}, expected a number above 0, at most 3600")
+        self._host.extend_loading(self.plugin_id, seconds)
 
     async def call_capability(self, name: str, /, *, timeout: float | None = None, **args: Any) -> Any:
         """Use a service of the host by its name, e.g. ``await ctx.call_capability("component.get_all_plugins")``.

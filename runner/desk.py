@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from rookery.protocol import (
+    PLUGIN_CANCEL,
     PLUGIN_CONFIG_UPDATED,
     PLUGIN_HEALTH,
     PLUGIN_INSPECT_CONFIG,
     PLUGIN_PREPARE_SHUTDOWN,
+    PLUGIN_RECALL,
     PLUGIN_RELOAD,
     PLUGIN_RELOAD_BATCH,
     PLUGIN_SHUTDOWN,
@@ -20,12 +23,14 @@ from rookery.protocol import (
     PLUGIN_VALIDATE_CONFIG,
     Acknowledged,
     BadPayload,
+    Cancel,
     CannotEncode,
     ConfigUpdated,
     ErrorCode,
     FrameTooLarge,
     HealthAnswer,
     InspectConfig,
+    Recall,
     Reload,
     ReloadBatch,
     Shutdown,
@@ -35,18 +40,22 @@ from rookery.protocol import (
     unstructure,
 )
 
+from .calls import Calls, Unwanted, refuse_unwanted
 from .config_requests import ConfigRefused, inspect_config, update_config, validate_config
+from .logs import RUNNER_LOGGER
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Container, Sequence
 
-    from rookery.protocol import Request
+    from rookery.protocol import Method, Request
 
     from .invoke import Invoker
     from .loaded import LoadedPlugin
     from .reload import Reloader
     from .roster import Roster
     from .stopping import Stopping
+
+_log = logging.getLogger(RUNNER_LOGGER)
 
 DRAIN_SHARE = 0.9
 """Of the host's patience: the answer has to be there before it is over."""
@@ -58,30 +67,54 @@ class Inbox:
     def __init__(self) -> None:
         self._early: list[Request] | None = []
         self._take: Callable[[Request], None] = self._early.append
+        self._hear: Callable[[Method, str, dict[str, Any]], None] = _hear_nothing
 
     def take(self, request: Request) -> None:
         self._take(request)
 
-    def open(self, take: Callable[[Request], None]) -> None:
-        """From now on requests go to ``take``; those that came before go there first."""
+    def hear(self, method: Method, plugin_id: str, payload: dict[str, Any]) -> None:
+        """What the host says without waiting for an answer; before ``open`` there is nothing that it could mean."""
+        self._hear(method, plugin_id, payload)
+
+    def open(
+        self, take: Callable[[Request], None], hear: Callable[[Method, str, dict[str, Any]], None]
+    ) -> None:
+        """From now on requests go to ``take``; those that came before go there first. Broadcasts go to ``hear``."""
         early, self._early = self._early or [], None
         self._take = take
+        self._hear = hear
         for request in early:
             take(request)
+
+
+def _hear_nothing(method: Method, plugin_id: str, payload: dict[str, Any]) -> None:
+    """Before anything runs nothing can be cancelled."""
 
 
 class Desk:
     """Answers the host.
 
     Args:
+        calls: The calls that run.
+        owed: The ids of requests that are not answered.
         nursery: Where answers that take time are worked out; the desk lives shorter.
     """
 
     def __init__(
-        self, roster: Roster, invoker: Invoker, reloader: Reloader, stopping: Stopping, nursery: trio.Nursery
+        self,
+        roster: Roster,
+        invoker: Invoker,
+        reloader: Reloader,
+        stopping: Stopping,
+        nursery: trio.Nursery,
+        *,
+        calls: Calls,
+        owed: Container[int],
     ) -> None:
         self._roster = roster
         self._invoker = invoker
+        self._calls = calls
+        self._owed = owed
         self._reloader = reloader
         self._stopping = stopping
         self._nursery = nursery
@@ -110,6 +143,27 @@ class Desk:
             self._nursery.start_soon(self._work_on, request, self._others[method], name=method)
         else:
             self._take_call(request)
+
+    def hear(self, method: Method, plugin_id: str, payload: dict[str, Any]) -> None:
+        """The host wants calls back, or does not want them any more; called by the link, synchronously."""
+        try:
+            if method.name == PLUGIN_CANCEL:
+                told = structure(payload, Cancel).request_ids
+                self._calls.cancel(told)
+                self._drop(told, Unwanted.CANCELLED)
+            elif method.name == PLUGIN_RECALL:
+                self._drop(structure(payload, Recall).request_ids, Unwanted.RECALLED)
+        except BadPayload as error:
+            _log.warning("the host sent a %s that cannot be used: %s", method.name, error)
+
+    def _drop(self, request_ids: Sequence[int], unwanted: Unwanted) -> None:
+        """Refuse what waits in a lane now, and what waits elsewhere when its turn comes."""
+        wanted = set(request_ids)
+        for requests in self._lanes.values():
+            for request in [each for each in requests if each.request_id in wanted]:
+                requests.remove(request)
+                refuse_unwanted(request, unwanted)
+        self._calls.drop([each for each in request_ids if each in self._owed], unwanted)
 
     # --- calls of components -----------------------------------------------------------------------------------
 
@@ -157,7 +211,8 @@ class Desk:
                 plugin = self._roster.loaded.get(plugin_id)
                 started = self._roster.starting.get(plugin_id)
                 if trio.current_time() >= request.received_at + request.timeout_ms / 1000:
-                    request.refuse(ErrorCode.E_TIMEOUT, f"{plugin_id} had no time for it")
+                    text = f"{plugin_id} had no time for it"
+                    request.refuse(ErrorCode.E_TIMEOUT, text, {"kind": "NotStarted"})
                 elif plugin is not None:
                     await self._invoker.answer(request, plugin)
                 elif started is not None:

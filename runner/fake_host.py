@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -115,6 +116,9 @@ class FakeHost:
 
         self.nursery.start_soon(settle)
 
+    def extend_loading(self, plugin_id: str, seconds: float) -> None:
+        """A test has no limit for loading."""
+
     def start_task(
         self, plugin_id: str, func: Callable[..., Any], *args: Any, name: str | None = None
     ) -> None:
@@ -203,11 +207,15 @@ class FakeHost:
         return {"success": True, "value": self.global_config.get(key, default)}
 
 
+_request_ids = itertools.count(1)
+
+
 class FakeRequest:
     """A request that nobody sent; its answer stays here."""
 
     def __init__(self, method: Method, payload: dict[str, Any]) -> None:
         self.method = method
+        self.request_id = next(_request_ids)
         self.payload = decode_value(encode_value(payload))
         self.timeout_ms = limits.DEFAULT_TIMEOUT_MS
         self.received_at = trio.current_time()

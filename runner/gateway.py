@@ -13,6 +13,7 @@ from rookery.protocol import (
     check_sendable,
     limits,
 )
+from rookery.protocol import page as layout
 
 from .invoke import PluginFailed, call_guarded, log_failure
 from .message import Message
@@ -87,7 +88,7 @@ class Gateway:
         def settle(outcome: dict[str, Any] | RookeryError) -> None:
             verdict = outcome if isinstance(outcome, RookeryError) else outcome.get("accepted") is True
             try:
-                call_guarded(plugin_id, on_done, verdict)
+                call_guarded(plugin_id, on_done, verdict, phase=layout.Phase.TASK)
             except PluginFailed as failure:
                 log_failure(plugin_id, "on_done of route_message_nowait", failure)
 

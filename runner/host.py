@@ -10,10 +10,12 @@ from rookery.protocol import (
     PLUGIN_BOOTSTRAP,
     PLUGIN_REGISTER_COMPONENTS,
     PLUGIN_UNREGISTER,
+    RUNNER_EXTEND,
     RUNNER_LOADING,
     Assignment,
     Bootstrap,
     BootstrapAnswer,
+    Extend,
     Link,
     Loading,
     RegisterAnswer,
@@ -51,6 +53,9 @@ class HostOverLink:
         self._link = link
         self._scopes = scopes
         self._hears_loading = "loading" in features
+        self._hears_extend = "extend" in features
+        self.on_load_limit: tuple[str, trio.CancelScope] | None = None
+        """The plugin whose ``on_load`` runs, and its limit."""
 
     # --- for plugins -------------------------------------------------------------------------------------------
 
@@ -77,6 +82,14 @@ class HostOverLink:
         if scope is None:
             raise RuntimeError(f"{plugin_id} has been unloaded: it cannot start tasks any more")
         scope.start_task(func, *args, name=name)
+
+    def extend_loading(self, plugin_id: str, seconds: float) -> None:
+        limit = self.on_load_limit
+        if limit is None or limit[0] != plugin_id:
+            raise RuntimeError(f"{plugin_id} is not in its on_load: there is nothing to extend")
+        limit[1].deadline = max(limit[1].deadline, trio.current_time() + seconds)
+        if self._hears_extend:
+            self._link.broadcast(RUNNER_EXTEND, unstructure(Extend(seconds=seconds)))
 
     # --- for the runner ----------------------------------------------------------------------------------------
 

@@ -35,9 +35,13 @@ from rookery.protocol import (
     shown,
     structure,
 )
+from rookery.protocol import page as layout
 
 from .answers import ANSWERS, failed_answer, plain_value
+from .calls import Calls
+from .crumbs import CRUMBS
 from .failure import explain, traceback_text
+from .page import open_own_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +90,7 @@ class Asked(Protocol):
     """A request as the invoker needs it; ``rookery.protocol.Request`` is one."""
 
     method: Method
+    request_id: int
     payload: dict[str, Any]
     timeout_ms: int
     received_at: float
@@ -97,33 +102,52 @@ class Asked(Protocol):
     def refuse_bad_payload(self, error: BadPayload) -> None: ...
 
 
-def call_guarded(plugin_id: str, func: Callable[..., Any], *args: Any) -> Any:
+def call_guarded(
+    plugin_id: str, func: Callable[..., Any], *args: Any, phase: layout.Phase | None = None
+) -> Any:
     """Call plugin code here and now.
+
+    Args:
+        phase: What kind of code it is, for whoever asks what ended this process; to be told in the loop only. ``None`` for
+            code that runs on behalf of other plugin code, which has been told.
 
     Raises:
         PluginFailed: It raised, anything at all.
     """
     previous = current_plugin.get()
     current_plugin.set(plugin_id)
+    crumb = None if phase is None else CRUMBS.enter(plugin_id, phase)
     try:
         return func(*args)
     except BaseException as error:
         raise PluginFailed(explain(error), traceback_text(error)) from error
     finally:
+        if crumb is not None:
+            CRUMBS.leave(crumb)
         current_plugin.set(previous)
 
 
-async def run_guarded(plugin_id: str, func: Callable[..., Any], *args: Any) -> Any:
+async def run_guarded(
+    plugin_id: str, func: Callable[..., Any], *args: Any, phase: layout.Phase = layout.Phase.TASK
+) -> Any:
     """Run plugin code: a coroutine function is awaited, a plain one runs in a thread of the bounded pool.
 
     Cancelled, it leaves at once; a plain function then goes on in its thread, and keeps its place in the pool, until it
     returns.
 
+    Args:
+        phase: What kind of code it is, for whoever asks what ended this process.
+
     Raises:
         PluginFailed: It raised, anything but the cancellation of trio.
     """
     call = functools.partial(func, *args) if args else func
-    return await _run(plugin_id, call, is_async=inspect.iscoroutinefunction(func), limiter=_threads.get())
+    is_async = inspect.iscoroutinefunction(func)
+    crumb = CRUMBS.enter(plugin_id, phase)
+    try:
+        return await _run(plugin_id, call, is_async=is_async, limiter=_threads.get())
+    finally:
+        CRUMBS.leave(crumb)
 
 
 async def _run(
@@ -159,6 +183,7 @@ class Invoker:
         limiter: How many plain functions may run at once, over all plugins.
         on_step_end: Told the plugin's id whenever its code has ended, before the answer is sent. It must not raise.
         on_failure: Told every failure of a component; the default writes it into the plugin's log.
+        calls: Where the calls that run are kept; the default is seen by nobody.
     """
 
     def __init__(
@@ -166,9 +191,12 @@ class Invoker:
         limiter: trio.CapacityLimiter,
         on_step_end: Callable[[str], None],
         on_failure: Callable[[str, str, PluginFailed], None] | None = None,
+        *,
+        calls: Calls | None = None,
     ) -> None:
         self._limiter = limiter
         self._on_step_end = on_step_end
+        self._calls = calls or Calls(open_own_page(None))
         self._on_failure = on_failure or log_failure
         _threads.set(limiter)
 
@@ -177,6 +205,8 @@ class Invoker:
 
         It raises nothing but ``trio.Cancelled``, and has refused the request then.
         """
+        if self._calls.refuses(request):
+            return
         try:
             component, args = _find(request, plugin)
             arguments = component.binding.bind(args)
@@ -187,19 +217,27 @@ class Invoker:
             request.refuse(ErrorCode.E_METHOD_NOT_ALLOWED, str(error))
             return
         deadline = request.received_at + (request.timeout_ms / 1000 or request.method.timeout)
+        scope = trio.CancelScope(deadline=deadline)
+        slot = self._calls.begin(request.request_id, scope)
+        crumb = CRUMBS.enter(plugin.plugin_id, layout.Phase.CALL, request.request_id)
         try:
-            with trio.CancelScope(deadline=deadline) as scope:
+            with scope:
                 answer = await self._invoke(component, plugin, args, arguments)
+            if not scope.cancel_called:
+                self._send(request, plugin, component, answer)
+            elif self._calls.was_cancelled(request.request_id):
+                request.refuse(ErrorCode.E_TIMEOUT, "cancelled by the host")
+            else:
+                # Asked for instead of caught: a handler may turn the cancellation into an error of its own.
+                text = f"did not end within {deadline - request.received_at:g} s and was cancelled"
+                self._on_failure(plugin.plugin_id, component.name, PluginFailed(text))
+                request.refuse(ErrorCode.E_TIMEOUT, f"{component.name} of {plugin.plugin_id} {text}")
         except BaseException:  # cancelled from outside, alone or in a group
             request.refuse(ErrorCode.E_SHUTTING_DOWN, f"{plugin.plugin_id} is being unloaded")
             raise
-        if scope.cancel_called:
-            # Asked for instead of caught: a handler may turn the cancellation into an error of its own.
-            text = f"did not end within {deadline - request.received_at:g} s and was cancelled"
-            self._on_failure(plugin.plugin_id, component.name, PluginFailed(text))
-            request.refuse(ErrorCode.E_TIMEOUT, f"{component.name} of {plugin.plugin_id} {text}")
-            return
-        self._send(request, plugin, component, answer)
+        finally:
+            CRUMBS.leave(crumb)
+            self._calls.end(request.request_id, slot)
 
     async def _invoke(
         self, component: Component, plugin: LoadedPlugin, args: dict[str, Any], arguments: dict[str, Any]

@@ -9,6 +9,8 @@ from typing import NoReturn
 CLEAN = 0
 INTERNAL_ERROR = 70
 """A bug in rookery; the traceback is on standard error."""
+RECYCLE = 75
+"""It works, and should be replaced."""
 REFUSED = 76
 """The host speaks another protocol, or did not accept this runner."""
 HOST_LOST = 77

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from rookery.protocol import AssignedPlugin, ComponentType, Manifest, RegisterComponents
+from rookery.protocol import page as layout
 
 from .components import Component, collect_components
 from .config_file import CONFIG_NAME, with_sources
@@ -109,7 +110,7 @@ def assemble_plugin(
 def _guarded(plugin_id: str, func: Callable[..., Any], *args: Any) -> Any:
     """Plugin code behind ``func`` may raise anything; what this runner says itself stays what it is."""
     try:
-        return call_guarded(plugin_id, func, *args)
+        return call_guarded(plugin_id, func, *args, phase=layout.Phase.LOAD)
     except PluginFailed as failure:
         if isinstance(failure.__cause__, (DeclarationError, PluginConfigError)):
             raise failure.__cause__ from None

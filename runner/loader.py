@@ -16,6 +16,8 @@ import sys
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from typing import TYPE_CHECKING
 
+from rookery.protocol import page as layout
+
 from .discovery import CODE_NAME
 from .invoke import PluginFailed, call_guarded
 
@@ -62,7 +64,7 @@ def import_plugin(candidate: Candidate, *, time_limit: float) -> ModuleType:
     sys.modules[f"{name}.plugin"] = module
     try:
         with _alarm(time_limit) as interruptions, _original_path(candidate):
-            call_guarded(candidate.plugin_id, _run_code, spec, module)
+            call_guarded(candidate.plugin_id, _run_code, spec, module, phase=layout.Phase.IMPORT)
     except PluginFailed as failure:
         purge_modules(name)
         if interruptions and not isinstance(failure.__cause__, ImportTakesTooLong):

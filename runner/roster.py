@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from rookery.protocol import RookeryError
+from rookery.protocol import page as layout
 
 from .config_file import read_config
 from .host import HostOverLink, NotAccepted
@@ -167,11 +168,13 @@ class Roster:
         self._on_loading(True)
         try:
             with trio.move_on_after(self._time_limit) as limit:
-                await run_guarded(plugin_id, plugin.instance.on_load)
+                self._host.on_load_limit = (plugin_id, limit)
+                await run_guarded(plugin_id, plugin.instance.on_load, phase=layout.Phase.LOAD)
         except PluginFailed as failure:
             log_failure(plugin_id, "on_load", failure)
             raise NotLoaded(f"on_load failed: {failure.reason}") from None
         finally:
+            self._host.on_load_limit = None
             self._on_step_end(plugin_id)
             self._on_loading(False)
         if limit.cancelled_caught:
@@ -198,7 +201,7 @@ class Roster:
             await self.scopes[plugin_id].wait_idle()
         try:
             with trio.CancelScope(deadline=deadline) as limit:
-                await run_guarded(plugin_id, plugin.instance.on_unload)
+                await run_guarded(plugin_id, plugin.instance.on_unload, phase=layout.Phase.UNLOAD)
         except PluginFailed as failure:
             log_failure(plugin_id, "on_unload", failure)
         finally:

@@ -13,12 +13,14 @@ import os
 import signal
 import sys
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
 
 from rookery.protocol import (
     RUNNER_READY,
+    RUNNER_STARTED,
     Assignment,
     BadPayload,
     Hello,
@@ -29,19 +31,24 @@ from rookery.protocol import (
     RookeryError,
     Session,
     Side,
+    Started,
     offer_hello,
     unstructure,
 )
 
+from .beat import beat_loop, beating_thread
+from .calls import MAX_STUCK, Calls
+from .crumbs import CRUMBS
 from .desk import Desk, Inbox
 from .discovery import Found, find_assigned, find_in_directories
 from .host import HostOverLink
 from .invoke import Invoker
 from .last_words import say_last_words
-from .leave import CLEAN, HOST_LOST, REFUSED, leave_at_once, leave_in_time
+from .leave import CLEAN, HOST_LOST, RECYCLE, REFUSED, leave_at_once, leave_in_time
 from .loading import load_all
 from .logs import RUNNER_LOGGER, LogShipper, PrintStream, logger_name_of
 from .output import RawOutput
+from .page import OwnPage, open_own_page
 from .reload import Reloader
 from .roster import Roster
 from .stopping import Stopping
@@ -56,7 +63,9 @@ if TYPE_CHECKING:
 SDK_VERSION = "2.0.0"
 """What the hello says about the plugins' SDK; an original host wants 1.0.0 to 2.99.99."""
 
-FEATURES = ("assignment", "loading", "logs", "ordered")
+FEATURES = (
+    "assignment", "loading", "logs", "ordered", "beats", "started", "cancel", "recall", "extend",
+)  # fmt: skip
 
 STOP_GRACE = 5.0
 """Seconds for unloading everything after SIGTERM."""
@@ -73,13 +82,25 @@ async def serve(start: Start, sock: socket.socket) -> int:
     Returns the exit code of a runner that was asked to end, or refused; one whose host goes does not come back.
     """
     inbox = Inbox()
-    link = Link(sock, Session(Side.RUNNER), on_request=inbox.take)
+    page = open_own_page(start.page_fd)
+    link = Link(
+        sock,
+        Session(Side.RUNNER),
+        on_request=inbox.take,
+        on_broadcast=inbox.hear,
+        on_taken=page.note_taken,
+    )
+    with beating_thread(page):
+        return await _serve(link, inbox, page, start)
+
+
+async def _serve(link: Link, inbox: Inbox, page: OwnPage, start: Start) -> int:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_run_link, link)
         answer = await _say_hello(link, start)
-        code = CLEAN if answer.accepted else REFUSED
+        code = REFUSED
         if answer.accepted:
-            await _be_runner(link, inbox, start, answer, nursery)
+            code = await _be_runner(link, inbox, start, answer, nursery, page)
         await link.flush(LAST_FLUSH)
         leave_in_time(code)
         link.close()
@@ -118,10 +139,13 @@ async def _say_hello(link: Link, start: Start) -> HelloAnswer:
 
 
 async def _be_runner(
-    link: Link, inbox: Inbox, start: Start, answer: HelloAnswer, nursery: trio.Nursery
-) -> None:
-    """Load, serve until asked to stop, unload."""
+    link: Link, inbox: Inbox, start: Start, answer: HelloAnswer, nursery: trio.Nursery, page: OwnPage
+) -> int:
+    """Load, serve until asked to stop, unload; return the exit code."""
     assignment, discover = _task_of(start, answer)
+    CRUMBS.open(page, [assigned.plugin_id for assigned in assignment.plugins])
+    calls = Calls(page, partial(_say_started, link) if "started" in answer.features else None)
+    code = CLEAN
     async with _captured_output(link, start, assignment.log_level, nursery) as (shipper, on_step_end):
         for remark in start.remarks:
             _log.warning("%s", remark)
@@ -134,12 +158,22 @@ async def _be_runner(
             on_loading=shipper.note_loading,
             time_limit=assignment.plugin_load_timeout,
         )
-        invoker = Invoker(trio.CapacityLimiter(assignment.thread_limit), on_step_end)
+        invoker = Invoker(trio.CapacityLimiter(assignment.thread_limit), on_step_end, calls=calls)
         stopping = Stopping()
+
+        def look_for_stuck() -> None:
+            nonlocal code
+            stuck = calls.count_stuck()
+            if stuck > MAX_STUCK and not stopping.has_begun:
+                _log.error("%d handlers go on although they were cancelled: this runner leaves", stuck)
+                code = RECYCLE
+                stopping.begin(STOP_GRACE)
+
+        nursery.start_soon(beat_loop, page, look_for_stuck)
         nursery.start_soon(_watch_sigterm, stopping)
         reloader = Reloader(roster, discover, assignment.external_plugins)
-        desk = Desk(roster, invoker, reloader, stopping, nursery)
-        inbox.open(desk.take)
+        desk = Desk(roster, invoker, reloader, stopping, nursery, calls=calls, owed=link.session.owed)
+        inbox.open(desk.take, desk.hear)
         with stopping.interrupts(trio.CancelScope()):
             with roster.first_loading():
                 ready = await load_all(roster, discover(), assignment.external_plugins)
@@ -150,6 +184,13 @@ async def _be_runner(
         await _unload_all(roster, stopping)
         stopping.finish()
         await shipper.send_all(LAST_FLUSH)
+    return code
+
+
+def _say_started(link: Link, request_id: int) -> None:
+    """In the kernel before the handler runs: then the host reads it even when the handler ends this process."""
+    link.broadcast(RUNNER_STARTED, unstructure(Started(request_ids=[request_id])))
+    link.flush_nowait()
 
 
 def _task_of(start: Start, answer: HelloAnswer) -> tuple[Assignment, Callable[[], Found]]:

@@ -47,6 +47,8 @@ class Start:
     """The read end of a pipe whose write end only the host has."""
     output_fds: tuple[int, int] | None = None
     """The read ends of this process's own standard output and standard error."""
+    page_fd: int | None = None
+    """The page that this runner shares with its host."""
     address: str = ""
     token: str = ""
     plugin_dirs: tuple[Path, ...] = ()
@@ -75,6 +77,7 @@ def read_start(arguments: Sequence[str], environ: MutableMapping[str, str]) -> S
         link_fd=parsed.link_fd,
         lifeline_fd=parsed.lifeline_fd,
         output_fds=parsed.output_fds,
+        page_fd=parsed.page_fd,
         address=given[ADDRESS],
         token=given[TOKEN],
         plugin_dirs=_directories(given[PLUGIN_DIRS]),
@@ -105,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output-fds", type=_two_descriptors, metavar="OUT,ERR", help="read ends of our own output pipes"
     )
+    parser.add_argument("--page-fd", type=_descriptor, metavar="FD", help="memory shared with the host")
     return parser
 
 

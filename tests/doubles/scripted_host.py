@@ -21,6 +21,7 @@ from rookery.protocol import (
     RUNNER_LOADING,
     RUNNER_LOG_BATCH,
     RUNNER_READY,
+    RUNNER_STARTED,
     AssignedPlugin,
     Assignment,
     HelloAnswer,
@@ -34,6 +35,7 @@ from rookery.protocol import (
     structure,
     unstructure,
 )
+from rookery.supervisor.page import Page
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 PATIENCE = 20.0
@@ -58,6 +60,8 @@ class ScriptedHost:
     """Logger and message."""
     entries: list[dict[str, Any]] = attrs.Factory(list)
     loading: list[tuple[str, str]] = attrs.Factory(list)
+    started: list[int] = attrs.Factory(list)
+    """Ids of requests, as broadcast."""
     hello: dict[str, Any] = attrs.Factory(dict)
     ready: RunnerReady | None = None
     answers: dict[str, Callable[[Request], None]] = attrs.Factory(dict)
@@ -140,6 +144,8 @@ class ScriptedHost:
             self.logs += [(entry["logger_name"], entry["message"]) for entry in payload["entries"]]
         elif method.name == RUNNER_LOADING:
             self.loading.append((payload["plugin_id"], payload["phase"]))
+        elif method.name == RUNNER_STARTED:
+            self.started += payload["request_ids"]
         self._note()
 
 
@@ -162,6 +168,7 @@ async def open_runner(
     answers: dict[str, Callable[[Request], None]] | None = None,
     features: tuple[str, ...] = ("assignment", "loading", "logs"),
     environment: dict[str, str] | None = None,
+    page: Page | None = None,
 ) -> AsyncIterator[ScriptedHost]:
     """Start a runner as a host does, accept its hello with this assignment, and kill it at the end."""
     accepted = answer or HelloAnswer(
@@ -182,11 +189,15 @@ async def open_runner(
             str(lifeline_read),
             "--output-fds",
             f"{out_read},{err_read}",
+            *(("--page-fd", str(page.descriptor)) if page is not None else ()),
         ],
         stdin=subprocess.DEVNULL,
         stdout=out_write,
         stderr=err_write,
-        pass_fds=(theirs.fileno(), lifeline_read, out_read, err_read),
+        pass_fds=(
+            *(theirs.fileno(), lifeline_read, out_read, err_read),
+            *((page.descriptor,) if page is not None else ()),
+        ),
         start_new_session=True,
         env={**os.environ, **(environment or {})},
     )

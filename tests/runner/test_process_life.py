@@ -24,7 +24,10 @@ async def test_the_hello_says_who_it_is() -> None:
         ready = await host.wait_ready()
 
     assert host.hello["pid"] == host.process.pid
-    assert host.hello["features"] == ["assignment", "loading", "logs", "ordered"]
+    assert host.hello["features"] == [
+        *("assignment", "loading", "logs", "ordered"),
+        *("beats", "started", "cancel", "recall", "extend"),
+    ]
     assert ready.loaded_plugins == []
 
 
