@@ -29,6 +29,7 @@ def command(
     description: str = "",
     aliases: Sequence[str] = (),
     timeout: float | None = None,
+    idempotent: bool = False,
     chat_scope: Literal["all", "group", "private"] = "all",
     allowed_session: Sequence[str] = (),
 ) -> Callable[[_F], _F]:
@@ -42,6 +43,8 @@ def command(
         pattern: A regular expression that is searched in the message, instead of a name.
         aliases: Other texts that a message may begin with, prefix included.
         timeout: Seconds for one call; ``None`` takes the host's own limit.
+        idempotent: True says that it may run again after it was cut off, as when its process died: the host then calls it
+            again, at most three times in all. It must come to the same, or have done nothing.
         chat_scope: Where it may be called.
         allowed_session: Session ids, group ids or ``platform:group``; empty allows all.
     """
@@ -58,7 +61,7 @@ def command(
         "description": description,
         "aliases": _texts("command", "aliases", aliases),
         "command_pattern": pattern,
-        **_timeout("command", timeout),
+        **_limits("command", timeout, idempotent),
     }
 
     def declare(function: Any, own_name: str) -> Declared:
@@ -83,6 +86,7 @@ def event_handler(
     name: str = "",
     description: str = "",
     timeout: float | None = None,
+    idempotent: bool = False,
 ) -> Callable[[_F], _F]:
     """A handler of an event, e.g. ``@event_handler("on_message")``; a returned text is sent as a reply.
 
@@ -91,6 +95,7 @@ def event_handler(
         intercept: True for a handler that may change or stop the event: it returns an ``EventOutcome`` or ``None``, and
             later handlers wait for it.
         name: The component's; the function's name when it is empty.
+        idempotent: As of ``command``.
     """
     _check_text("event_handler", event, "an event", '@event_handler("on_message")')
     if type(weight) is not int:
@@ -102,7 +107,7 @@ def event_handler(
         "event_type": event,
         "weight": weight,
         "intercept_message": intercept,
-        **_timeout("event_handler", timeout),
+        **_limits("event_handler", timeout, idempotent),
     }
     return _named(
         "event_handler", '@event_handler("on_message")', ComponentType.EVENT_HANDLER, name, metadata
@@ -118,6 +123,7 @@ def hook(
     name: str = "",
     description: str = "",
     timeout: float | None = None,
+    idempotent: bool = False,
 ) -> Callable[[_F], _F]:
     """A handler of a named point in the host's flow; it returns a ``HookOutcome`` or ``None``.
 
@@ -125,6 +131,7 @@ def hook(
         order: Among the handlers of the point.
         mode: ``observe`` only sees: what it returns is ignored.
         error_policy: What a failure of the handler means for the flow.
+        idempotent: As of ``command``.
     """
     example = '@hook("chat.receive.before_process")'
     _check_text("hook", point, "a hook", example)
@@ -141,7 +148,7 @@ def hook(
         "mode": mode,
         "order": order,
         "error_policy": error_policy,
-        **_timeout("hook", timeout),
+        **_limits("hook", timeout, idempotent),
     }
     return _named("hook", example, ComponentType.HOOK_HANDLER, name, metadata)
 
@@ -152,13 +159,16 @@ def tool(
     description: str = "",
     parameters: Mapping[str, Any] | None = None,
     timeout: float | None = None,
+    idempotent: bool = False,
 ) -> Callable[[_F], _F]:
     """A tool for language models; what it returns is the tool's result.
 
     Args:
         parameters: A JSON schema; ``None`` makes one of the handler's parameters and their types.
+        idempotent: As of ``command``.
     """
-    return _callable_tool("tool", ComponentType.TOOL, name, description, parameters, timeout)
+    limits = _limits("tool", timeout, idempotent)
+    return _callable_tool("tool", ComponentType.TOOL, name, description, parameters, limits)
 
 
 def action(
@@ -167,9 +177,11 @@ def action(
     description: str = "",
     parameters: Mapping[str, Any] | None = None,
     timeout: float | None = None,
+    idempotent: bool = False,
 ) -> Callable[[_F], _F]:
     """Something that the bot may choose to do; the arguments are as of ``tool``."""
-    return _callable_tool("action", ComponentType.ACTION, name, description, parameters, timeout)
+    limits = _limits("action", timeout, idempotent)
+    return _callable_tool("action", ComponentType.ACTION, name, description, parameters, limits)
 
 
 def message_gateway(
@@ -201,7 +213,7 @@ def message_gateway(
         "protocol": protocol,
         "account_id": account_id,
         "scope": scope,
-        **_timeout("message_gateway", timeout),
+        **_limits("message_gateway", timeout, False),
     }
     return _named("message_gateway", example, ComponentType.MESSAGE_GATEWAY, name, metadata)
 
@@ -213,14 +225,17 @@ def api(
     public: bool = False,
     description: str = "",
     timeout: float | None = None,
+    idempotent: bool = False,
 ) -> Callable[[_F], _F]:
     """A function for other plugins: ``await self.ctx.api.call("plugin.id.name", argument=1)``.
 
     Args:
         public: False keeps it to the plugin itself.
+        idempotent: As of ``command``.
     """
     _check_text("api", name, "a name", '@api("dice_of", public=True)', optional=True)
-    metadata = {"description": description, "version": version, "public": public, **_timeout("api", timeout)}
+    limits = _limits("api", timeout, idempotent)
+    metadata = {"description": description, "version": version, "public": public, **limits}
     return _named("api", '@api("dice_of", public=True)', ComponentType.API, name, metadata)
 
 
@@ -230,17 +245,16 @@ def _callable_tool(
     name: str,
     description: str,
     parameters: Mapping[str, Any] | None,
-    timeout: float | None,
+    limits: Mapping[str, Any],
 ) -> Callable[[_F], _F]:
     example = f'@{decorator}("weather", description="Tells the weather of a city.")'
     _check_text(decorator, name, "a name", example, optional=True)
-    limit = _timeout(decorator, timeout)
 
     def declare(function: Any, own_name: str) -> Declared:
         metadata = {
             "description": description or inspect.getdoc(function) or "",
             "parameters_raw": parameters_of(function) if parameters is None else dict(parameters),
-            **limit,
+            **limits,
         }
         return Declared(type=component_type, name=name or own_name, metadata=metadata)
 
@@ -272,14 +286,18 @@ def _texts(decorator: str, key: str, values: object) -> list[str]:
     return list(values)
 
 
-def _timeout(decorator: str, timeout: object) -> dict[str, int]:
+def _limits(decorator: str, timeout: object, idempotent: object) -> dict[str, Any]:
+    """How long one call may take, and whether it may be made again."""
+    if type(idempotent) is not bool:
+        raise DeclarationError(f"@{decorator}: idempotent is True or False, got {shown(idempotent)}")
+    limits: dict[str, Any] = {"idempotent": True} if idempotent else {}
     if timeout is None:
-        return {}
+        return limits
     if type(timeout) not in (int, float) or not 0.001 <= timeout <= 86_400:  # type: ignore[operator]  # a number by now
         raise DeclarationError(
             f"@{decorator}: timeout is seconds, more than 0 and at most a day, got {shown(timeout)}"
         )
-    return {"timeout_ms": int(timeout * 1000)}  # type: ignore[operator]  # as above
+    return {**limits, "timeout_ms": int(timeout * 1000)}  # type: ignore[operator]  # as above
 
 
 def _groups_of(pattern: object) -> tuple[str, ...]:

@@ -212,3 +212,35 @@ def test_a_mistake_is_explained_at_the_decorator(declare: Callable[[], object], 
     """What was given, what is expected, what to write."""
     with pytest.raises(DeclarationError, match=told):
         declare()
+
+
+@pytest.mark.parametrize(
+    "decorator",
+    [
+        command("x", idempotent=True),
+        event_handler("x", idempotent=True),
+        hook("x", idempotent=True),
+        tool("x", idempotent=True),
+        action("x", idempotent=True),
+        api("x", idempotent=True),
+    ],
+)
+def test_a_handler_may_say_that_it_can_run_again(decorator: Any) -> None:
+    """Only then the host is told anything about it."""
+
+    class It(Plugin):
+        @decorator
+        async def act(self) -> None: ...
+
+        @tool("plain")
+        async def plain(self) -> None: ...
+
+    components = collect_components(It())
+    assert components["x" if "x" in components else "act"].declared.metadata["idempotent"] is True
+    assert "idempotent" not in components["plain"].declared.metadata
+
+
+def test_idempotent_is_true_or_false() -> None:
+    """A text would be true."""
+    with pytest.raises(DeclarationError, match="idempotent is True or False, got 'no'"):
+        command("x", idempotent="no")  # type: ignore[arg-type]
