@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from .exit_report import ExitReport
+from .exit_report import ExitReport, Place
 from .shard_state import ShardState
 
 _LOG = logging.getLogger("rookery.observers")
@@ -53,6 +53,25 @@ class RunnerBack:
     pid: int
     after: float | None
     """Seconds since the one before it died; None for the first."""
+
+
+@attrs.frozen(kw_only=True)
+class RunnerSuspect:
+    """A runner shows no life: it gets no new work, and was asked where it is."""
+
+    shard: str
+    incarnation: int
+    reason: str
+    place: Place | None
+    """None when it did not say, or when no plugin's code runs."""
+
+
+@attrs.frozen(kw_only=True)
+class RunnerRecovered:
+    """A runner that was suspect works again."""
+
+    shard: str
+    incarnation: int
 
 
 @attrs.frozen(kw_only=True)

@@ -30,6 +30,8 @@ class OutputPipe:
         self._on_lines = on_lines
         self._unended = b""
         self._tail = b""
+        self._is_pumped = False
+        self._more = trio.Event()
 
     @property
     def tail(self) -> str:
@@ -38,10 +40,43 @@ class OutputPipe:
 
     async def pump(self) -> None:
         """Read until nobody has the write end any more."""
+        self._is_pumped = True
+        try:
+            while True:
+                await trio.lowlevel.wait_readable(self._descriptor)
+                if self._read() == 0:
+                    return
+        finally:
+            self._is_pumped = False
+
+    async def listen(self, first: float, gap: float) -> None:
+        """Take what comes until nothing comes any more, or the pipe ends. A pipe that is pumped is only listened to.
+
+        Args:
+            first: Seconds to wait for the first of it.
+            gap: Seconds of silence after which it was all.
+        """
+        wait = first
         while True:
-            await trio.lowlevel.wait_readable(self._descriptor)
-            if self._read() == 0:
+            with trio.move_on_after(wait) as patience:
+                if not await self._wait_more():
+                    return
+            if patience.cancelled_caught:
                 return
+            wait = gap
+
+    async def _wait_more(self) -> bool:
+        """Wait until something was read; False at the end of the pipe."""
+        if self._is_pumped:
+            self._more = trio.Event()
+            await self._more.wait()
+            return True
+        await trio.lowlevel.wait_readable(self._descriptor)
+        return self._read() != 0
+
+    def forget_tail(self) -> None:
+        """What was read until now is no evidence of what comes."""
+        self._tail = b""
 
     def read_rest(self) -> None:
         """Take what is there without waiting; an unended line counts as one."""
@@ -59,6 +94,7 @@ class OutputPipe:
         except BlockingIOError:
             return None
         self._tail = (self._tail + data)[-TAIL_BYTES:]
+        self._more.set()
         whole, newline, rest = (self._unended + data).rpartition(b"\n")
         if newline:
             self._on_lines(whole)

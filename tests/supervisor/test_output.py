@@ -85,3 +85,54 @@ def test_memory_is_bounded_whatever_is_written(pipe: Pipe, monkeypatch: pytest.M
     assert taken == REST_BYTES
     assert max(map(len, pipe.lines)) <= 2 * CHUNK_BYTES
     assert len(pipe.output.tail) == TAIL_BYTES
+
+
+@pytest.mark.parametrize("pumped", [False, True], ids=["read here", "pumped by another"])
+async def test_listening_ends_with_a_silence(pipe: Pipe, pumped: bool) -> None:
+    """What comes in pieces is one answer; whoever pumps the pipe goes on."""
+    async with trio.open_nursery() as nursery:
+        if pumped:
+            nursery.start_soon(pipe.output.pump)
+            await trio.testing.wait_all_tasks_blocked()
+
+        async def write() -> None:
+            for piece in (b"one\n", b"two\n"):
+                pipe.write(piece)
+                await trio.testing.wait_all_tasks_blocked(0.005)
+
+        nursery.start_soon(write)
+        with trio.fail_after(5):
+            await pipe.output.listen(1.0, 0.05)
+        nursery.cancel_scope.cancel()
+
+    assert pipe.output.tail == "one\ntwo\n"
+
+
+async def test_listening_to_nothing_ends(pipe: Pipe) -> None:
+    """Nobody waits longer than he said."""
+    with trio.fail_after(5):
+        await pipe.output.listen(0.01, 0.01)
+
+    assert pipe.output.tail == ""
+
+
+async def test_listening_ends_with_the_last_writer(pipe: Pipe) -> None:
+    """A process that is gone says nothing more."""
+    os.close(pipe.write_end)
+
+    with trio.fail_after(5):
+        await pipe.output.listen(3600, 3600)
+
+    pipe.write_end = os.dup(pipe.read_end)  # for the fixture to close
+
+
+def test_a_forgotten_tail_is_no_evidence(pipe: Pipe) -> None:
+    """Stacks of a hang that passed do not explain a later death."""
+    pipe.write(b"before\n")
+    pipe.output.read_rest()
+    pipe.output.forget_tail()
+    pipe.write(b"after\n")
+
+    pipe.output.read_rest()
+
+    assert pipe.output.tail == "after\n"
