@@ -5,12 +5,21 @@ from __future__ import annotations
 import attrs
 
 from .exit_report import ExitKind
-from .live_runner import Sentence
+from .hang import HangClass
 
 SIGKILL = 9
 
 NEARLY = 0.9
 """The part of ``rss_hard`` from which on a kill by somebody else is taken for the kernel's."""
+
+
+@attrs.frozen
+class Sentence:
+    """Why the host kills a runner."""
+
+    kind: ExitKind
+    reason: str
+    hang: HangClass | None = None
 
 
 @attrs.frozen(kw_only=True)

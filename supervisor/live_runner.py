@@ -7,21 +7,18 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from rookery.protocol import Link
 from rookery.protocol import page as layout
 
-from .exit_report import ExitKind
+from .arrival import Arrival
+from .ledger import Ledger
+from .output import OutputPipe
+from .page import Page
+from .process import Child
 from .stack_dump import only_stacks, where_it_was
 
 if TYPE_CHECKING:
-    from rookery.protocol import Link
-
-    from .arrival import Arrival
     from .exit_report import Place
-    from .hang import HangClass
-    from .ledger import Ledger
-    from .output import OutputPipe
-    from .page import Page
-    from .process import Child
 
 STACK_WAIT = 0.2
 """Seconds for the first line of the stacks that a runner is asked for. Python's handler writes them from within the signal,
@@ -32,15 +29,6 @@ STACK_GAP = 0.05
 
 STACK_LIMIT = 0.5
 """Seconds in all, however much a plugin writes meanwhile."""
-
-
-@attrs.frozen
-class Sentence:
-    """Why the host kills a runner."""
-
-    kind: ExitKind
-    reason: str
-    hang: HangClass | None = None
 
 
 @attrs.define(eq=False, kw_only=True)

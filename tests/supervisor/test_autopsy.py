@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from rookery.supervisor.autopsy import Findings, decide_cause
+from rookery.supervisor.autopsy import Findings, Sentence, decide_cause
 from rookery.supervisor.exit_report import ExitKind
 from rookery.supervisor.hang import HangClass
-from rookery.supervisor.live_runner import Sentence
 
 HANG = Sentence(ExitKind.HANG, "its loop is busy", HangClass.BUSY)
 
