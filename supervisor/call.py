@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import trio
 
+from rookery.protocol import session_id_of
+
 from .fate import DispatchFailed
 
 if TYPE_CHECKING:
+    from rookery.protocol import Link
+
     from .component import Component
     from .gate import Lane, Line
 
@@ -24,18 +28,28 @@ class Call:
     """One call of one component on its way."""
 
     __slots__ = (
+        "attempts",
         "component",
         "deadline",
         "is_settled",
         "lane",
         "line",
+        "link",
         "method",
+        "number",
         "on_settled",
         "payload",
+        "request_id",
     )
 
     def __init__(
-        self, component: Component, method: str, args: Payload, deadline: float, on_settled: OnSettled
+        self,
+        component: Component,
+        method: str,
+        args: Payload,
+        deadline: float,
+        on_settled: OnSettled,
+        number: int = 0,
     ) -> None:
         self.component = component
         self.method = method
@@ -46,6 +60,40 @@ class Call:
         self.lane: Lane | None = None
         self.line: Line | None = None
         """Where it waits."""
+        self.number = number
+        """In the order in which calls were made."""
+        self.attempts = 0
+        """How often it had begun when its runner ended."""
+        self.link: Link | None = None
+        """Where it was sent; None while it waits."""
+        self.request_id = 0
+
+    @property
+    def too_late(self) -> str:
+        """What is said when it could not begin in time."""
+        return f"{self.component.full_name} in shard {self.component.shard!r} could not begin in time"
+
+    @property
+    def event_id(self) -> str:
+        """Of the message that it is about; "" when it is about none."""
+        found = self._message.get("message_id")
+        return found if type(found) is str else ""
+
+    @property
+    def session_id(self) -> str:
+        """Of the conversation that it belongs to; "" outside of all."""
+        message = self._message
+        if not message:
+            return ""
+        try:
+            return session_id_of(message)  # type: ignore[arg-type]  # a plugin may have changed it into anything
+        except (KeyError, TypeError, AttributeError):
+            return ""
+
+    @property
+    def _message(self) -> dict[str, Any]:
+        message = self.payload["args"].get("message")
+        return message if isinstance(message, dict) else {}
 
 
 class Slot(Generic[T]):

@@ -76,6 +76,8 @@ class Component:
     """As declared."""
     timeout: float | None = None
     """Seconds that the author wants for one call; ``None`` takes the method's own."""
+    is_idempotent: bool = False
+    """Whether the author says that a call may run again after it was cut off."""
     enabled: bool = True
     chat_scope: str = "all"
     allowed_session: frozenset[str] = frozenset()
@@ -178,6 +180,7 @@ def make_component(
         "is_trusted": is_trusted,
         "metadata": metadata,
         "timeout": _timeout(metadata, path),
+        "is_idempotent": metadata.get("idempotent") is True,
         "enabled": metadata.get("enabled", True) is not False,
         "chat_scope": declared.chat_scope if declared.chat_scope in ("group", "private") else "all",
         "allowed_session": frozenset(text.strip() for text in declared.allowed_session if text.strip()),

@@ -68,6 +68,12 @@ class Counters:
     """Calls that failed by the plugin's doing: it raised, took too long, or answered nonsense."""
     lost: int = 0
     """Calls that failed by no doing of the plugin: its runner died, or was not there in time."""
+    put_back: int = 0
+    """Calls that had been sent to a runner that ended, had not begun, and went to the next one."""
+    retried: int = 0
+    """Calls that had begun and were made again, because their handler allows it."""
+    dead_lettered: int = 0
+    """Events that are not dispatched any more, because they ended several runners."""
     restarts: int = 0
     violations: int = 0
     """Runners that claimed to be what they are not."""

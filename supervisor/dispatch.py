@@ -8,21 +8,27 @@ A runner that announced ``ordered`` keeps the lanes itself: a few calls of one l
 other, which saves a round trip and two wake-ups between two of them. For any other runner of protocol 1.0.0 the host
 keeps them.
 
-Every call settles exactly once, by its deadline and a sweep at the latest: the link sweeps what was sent, the
-dispatcher what waits. Waiting costs no task: a call is an object in a queue with a callback.
+Every call settles exactly once, by its deadline and a sweep at the latest: the link sweeps what was sent, ``waiting.py``
+what waits. Waiting costs no task: a call is an object in a queue with a callback. What becomes of the calls of a runner that
+dies: those that had not begun go to the next one, before any that were made later; those that had are lost, and told so,
+unless their handler may run again.
 """
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 import trio
 
-from rookery.protocol import METHODS, ConnectionLost, RookeryError
+from rookery.protocol import METHODS, PLUGIN_CANCEL, ConnectionLost, RequestTimedOut, RookeryError
 
 from .call import Call, OnSettled, Outcome, Payload, Slot
-from .fate import DispatchFailed, Fate, failure_of
+from .fate import DispatchFailed, Fate, failure_of, never_began
 from .gate import Gate
+from .refusals import Refusals
+from .retries import MAX_ATTEMPTS, RetryBudget
+from .waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,10 +37,7 @@ if TYPE_CHECKING:
 
     from .component import Component
     from .counters import Counters
-    from .gate import Lane, Window
-
-SWEEP = 0.05
-"""Seconds between two looks at the deadlines of waiting calls; half of the 100 ms that an end may be late."""
+    from .gate import Lane
 
 
 class Dispatcher:
@@ -59,12 +62,15 @@ class Dispatcher:
         self._lanes: dict[tuple[str, str], Lane] = {}
         """By plugin and key, while there are calls."""
         self._open = 0
-        self._waiting: dict[Call, None] = {}
-        """In the order in which they came. An open call is in here, or was sent, or fails within one pass of the loop."""
-        self._work = trio.Event()
+        self._waiting = Waiting(self._time_out)
+        """An open call is in here, or was sent, or fails within one pass of the loop."""
         self._idle = trio.Event()
         self._idle.set()
         self._is_closing = False
+        self._numbers = count(1)
+        self._budget = RetryBudget()
+        self.refusals = Refusals()
+        """Plugins and events that are not called."""
 
     # --- calling -----------------------------------------------------------------------------------------------
 
@@ -89,7 +95,8 @@ class Dispatcher:
             key: Calls of one plugin with the same key run one after the other; ``None`` waits for nobody.
         """
         gate = self._gates[component.shard]
-        call = Call(component, method, args, deadline, on_settled)
+        call = Call(component, method, args, deadline, on_settled, next(self._numbers))
+        self._budget.earn()
         self._open += 1
         if self._open == 1:
             self._idle = trio.Event()
@@ -109,7 +116,7 @@ class Dispatcher:
         elif gate.waiting >= gate.queue_limit:
             self._overload(gate, call)
         else:
-            self._wait(gate, call)
+            self._waiting.add(gate, call)
             lane.line.append(call)
             call.lane = lane
         return call
@@ -149,27 +156,28 @@ class Dispatcher:
         return outcome
 
     def withdraw(self, call: Call) -> None:
-        """Nobody wants the result any more: a call that waits ends uncounted, one that was sent runs on unheard."""
+        """Nobody wants the result any more: a call that waits ends uncounted, one that was sent is cancelled, unheard."""
         if call in self._waiting:
             self._end(call)
         else:
             call.on_settled = _ignore
+            self._cancel(call)
 
     # --- shards ------------------------------------------------------------------------------------------------
 
     def add_shard(self, name: str, *, max_inflight: int, queue_limit: int) -> None:
-        self._gates[name] = Gate(
-            name, self._counters.of_shard(name), max_inflight=max_inflight, queue_limit=queue_limit
-        )
+        counters = self._counters.of_shard(name)
+        self._gates[name] = Gate(name, counters, max_inflight=max_inflight, queue_limit=queue_limit)
 
-    def open_shard(self, name: str, link: Link, *, orders: bool = False) -> None:
+    def open_shard(self, name: str, link: Link, *, orders: bool = False, cancels: bool = False) -> None:
         """The shard's runner is ready: what waits goes out.
 
         Args:
             orders: It keeps the order of calls with one ordering key by itself.
+            cancels: It takes ``plugin.cancel``.
         """
         gate = self._gates[name]
-        gate.link, gate.is_given_up, gate.orders = link, False, orders
+        gate.link, gate.is_given_up, gate.orders, gate.cancels = link, False, orders, cancels
         self._pump(gate)
 
     def close_shard(self, name: str, *, given_up: str = "") -> None:
@@ -182,23 +190,33 @@ class Dispatcher:
         gate.link = None
         gate.is_given_up = bool(given_up)
         if given_up or not self._waits:
-            why = given_up or _why_away(gate)
-            for call in [call for call in self._waiting if call.component.shard == name]:
+            why = given_up or gate.why_away
+            for call in self._waiting.of_shard(name):
                 self._fail(call, Fate.UNAVAILABLE, why)
+
+    def move_plugin(self, plugin_id: str, to_shard: str) -> None:
+        """A plugin lives elsewhere now: its calls that wait go there, in their order."""
+        target = self._gates[to_shard]
+        for call in self._waiting.of_plugin(plugin_id):
+            self._waiting.move(call, self._gates[call.component.shard], target)
+        self._pump(target)
+
+    def end_refused(self, plugin_id: str) -> None:
+        """A plugin is not called any more: what waits for it fails at once."""
+        for call in self._waiting.of_plugin(plugin_id):
+            if refusal := self.refusals.of(call):
+                self._fail(call, *refusal)
 
     def is_open(self, name: str) -> bool:
         return self._gates[name].link is not None
 
     def load_of(self, name: str) -> tuple[int, int]:
-        """How many calls wait for a shard, and how many it works on."""
-        gate = self._gates[name]
-        return gate.waiting, gate.outer.in_flight + gate.inner.in_flight
+        return self._gates[name].load
 
     # --- running -----------------------------------------------------------------------------------------------
 
     @property
     def open_calls(self) -> int:
-        """Calls that are not settled."""
         return self._open
 
     async def wait_idle(self) -> None:
@@ -209,47 +227,29 @@ class Dispatcher:
     async def run(self) -> None:
         """End what waits past its deadline, until cancelled; then end everything that waits."""
         try:
-            while True:
-                if not self._waiting:
-                    # No timer while nothing waits.
-                    self._work = trio.Event()
-                    await self._work.wait()
-                await trio.sleep(SWEEP)
-                now = trio.current_time()
-                late = [call for call in self._waiting if call.deadline <= now]
-                for call in late:
-                    self._time_out(call)
+            await self._waiting.sweep()
         finally:
             self.close()
 
     def close(self) -> None:
         """End every call that waits; new ones end at once."""
         self._is_closing = True
-        for call in list(self._waiting):
+        for call in self._waiting.all():
             self._fail(call, Fate.SHUTTING_DOWN, "the host is stopping")
 
     # --- inside ------------------------------------------------------------------------------------------------
-
-    def _wait(self, gate: Gate, call: Call) -> None:
-        if not self._waiting:
-            self._work.set()
-        self._waiting[call] = None
-        gate.waiting += 1
-
-    def _stop_waiting(self, gate: Gate, call: Call) -> None:
-        if call in self._waiting:
-            del self._waiting[call]
-            gate.waiting -= 1
 
     def _enter(self, gate: Gate, call: Call) -> None:
         """The call is the first of its lane: on to its shard."""
         window = gate.window_of(call.method)
         if self._is_closing:
             self._fail_soon(gate, call, Fate.SHUTTING_DOWN, "the host is stopping")
+        elif self.refusals.any and (refusal := self.refusals.of(call)):
+            self._fail_soon(gate, call, *refusal)
         elif gate.link is None and (gate.is_given_up or not self._waits):
-            self._fail_soon(gate, call, Fate.UNAVAILABLE, _why_away(gate))
+            self._fail_soon(gate, call, Fate.UNAVAILABLE, gate.why_away)
         elif call.deadline <= trio.current_time():
-            self._fail_soon(gate, call, Fate.TIMEOUT, _too_late(call))
+            self._fail_soon(gate, call, Fate.TIMEOUT, call.too_late)
         elif gate.link is not None and window.has_room and not window.line:
             self._send(gate, gate.link, call)
         elif call in self._waiting:
@@ -257,13 +257,12 @@ class Dispatcher:
         elif gate.waiting >= gate.queue_limit:
             self._overload(gate, call)
         else:
-            self._wait(gate, call)
+            self._waiting.add(gate, call)
             window.line.append(call)
 
     def _overload(self, gate: Gate, call: Call) -> None:
-        self._fail_soon(
-            gate, call, Fate.OVERLOADED, f'{gate.waiting} calls already wait for shard "{gate.shard}"'
-        )
+        text = f'{gate.waiting} calls already wait for shard "{gate.shard}"'
+        self._fail_soon(gate, call, Fate.OVERLOADED, text)
 
     def _pump(self, gate: Gate) -> None:
         for window in (gate.inner, gate.outer):
@@ -278,46 +277,78 @@ class Dispatcher:
 
         def done(outcome: Payload | RookeryError) -> None:
             window.in_flight -= 1
-            self._settle(call, outcome if isinstance(outcome, dict) else failure_of(outcome))
+            if isinstance(outcome, dict):
+                self._settle(call, outcome)
+            else:
+                self._take_failure(gate, call, outcome)
             self._pump(gate)
 
         try:
-            link.send(
+            call.request_id = link.send(
                 call.method,
                 call.payload,
                 plugin_id=call.component.plugin_id,
                 deadline=call.deadline,
                 on_done=done,
+                tag=call,
             )
+            call.link = link
         except ConnectionLost:
-            self._put_back(gate, window, call)
+            gate.link = None  # the runner has gone and nobody has told us yet
+            self._put_back(gate, call)
         except RookeryError as error:
             failure = failure_of(error)
             self._fail_soon(gate, call, failure.fate, failure.message)
         else:
             window.in_flight += 1
-            self._stop_waiting(gate, call)
+            self._waiting.remove(gate, call)
 
-    def _put_back(self, gate: Gate, window: Window, call: Call) -> None:
-        # The runner has gone and nobody has told us yet: the call was not sent, so it waits for the next one.
-        gate.link = None
-        if not self._waits:
-            self._fail_soon(gate, call, Fate.UNAVAILABLE, _why_away(gate))
+    def _take_failure(self, gate: Gate, call: Call, error: RookeryError) -> None:
+        """A call that was sent has no answer: it waits for the next runner if that may run it, else it has ended."""
+        if isinstance(error, RequestTimedOut):
+            self._cancel(call)
+        call.link = None
+        if call.is_settled or call.on_settled is _ignore:
+            self._settle(call, failure_of(error))
+        elif never_began(error):
+            self._counters.put_back += 1
+            self._put_back(gate, call)
+        elif isinstance(error, ConnectionLost) and self._may_retry(call):
+            self._counters.retried += 1
+            self._put_back(gate, call)
+        else:
+            self._settle(call, failure_of(error))
+
+    def _may_retry(self, call: Call) -> bool:
+        call.attempts += 1
+        if not call.component.is_idempotent or call.attempts >= MAX_ATTEMPTS:
+            return False
+        return self._budget.take(trio.current_time())
+
+    def _put_back(self, gate: Gate, call: Call) -> None:
+        """The call is not out any more and waits for the shard's next runner, before those that were made after it."""
+        if gate.is_given_up or not self._waits:
+            self._fail_soon(gate, call, Fate.UNAVAILABLE, gate.why_away)
             return
         if call not in self._waiting:
-            self._wait(gate, call)
-        window.line.put_back(call)
+            self._waiting.add(gate, call)
+        gate.window_of(call.method).line.put_back(call)
+
+    def _cancel(self, call: Call) -> None:
+        link = call.link
+        if link is not None and self._gates[call.component.shard].cancels and not link.is_closed:
+            link.broadcast(PLUGIN_CANCEL, {"request_ids": [call.request_id]})
 
     def _fail_soon(self, gate: Gate, call: Call, fate: Fate, message: str) -> None:
         # From the loop and not from submit(): a callback inside the caller's own statement surprises it.
-        self._stop_waiting(gate, call)
+        self._waiting.remove(gate, call)
         trio.lowlevel.current_trio_token().run_sync_soon(self._fail, call, fate, message)
 
     def _time_out(self, call: Call) -> None:
-        self._fail(call, Fate.TIMEOUT, _too_late(call))
+        self._fail(call, Fate.TIMEOUT, call.too_late)
 
     def _fail(self, call: Call, fate: Fate, message: str) -> None:
-        self._settle(call, DispatchFailed(fate, message))
+        self._settle(call, DispatchFailed(fate, message, maybe_executed=call.attempts > 0))
 
     def _settle(self, call: Call, outcome: Outcome) -> None:
         if not call.is_settled:
@@ -327,7 +358,7 @@ class Dispatcher:
 
     def _end(self, call: Call) -> None:
         call.is_settled = True
-        self._stop_waiting(self._gates[call.component.shard], call)
+        self._waiting.remove(self._gates[call.component.shard], call)
         line, call.line = call.line, None
         if line is not None:
             line.note_ended()
@@ -367,11 +398,3 @@ class Dispatcher:
 
 def _ignore(_: Outcome) -> None:
     """For a call that nobody waits for."""
-
-
-def _why_away(gate: Gate) -> str:
-    return f'shard "{gate.shard}" {"has been given up" if gate.is_given_up else "is not up"}'
-
-
-def _too_late(call: Call) -> str:
-    return f"{call.component.full_name} in shard {call.component.shard!r} could not begin in time"

@@ -21,9 +21,13 @@ class Fate(Enum):
 
     TIMEOUT = "timeout"
     RUNNER_LOST = "runner lost"
+    HUNG = "hung"
+    """Its own code was what its runner was killed for."""
     UNAVAILABLE = "unavailable"
     OVERLOADED = "overloaded"
     QUARANTINED = "quarantined"
+    DEAD_LETTERED = "dead-lettered"
+    """The event has ended several runners and is not dispatched any more."""
     REFUSED = "refused"
     HANDLER_ERROR = "handler error"
     RESULT_UNENCODABLE = "result unencodable"
@@ -38,9 +42,11 @@ class Fate(Enum):
 _CODES = {
     Fate.TIMEOUT: ErrorCode.E_TIMEOUT,
     Fate.RUNNER_LOST: ErrorCode.E_PLUGIN_CRASHED,
+    Fate.HUNG: ErrorCode.E_PLUGIN_CRASHED,
     Fate.UNAVAILABLE: ErrorCode.E_PLUGIN_CRASHED,
     Fate.OVERLOADED: ErrorCode.E_BACK_PRESSURE,
     Fate.QUARANTINED: ErrorCode.E_PLUGIN_NOT_FOUND,
+    Fate.DEAD_LETTERED: ErrorCode.E_BAD_PAYLOAD,
     Fate.REFUSED: ErrorCode.E_METHOD_NOT_ALLOWED,
     Fate.HANDLER_ERROR: ErrorCode.E_UNKNOWN,
     Fate.RESULT_UNENCODABLE: ErrorCode.E_BAD_PAYLOAD,
@@ -48,7 +54,15 @@ _CODES = {
     Fate.SHUTTING_DOWN: ErrorCode.E_SHUTTING_DOWN,
 }
 
-_LOSSES = {Fate.RUNNER_LOST, Fate.UNAVAILABLE, Fate.OVERLOADED, Fate.QUARANTINED, Fate.SHUTTING_DOWN}
+_LOSSES = {
+    Fate.RUNNER_LOST,
+    Fate.HUNG,
+    Fate.UNAVAILABLE,
+    Fate.OVERLOADED,
+    Fate.QUARANTINED,
+    Fate.DEAD_LETTERED,
+    Fate.SHUTTING_DOWN,
+}
 
 _BY_CODE = {
     ErrorCode.E_TIMEOUT: Fate.TIMEOUT,
@@ -82,12 +96,20 @@ class DispatchFailed(RookeryError):
         return self.fate in _LOSSES or (self.fate is Fate.TIMEOUT and not self.maybe_executed)
 
 
+def never_began(error: RookeryError) -> bool:
+    """Whether the end of a request proves that its handler has not begun, so that it can be sent again."""
+    if isinstance(error, ConnectionLost):
+        return not error.maybe_executed
+    return isinstance(error, RemoteError) and error.details.get("kind") == "Recalled"
+
+
 def failure_of(error: RookeryError) -> DispatchFailed:
     """What the end of a request means for the dispatch that sent it."""
     if isinstance(error, DispatchFailed):
         return error
     if isinstance(error, ConnectionLost):
-        return DispatchFailed(Fate.RUNNER_LOST, str(error), maybe_executed=error.maybe_executed)
+        fate = Fate.HUNG if error.hung else Fate.RUNNER_LOST
+        return DispatchFailed(fate, str(error), maybe_executed=error.maybe_executed)
     if isinstance(error, RequestTimedOut):
         return DispatchFailed(Fate.TIMEOUT, str(error), maybe_executed=True)
     if isinstance(error, RemoteError):
@@ -108,5 +130,5 @@ def _failure_of_answer(error: RemoteError) -> DispatchFailed:
     if kind == "ResultTooLarge":
         return DispatchFailed(Fate.RESULT_TOO_LARGE, error.message, maybe_executed=True)
     fate = _BY_CODE.get(error.code, Fate.HANDLER_ERROR)
-    executed = fate in (Fate.TIMEOUT, Fate.HANDLER_ERROR)
+    executed = fate in (Fate.TIMEOUT, Fate.HANDLER_ERROR) and kind != "NotStarted"
     return DispatchFailed(fate, error.message or error.code.value, maybe_executed=executed)

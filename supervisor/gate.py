@@ -42,9 +42,18 @@ class Line:
         self._calls.append(call)
 
     def put_back(self, call: Call) -> None:
-        """The call becomes the first again."""
+        """The call is the next again, behind those that were made before it and came back before it."""
         call.line = self
+        earlier = []
+        while self._calls and self._calls[0].number < call.number:
+            earlier.append(self._calls.popleft())
         self._calls.appendleft(call)
+        self._calls.extendleft(reversed(earlier))
+
+    def remove(self, call: Call) -> None:
+        """The call waits elsewhere from now on."""
+        call.line = None
+        self._calls.remove(call)
 
     def take(self) -> Call | None:
         """The first call that has not ended; it waits here no longer."""
@@ -99,6 +108,7 @@ class Gate:
     """What leads to one shard. Created closed."""
 
     __slots__ = (
+        "cancels",
         "counters",
         "inner",
         "is_given_up",
@@ -116,6 +126,8 @@ class Gate:
         self.queue_limit = queue_limit
         self.link: Link | None = None
         self.is_given_up = False
+        self.cancels = False
+        """The runner can be told that nobody wants an answer any more."""
         self.orders = False
         """The runner keeps lanes itself, as the last one did."""
         self.waiting = 0
@@ -126,6 +138,15 @@ class Gate:
     def open_lane(self, place: tuple[str, str]) -> Lane:
         """A new lane before this gate. What its calls are told of their order holds until it is empty again."""
         return Lane(place, max(1, self.outer.size // LANE_SHARE) if self.orders else 1)
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many calls wait, and how many are out."""
+        return self.waiting, self.outer.in_flight + self.inner.in_flight
+
+    @property
+    def why_away(self) -> str:
+        return f'shard "{self.shard}" {"has been given up" if self.is_given_up else "is not up"}'
 
     def window_of(self, method: str) -> Window:
         return self.inner if method in INNER_METHODS else self.outer

@@ -119,8 +119,22 @@ class Traffic:
         self._registry.publish(shard.plugins, loaded)
         for plugin_id in shard.plugins:
             self._retain_gateways(plugin_id)
+        self._open(shard)
+
+    def _open(self, shard: Shard) -> None:
         assert shard.link is not None
-        self._dispatcher.open_shard(shard.name, shard.link, orders="ordered" in shard.features)
+        features = shard.features
+        self._dispatcher.open_shard(
+            shard.name, shard.link, orders="ordered" in features, cancels="cancel" in features
+        )
+
+    def runner_suspect(self, shard: Shard) -> None:
+        """It shows no sign of life: it keeps what it has and gets nothing more."""
+        self._dispatcher.close_shard(shard.name)
+
+    def runner_recovered(self, shard: Shard) -> None:
+        """It does again: what has waited meanwhile goes out."""
+        self._open(shard)
 
     def runner_draining(self, shard: Shard) -> None:
         """It finishes what it has and takes nothing more."""

@@ -75,6 +75,8 @@ class FakeLink:
         self.script = script
         self._free_at: dict[tuple[str, str], float] | None = {} if orders else None
         self.sent: list[Sent] = []
+        self.told: list[tuple[str, dict[str, Any]]] = []
+        """Broadcasts."""
         self.is_closed = False
         self.most_pending = 0
         self._live: list[Sent] = []
@@ -99,6 +101,7 @@ class FakeLink:
         plugin_id: str = "",
         deadline: float,
         on_done: Callable[[Answer], None],
+        tag: object = None,
     ) -> int:
         if self.is_closed:
             raise ConnectionLost("the connection is closed", maybe_executed=False)
@@ -127,11 +130,18 @@ class FakeLink:
         self._free_at[sent.plugin_id, key] = max(begins, min(ends, sent.deadline))
         return ends
 
-    def die(self) -> None:
-        """The runner has died and the link found out: everything pending is lost."""
+    def broadcast(self, method: str, payload: dict[str, Any], *, plugin_id: str = "") -> None:
+        self.told.append((method, payload))
+
+    def die(self, *, started: Callable[[Sent], bool] = lambda _: True) -> None:
+        """The runner has died and that was proved: everything pending is lost.
+
+        Args:
+            started: Which of the calls had begun.
+        """
         self.is_closed = True
         for sent in self.pending:
-            sent.settle(ConnectionLost("the peer closed the connection"))
+            sent.settle(ConnectionLost("the runner died", maybe_executed=started(sent)))
 
     def expire(self) -> None:
         """End what is past its deadline."""

@@ -9,7 +9,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from rookery.protocol import (
     PLUGIN_INVOKE_API,
 )
-from rookery.supervisor.dispatch import SWEEP
+from rookery.supervisor.waiting import SWEEP
 from rookery.supervisor.fate import DispatchFailed, Fate
 from tests.doubles.ends import Ends
 from tests.doubles.fake_links import Late

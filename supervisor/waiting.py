@@ -1,0 +1,76 @@
+"""Which calls wait to be sent, and who ends those whose time is over meanwhile?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .call import Call
+    from .gate import Gate
+
+SWEEP = 0.05
+"""Seconds between two looks at the deadlines; half of the 100 ms that an end may be late."""
+
+
+class Waiting:
+    """All calls that wait, in the order in which they began to.
+
+    Args:
+        time_out: Ends a call; it waits no longer afterwards.
+    """
+
+    def __init__(self, time_out: Callable[[Call], None]) -> None:
+        self._time_out = time_out
+        self._calls: dict[Call, None] = {}
+        self._work = trio.Event()
+
+    def __contains__(self, call: Call) -> bool:
+        return call in self._calls
+
+    def add(self, gate: Gate, call: Call) -> None:
+        """The call waits for this gate."""
+        if not self._calls:
+            self._work.set()
+        self._calls[call] = None
+        gate.waiting += 1
+
+    def remove(self, gate: Gate, call: Call) -> None:
+        """It does not wait any more; harmless when it did not."""
+        if call in self._calls:
+            del self._calls[call]
+            gate.waiting -= 1
+
+    def all(self) -> list[Call]:
+        return list(self._calls)
+
+    def of_shard(self, name: str) -> list[Call]:
+        return [call for call in self._calls if call.component.shard == name]
+
+    def of_plugin(self, plugin_id: str) -> list[Call]:
+        return [call for call in self._calls if call.component.plugin_id == plugin_id]
+
+    def move(self, call: Call, old: Gate, new: Gate) -> None:
+        """The call waits for another gate: in its lane as before, or in the new gate's line by its number."""
+        call.component = attrs.evolve(call.component, shard=new.shard)
+        old.waiting -= 1
+        new.waiting += 1
+        if call.line is not None and (call.lane is None or call.line is not call.lane.line):
+            call.line.remove(call)
+            new.window_of(call.method).line.put_back(call)
+
+    async def sweep(self) -> None:
+        """End what waits past its deadline, until cancelled."""
+        while True:
+            if not self._calls:
+                # No timer while nothing waits.
+                self._work = trio.Event()
+                await self._work.wait()
+            await trio.sleep(SWEEP)
+            now = trio.current_time()
+            for call in [call for call in self._calls if call.deadline <= now]:
+                self._time_out(call)
