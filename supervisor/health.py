@@ -1,0 +1,239 @@
+"""Is a runner alive, suspect or beyond help, judged by what was seen of it once a second?
+
+Two counters in the shared page beat for the two things that can hang apart: the loop, and the interpreter. A third says how
+far the runner has read: a runner whose loop beats, and which takes nothing, works as little. A beat counts as life only for
+its own. What is measured is *change*, on a clock that stands still while the host itself does (``watchdog.py``), so neither a
+late host nor a runner that writes odd numbers can make a difference to others.
+
+A ping was the alternative: it costs a frame and a wake-up of both sides a second for each shard, and it measures the host's
+own lag as the runner's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .exit_report import ExitKind
+from .hang import HangClass, classify_hang
+from .ranges import Range
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .process_look import ProcessLook
+
+STRANGE_ANSWERS = 100
+"""Answers to requests that never were, within ``STRANGE_WINDOW``: above it the runner only disturbs."""
+STRANGE_WINDOW = 60.0
+
+
+@attrs.frozen(kw_only=True)
+class HealthPolicy:
+    """How long a runner may show no sign of life. Times are seconds; a look a second makes each up to a second longer.
+
+    Raises:
+        ValueError: A value is out of range or two contradict each other.
+    """
+
+    beat_timeout: float = attrs.field(default=3.0, validator=Range(1))
+    """Without a beat of its loop for so long it is suspect: it gets no new work, and is asked where it is."""
+    ack_timeout: float = attrs.field(default=3.0, validator=Range(1))
+    """The same when it does not take a request from its socket for so long."""
+    hang_timeout: float = attrs.field(default=15.0, validator=Range(1))
+    """After so long it is killed. Up to 120 for plugins that compute for long in the loop."""
+    stopped_timeout: float = attrs.field(default=5.0, validator=Range(1))
+    """A process that was stopped by a signal, is continued once, and is stopped for so long, is killed; one that a
+    debugger holds is not."""
+    write_stall: float = attrs.field(default=10.0, validator=Range(1))
+    """A runner that takes no byte of what waits for it for so long is killed."""
+    frame_timeout: float = attrs.field(default=5.0, validator=Range(1))
+    """A frame of the runner's that has begun is complete by then."""
+    unkillable_timeout: float = attrs.field(default=60.0, validator=Range(1))
+    """A killed process that is still there after so long is lost: its shard goes on with a new one."""
+    lag_guard: float = attrs.field(default=0.5, validator=Range(0, 10))
+    """When the host itself is later than this, the time counts for no runner."""
+
+    def __attrs_post_init__(self) -> None:
+        for name, least in (("beat_timeout", self.beat_timeout), ("ack_timeout", self.ack_timeout)):
+            if self.hang_timeout <= least:
+                raise ValueError(
+                    f"hang_timeout is {self.hang_timeout:g}, expected more than {name} ({least:g}): a runner is"
+                    f" suspect before it is killed; raise hang_timeout or lower {name}"
+                )
+
+
+@attrs.frozen(kw_only=True)
+class Look:
+    """What is seen of a runner at one moment. A None means that it cannot be seen."""
+
+    awake: float
+    """On the clock that leaves out the host's own lag."""
+    loop_beats: int | None = None
+    thread_beats: int | None = None
+    read: int | None = None
+    """The highest id of a request that it has taken."""
+    sent: int = 0
+    """The highest id of a request that was sent to it."""
+    is_in_frame: bool = False
+    frames_in: int = 0
+    has_unwritten: bool = False
+    bytes_written: int = 0
+    strange_answers: int = 0
+    """Answers to ids that were never used, in all."""
+    busy_allowance: float = 0.0
+    """Seconds for which its loop may stand still rightly: it is importing a plugin."""
+
+
+@attrs.frozen
+class Fine:
+    """It shows life."""
+
+
+@attrs.frozen
+class Suspect:
+    """It may hang: no new work for now."""
+
+    reason: str
+    hang: HangClass
+
+
+@attrs.frozen
+class Resume:
+    """It was stopped by a signal: continue it, once."""
+
+    reason: str
+
+
+@attrs.frozen
+class Doomed:
+    """It must be killed."""
+
+    kind: ExitKind
+    reason: str
+    hang: HangClass | None = None
+
+
+@attrs.frozen
+class Recycle:
+    """It works and should be replaced at the next opportunity."""
+
+    reason: str
+
+
+Finding = Fine | Suspect | Resume | Doomed | Recycle
+
+
+@attrs.define
+class Sign:
+    """One value that changes as long as something lives."""
+
+    _value: object = None
+    _since: float = 0.0
+
+    def note(self, value: object, awake: float) -> float:
+        """Take the value; return for how many seconds it has not changed."""
+        if value != self._value:
+            self._value, self._since = value, awake
+        return awake - self._since
+
+
+@attrs.define
+class Unread:
+    """What was sent and is not taken yet."""
+
+    _marks: deque[tuple[float, int]] = attrs.field(factory=deque)
+    """When it was seen, and the highest id that had been sent by then."""
+
+    def note(self, sent: int, read: int, awake: float) -> float:
+        """Return for how many seconds at least the oldest request has waited to be taken; 0.0 without one."""
+        marks = self._marks
+        if sent > (marks[-1][1] if marks else 0):
+            marks.append((awake, sent))
+        while marks and marks[0][1] <= read:
+            marks.popleft()
+        return awake - marks[0][0] if marks else 0.0
+
+
+class Health:
+    """Remembers when each sign of life of one runner was last seen, and judges. No clock, no IO."""
+
+    def __init__(self, policy: HealthPolicy) -> None:
+        self._policy = policy
+        self._loop = Sign()
+        self._thread = Sign()
+        self._frame = Sign()
+        self._write = Sign()
+        self._unread = Unread()
+        self._stopped_at: float | None = None
+        self._was_resumed = False
+        self._strange: deque[tuple[float, int]] = deque()
+
+    def note(self, look: Look, process: Callable[[], ProcessLook]) -> Finding:
+        """Judge by one more look; called about once a second.
+
+        Args:
+            process: Asks the kernel; called only for a runner that is silent.
+        """
+        if doom := self._broken_rule(look):
+            return doom
+        silent = 0.0 if look.loop_beats is None else self._loop.note(look.loop_beats, look.awake)
+        thread_silent = self._thread.note(look.thread_beats, look.awake)
+        unread = 0.0 if look.read is None else self._unread.note(look.sent, look.read, look.awake)
+        policy = self._policy
+        if silent < policy.beat_timeout and unread < policy.ack_timeout:
+            if not silent:
+                self._stopped_at, self._was_resumed = None, False
+            return Fine()
+        if silent < policy.beat_timeout:
+            return self._judge(look, unread, HangClass.UNREAD, process())
+        seen = process()
+        hang = classify_hang(seen.state, thread_beats=thread_silent < policy.beat_timeout)
+        return self._judge(look, max(silent, unread), hang, seen)
+
+    def _judge(self, look: Look, silent: float, hang: HangClass, seen: ProcessLook) -> Finding:
+        reason = f"{hang.explanation}, for {silent:.0f} s"
+        if seen.is_traced:
+            return Suspect(f"a debugger holds it, for {silent:.0f} s", HangClass.STOPPED)
+        if hang is HangClass.STOPPED:
+            return self._judge_stopped(look, reason)
+        if silent >= max(self._policy.hang_timeout, look.busy_allowance):
+            return Doomed(ExitKind.HANG, reason, hang)
+        return Suspect(reason, hang)
+
+    def _judge_stopped(self, look: Look, reason: str) -> Finding:
+        if self._stopped_at is None:
+            self._stopped_at = look.awake
+        if not self._was_resumed:
+            self._was_resumed = True
+            return Resume(reason)
+        # The beats were missing before it was seen to be stopped; the time of both is what it was given.
+        if look.awake - self._stopped_at >= self._policy.stopped_timeout - self._policy.beat_timeout:
+            return Doomed(
+                ExitKind.HANG, f"{reason}, and did not go on when it was continued", HangClass.STOPPED
+            )
+        return Suspect(reason, HangClass.STOPPED)
+
+    def _broken_rule(self, look: Look) -> Doomed | None:
+        policy = self._policy
+        frame = (look.is_in_frame, look.frames_in)
+        if self._frame.note(frame, look.awake) >= policy.frame_timeout and look.is_in_frame:
+            return Doomed(
+                ExitKind.PROTOCOL, f"it began a frame and did not end it within {policy.frame_timeout:g} s"
+            )
+        written = (look.has_unwritten, look.bytes_written)
+        if self._write.note(written, look.awake) >= policy.write_stall and look.has_unwritten:
+            return Doomed(ExitKind.STUCK, f"it read nothing for {policy.write_stall:g} s", HangClass.UNREAD)
+        if self._count_strange(look) > STRANGE_ANSWERS:
+            text = f"it answered more than {STRANGE_ANSWERS} requests within a minute that nobody had made"
+            return Doomed(ExitKind.PROTOCOL, text)
+        return None
+
+    def _count_strange(self, look: Look) -> int:
+        counts = self._strange
+        counts.append((look.awake, look.strange_answers))
+        while counts[0][0] < look.awake - STRANGE_WINDOW:
+            counts.popleft()
+        return look.strange_answers - counts[0][1]

@@ -1,0 +1,57 @@
+"""Has a runner become too large or too old, so that it should be replaced, or must be killed?
+
+A soft limit is a wish: the runner is drained and replaced, and nothing is lost. A hard one is a wall: what grows by a
+gigabyte a second would take the machine with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from .exit_report import ExitKind
+from .health import Doomed, Fine, Recycle
+
+if TYPE_CHECKING:
+    from .limits import ShardLimits
+
+SPREAD = 0.1
+"""By which part the limits of age and work differ from runner to runner: they must not all be replaced at once."""
+
+MIB = 1024 * 1024
+
+
+@attrs.frozen(kw_only=True)
+class Wear:
+    """What a runner has become."""
+
+    rss: int = 0
+    """Resident memory in bytes; 0 where it is not known."""
+    age: float = 0.0
+    """Seconds since it became ready."""
+    answered: int = 0
+    """Calls that it has answered."""
+
+
+def decide_wear(limits: ShardLimits, wear: Wear, chance: float) -> Fine | Recycle | Doomed:
+    """What the limits say. A limit of 0 is none.
+
+    Args:
+        chance: A number from 0 to 1 that stays the same for one runner: where in the spread its limits lie.
+    """
+    if limits.rss_hard and wear.rss > limits.rss_hard:
+        text = f"out of memory: it uses {_size(wear.rss)}, rss_hard is {_size(limits.rss_hard)}"
+        return Doomed(ExitKind.OUT_OF_MEMORY, text)
+    if limits.rss_soft and wear.rss > limits.rss_soft:
+        return Recycle(f"it uses {_size(wear.rss)}, rss_soft is {_size(limits.rss_soft)}")
+    factor = 1.0 + SPREAD * (2.0 * chance - 1.0)
+    if limits.max_age and wear.age > limits.max_age * factor:
+        return Recycle(f"it is {wear.age:.0f} s old, max_age is {limits.max_age:g}")
+    if limits.max_dispatches and wear.answered > limits.max_dispatches * factor:
+        return Recycle(f"it has answered {wear.answered} calls, max_dispatches is {limits.max_dispatches}")
+    return Fine()
+
+
+def _size(value: int) -> str:
+    return f"{value / MIB:.0f} MiB"
