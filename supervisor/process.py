@@ -11,13 +11,17 @@ and so does the number of its process group: every signal is sent before the rea
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Protocol
 
 import attrs
 import trio
+
+from .process_look import UNKNOWN, ProcessLook, catches, look_at
 
 POLL_PERIOD = 0.02
 """Seconds between two looks where there is no pidfd: macOS, or a host without free descriptors."""
@@ -35,6 +39,18 @@ class Launch:
     """Becomes the child's descriptor 2."""
     inherited: tuple[int, ...]
     """The only other descriptors that the child gets, under the same numbers."""
+    nofile: int = 0
+    """Descriptors that it may have open; 0 leaves the host's own limit."""
+
+
+@attrs.frozen(kw_only=True)
+class Usage:
+    """What a process has used, known when it was reaped."""
+
+    cpu: float
+    """Seconds, its reaped children included."""
+    max_rss: int
+    """Bytes of resident memory at its largest."""
 
 
 class Child(Protocol):
@@ -48,6 +64,15 @@ class Child(Protocol):
     def ask_to_leave(self) -> None: ...
 
     def kill(self) -> None: ...
+
+    def ask_for_stacks(self) -> bool: ...
+
+    def resume(self) -> None: ...
+
+    def look(self) -> ProcessLook: ...
+
+    @property
+    def usage(self) -> Usage | None: ...
 
     def reap(self) -> int | None: ...
 
@@ -69,7 +94,22 @@ def spawn(launch: Launch) -> Process:
         pass_fds=launch.inherited,
         start_new_session=True,
     )
+    _limit(popen.pid, launch.nofile)
     return Process(popen)
+
+
+def _limit(pid: int, nofile: int) -> None:
+    """Limit a fresh child, from outside: the interpreter is still starting. ``preexec_fn`` is not safe beside threads."""
+    if not hasattr(resource, "prlimit"):
+        return
+    try:
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+        if nofile:
+            _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            allowed = nofile if most == resource.RLIM_INFINITY else min(nofile, most)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (allowed, allowed))
+    except (OSError, ValueError):
+        pass  # it is dead already, which its pidfd will say
 
 
 class Process:
@@ -82,6 +122,8 @@ class Process:
     def __init__(self, popen: subprocess.Popen[bytes]) -> None:
         self._popen = popen
         self._pidfd = _open_pidfd(popen.pid)
+        self.usage: Usage | None = None
+        """None until it was reaped, and where somebody else has reaped it."""
 
     def __repr__(self) -> str:
         state = "running" if self._popen.returncode is None else f"reaped, {self._popen.returncode}"
@@ -108,15 +150,46 @@ class Process:
         """SIGKILL to the group. After the death of the process, to what is left of its group."""
         self._signal_group(signal.SIGKILL)
 
+    def ask_for_stacks(self) -> bool:
+        """Have it write its stacks to standard error; False when it does not know how to, and would be ended instead."""
+        if not self._is_ours() or not catches(self.pid, signal.SIGUSR1):
+            return False
+        try:
+            os.kill(self.pid, signal.SIGUSR1)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def resume(self) -> None:
+        """SIGCONT to the group: a process that was stopped goes on, and nothing happens to others."""
+        self._signal_group(signal.SIGCONT)
+
+    def look(self) -> ProcessLook:
+        """What the kernel says about it now."""
+        return look_at(self.pid) if self._is_ours() else UNKNOWN
+
     def reap(self) -> int | None:
         """Take its status and let its number go: the exit code, or minus the number of the signal.
 
         None when it is not dead yet; then nothing has changed.
         """
+        if self._popen.returncode is None:
+            self._take_status()
         status = self._popen.poll()
         if status is not None:
             self._close_pidfd()
         return status
+
+    def _take_status(self) -> None:
+        # As Popen.poll, but with what the process has used. Popen is told, so that it does not wait for it again.
+        try:
+            pid, status, used = os.wait4(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            return  # somebody else has reaped it; Popen.poll knows what to make of that
+        if pid:
+            unit = 1 if sys.platform == "darwin" else 1024
+            self.usage = Usage(cpu=used.ru_utime + used.ru_stime, max_rss=used.ru_maxrss * unit)
+            self._popen.returncode = os.waitstatus_to_exitcode(status)
 
     def abandon(self) -> None:
         """Stop watching a process that will not die: it stays a child of the host, and no signal goes to it again."""

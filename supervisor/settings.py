@@ -19,6 +19,8 @@ import attrs
 from rookery.protocol import PLUGIN_ID, SHARD_NAME
 from rookery.sharding import Policy
 
+from .health import HealthPolicy
+from .limits import ShardLimits
 from .ranges import CAPABILITY, Each, Form, Range
 from .restart import RestartPolicy
 
@@ -96,6 +98,8 @@ class ShardSettings:
     """Whether it gets the host's standard input and output."""
     restart: RestartPolicy = attrs.field(factory=RestartPolicy)
     timeouts: ShardTimeouts = attrs.field(factory=ShardTimeouts)
+    health: HealthPolicy = attrs.field(factory=HealthPolicy)
+    limits: ShardLimits = attrs.field(factory=ShardLimits)
     max_inflight: int = attrs.field(default=64, validator=Range(1, 65_536))
     """Calls that are sent to the runner and not answered yet; as many again of the kinds that a handler may be waiting
     for (hooks, APIs, gateways)."""

@@ -210,3 +210,73 @@ def test_importing_needs_no_linux(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert process._open_pidfd(os.getpid()) is None
     assert Process is not None
+
+
+async def test_stacks_are_asked_for_only_where_they_are_given() -> None:
+    """Finding 8: before its handler is there the signal would end the process."""
+    async with Started(f"{READY}\ntime.sleep(60)") as child:
+        await child.read_line()
+        assert not child.process.ask_for_stacks()
+        assert child.process.look().state == "S"
+
+    program = f"import faulthandler\nfaulthandler.register(signal.SIGUSR1, file=1)\n{READY}\ntime.sleep(60)"
+    async with Started(program) as child:
+        await child.read_line()
+        assert child.process.ask_for_stacks()
+        assert "most recent call first" in await child.read_line()
+
+
+async def test_a_stopped_process_is_seen_and_continued() -> None:
+    """C1: by the kernel's word."""
+    async with Started(f"{READY}\ntime.sleep(60)") as child:
+        await child.read_line()
+        os.kill(child.process.pid, signal.SIGSTOP)
+        with trio.fail_after(5):
+            while child.process.look().state != "T":
+                await trio.sleep(0.001)
+        child.process.resume()
+        with trio.fail_after(5):
+            while child.process.look().state != "S":
+                await trio.sleep(0.001)
+
+        assert child.process.look().rss > 1_000_000
+
+
+async def test_what_it_has_used_is_known_afterwards() -> None:
+    """And Popen is satisfied: no zombie, no complaint."""
+    async with Started("sum(range(5_000_000))") as child:
+        await child.wait_dead()
+        assert child.process.usage is None
+
+        assert child.process.reap() == 0
+
+        usage = child.process.usage
+    assert usage is not None
+    assert usage.cpu > 0.01
+    assert usage.max_rss > 1_000_000
+    assert child.process.look().state == ""
+    assert not child.process.ask_for_stacks()
+
+
+async def test_a_child_makes_no_core_and_opens_only_so_many_descriptors() -> None:
+    """D4, D14: set from outside before the interpreter has started."""
+    out, stdout = os.pipe()
+    program = "import resource as r, time; time.sleep(0.2); "
+    program += "print(r.getrlimit(r.RLIMIT_CORE)[0], r.getrlimit(r.RLIMIT_NOFILE)[0])"
+    child = spawn(
+        Launch(
+            command=(sys.executable, "-S", "-c", program),
+            environment=os.environ,
+            stdout=stdout,
+            stderr=2,
+            inherited=(),
+            nofile=99,
+        )
+    )
+    os.close(stdout)
+    with trio.fail_after(10):
+        await child.wait_dead()
+
+    assert child.reap() == 0
+    assert os.read(out, 100).split() == [b"0", b"99"]
+    os.close(out)
