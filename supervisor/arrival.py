@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING
 
 import attrs
 import trio
 
 from rookery.protocol import (
+    RUNNER_EXTEND,
     RUNNER_HELLO,
     RUNNER_LOADING,
     RUNNER_LOG_BATCH,
     RUNNER_READY,
+    RUNNER_STARTED,
     Accepted,
     BadPayload,
     CannotEncode,
     ErrorCode,
+    Extend,
     FrameTooLarge,
     Hello,
     HelloAnswer,
     Loading,
     LogBatch,
     RunnerReady,
+    Started,
     shown,
     structure,
     unstructure,
@@ -37,9 +42,11 @@ if TYPE_CHECKING:
 
     from rookery.protocol import Link, Method, Payload, Request
 
+    from .ledger import Ledger
+    from .page import Page
     from .shard import Shard
 
-FEATURES = ("assignment", "loading", "logs", "ordered")
+FEATURES = ("assignment", "loading", "logs", "ordered", "beats", "started", "cancel", "recall", "extend")
 """What the host can use of a runner beyond protocol 1.0.0."""
 
 LOAD_GRACE = 1.0
@@ -47,7 +54,10 @@ LOAD_GRACE = 1.0
 goes on with the next plugin; the host kills only one that cannot do so any more."""
 
 START_MAX = 120.0
-"""Seconds from hello to ready at most, however many plugins make progress."""
+"""Seconds from hello to ready at most, however many plugins make progress and however often it asks for more time."""
+
+EXTEND_NOTICE = 1.0
+"""Seconds by which a limit must move before that is worth a record: a runner may ask as often as it likes."""
 
 
 class Arrival:
@@ -56,7 +66,9 @@ class Arrival:
     Attributes:
         loading: The plugin that is being loaded now; "" when none is.
         ready_at: When it became ready, on trio's clock; None before.
-        paths: The directory of each plugin that it is to load; empty before the hello.
+        paths: The directory of each plugin that it is to load, in the order of the assignment; empty before the hello.
+        features: What the runner can do beyond protocol 1.0.0 and the host uses; empty before the hello.
+        page: Where the runner says who it is; None when it has none.
         reads_own_output: Whether the runner takes care of its output pipes; known after the hello.
     """
 
@@ -79,6 +91,9 @@ class Arrival:
         self._limit_text = f"no hello within {shard.settings.timeouts.hello:g} s"
         self._latest = float("inf")
         self.link: Link | None = None
+        self.ledger: Ledger | None = None
+        self.page: Page | None = None
+        self.features: frozenset[str] = frozenset()
         self.loading = ""
         self.ready_at: float | None = None
         self.greeted = trio.Event()
@@ -113,6 +128,10 @@ class Arrival:
         try:
             if method.name == RUNNER_LOADING:
                 self._take_loading(structure(payload, Loading))
+            elif method.name == RUNNER_STARTED:
+                self._take_started(structure(payload, Started))
+            elif method.name == RUNNER_EXTEND:
+                self._take_extend(structure(payload, Extend))
             elif method.name == RUNNER_LOG_BATCH:
                 batch = structure(payload, LogBatch)
                 self._shard.log_sink.write_batch(self._shard.name, self._shard.plugins, batch)
@@ -146,14 +165,15 @@ class Arrival:
             self._turn_away(request, f"the assignment cannot be sent: {error}")
             self._refuse(f"what it is to load cannot be sent: {error}")
             return
+        self.features = frozenset(answer.features)
         self.reads_own_output = "logs" in hello.features
         self.greeted.set()
-        shard.move(ShardState.LOADING, "its hello was accepted")
-        self._latest = trio.current_time() + max(START_MAX, shard.settings.timeouts.load)
+        shard.move(ShardState.LOADING, "its hello was accepted", by="T5")
+        self._latest = trio.current_time() + max(self._start_max, shard.settings.timeouts.load)
         self._take_loading(Loading(plugin_id=""))
         assert self.link is not None
         shard.link = self.link
-        shard.features = frozenset(answer.features)
+        shard.features = self.features
         shard.traffic.runner_connected(shard, self.link)
 
     def _turn_away(self, request: Request, reason: str) -> None:
@@ -179,6 +199,33 @@ class Arrival:
             self._limit_text = "too long since its hello"
         self._deadline = self._limit.deadline = min(deadline, self._latest)
 
+    def _take_started(self, started: Started) -> None:
+        if self.ledger is not None:
+            self.ledger.note_started(started.request_ids)
+
+    def _take_extend(self, extend: Extend) -> None:
+        """Loading takes longer: so many seconds more from now, and never more than a start may take in all."""
+        if self._shard.state.value is not ShardState.LOADING:
+            return  # too late, or it is being stopped
+        if not math.isfinite(extend.seconds) or extend.seconds <= 0:
+            raise BadPayload(f"{extend.seconds!r} is not a number of seconds above 0", "seconds")
+        seconds = min(extend.seconds, self._start_max)
+        wanted = trio.current_time() + seconds
+        before = self._deadline
+        if wanted <= before:
+            return
+        self._limit_text = f"not done within the {seconds:g} s that it had asked for"
+        if wanted > self._latest:
+            self._limit_text = "too long since its hello"
+        self._deadline = self._limit.deadline = min(wanted, self._latest)
+        if self._deadline >= before + EXTEND_NOTICE:
+            reason = f"it asks for {seconds:g} s more"
+            self._shard.move(ShardState.LOADING, reason, by="T8")
+
+    @property
+    def _start_max(self) -> float:
+        return self._shard.settings.timeouts.start_max
+
     def _take_ready(self, request: Request) -> None:
         shard = self._shard
         try:
@@ -194,6 +241,9 @@ class Arrival:
         if not self._may_name([*ready.loaded_plugins, *ready.failed_plugins, *ready.inactive_plugins], "has"):
             request.refuse(ErrorCode.E_UNAUTHORIZED, "ready names plugins of another shard")
             return
+        if not self._is_who_it_says():
+            request.refuse(ErrorCode.E_UNAUTHORIZED, "ready comes from another process")
+            return
         request.answer(unstructure(Accepted()))
         if shard.state.value is not ShardState.LOADING:
             return  # it is being stopped, and was asked for nothing
@@ -207,6 +257,17 @@ class Arrival:
         shard.loaded = tuple(ready.loaded_plugins)
         shard.traffic.runner_ready(shard, ready)
         shard.become_ready()
+
+    def _is_who_it_says(self) -> bool:
+        """Whether the process that keeps the page is the one that was started; a page that nobody keeps proves nothing."""
+        head = self.page.read_head() if self.page is not None else None
+        if head is None or not head.pid or head.pid == self._shard.pid:
+            return True
+        claim = f"process {head.pid} speaks for it, and {self._shard.pid} was started"
+        record = SecurityViolation(shard=self._shard.name, incarnation=self._number, claim=claim)
+        self._shard.observers.notify(record)
+        self._condemn(ExitKind.PROTOCOL, claim)
+        return False
 
     def _report_failed(self, ready: RunnerReady) -> None:
         shard = self._shard

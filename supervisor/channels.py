@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .page import Page
+
 _FIRST_FREE = 3
 """Below it are the three standard descriptors, which mean something else in the child. A host that was started without
 them would get these numbers for its own."""
@@ -30,12 +32,14 @@ class Channels:
             own output, and the host reads what is left when the runner is dead.
         stdout, stderr: The write ends, the child's descriptors 1 and 2.
         terminal: The terminal's descriptors as the child knows them.
+        page: The shared page, as a number; None without one. Its owner closes it.
 
     Raises:
         OSError: There are no descriptors left; none of these stays open then.
     """
 
-    def __init__(self, terminal: Mapping[str, int]) -> None:
+    def __init__(self, terminal: Mapping[str, int], page: Page | None = None) -> None:
+        self.page = page.descriptor if page is not None else None
         self._ours = ExitStack()
         self._childs = ExitStack()
         with ExitStack() as on_failure:
@@ -54,7 +58,8 @@ class Channels:
     @property
     def inherited(self) -> tuple[int, ...]:
         """What the child inherits under the same number."""
-        return (self.link, self.lifeline, self.out, self.err, *self.terminal.values())
+        page = () if self.page is None else (self.page,)
+        return (self.link, self.lifeline, self.out, self.err, *page, *self.terminal.values())
 
     def close_child_ends(self) -> None:
         self._childs.close()

@@ -193,7 +193,7 @@ def _describe(pending: Pending) -> StartedCall:
     event_id = session_id = ""
     if isinstance(call, Call):
         component = call.component.name
-        event_id, session_id = getattr(call, "event_id", ""), getattr(call, "session_id", "")
+        event_id, session_id = call.event_id, call.session_id
     return StartedCall(
         plugin_id=pending.plugin_id,
         component=component,

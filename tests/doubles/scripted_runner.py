@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from rookery.protocol import (
     HelloAnswer,
     Link,
     Loading,
+    Method,
     Request,
     RunnerReady,
     Session,
@@ -24,7 +26,9 @@ from rookery.protocol import (
     offer_hello,
     unstructure,
 )
-from rookery.supervisor.process import Launch
+from rookery.protocol import page as layout
+from rookery.supervisor.process import Launch, Usage
+from rookery.supervisor.process_look import ProcessLook
 
 Script = Callable[["ScriptedRunner"], Awaitable[None]]
 
@@ -36,14 +40,23 @@ class ScriptedRunner:
     """One runner; what `Process` is for a real one.
 
     Attributes:
-        signals: What it was sent, in order: `TERM` and `KILL`.
+        signals: What it was sent, in order: `TERM`, `KILL`, `USR1`, `CONT`.
+        told: What it was told by broadcasts of the host, in order: method and payload.
+        features: What it announces in its hello.
+        stacks: What it writes when it is asked where it is; "" for a runner that does not listen to that.
+        looks: What its process looks like from outside.
         requests: What the host asked; the script's link answers by `answer`.
         ignores_term: Whether SIGTERM does nothing.
         is_unkillable: Whether SIGKILL does nothing, as for a process in state D.
     """
 
-    def __init__(self, pid: int, link_fd: int) -> None:
+    def __init__(self, pid: int, launch: Launch) -> None:
         self.pid = pid
+        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.features = FEATURES
+        self.stacks = ""
+        self.looks = ProcessLook(state="S")
+        self.usage: Usage | None = None
         self.signals: list[str] = []
         self.requests: list[Request] = []
         self.ignores_term = False
@@ -53,9 +66,12 @@ class ScriptedRunner:
         self.answer: Callable[[Request], None] = self.answer_politely
         self.assignment: Any = None
         self._status: int | None = None
+        self._begun = 0
         self._dead = trio.Event()
-        self._socket = socket.socket(fileno=os.dup(link_fd))
-        self.link = Link(self._socket, Session(Side.RUNNER), on_request=self._take)
+        self._stderr = os.dup(launch.stderr)
+        self._page = _copy_of(launch, "--page-fd")
+        sock = socket.socket(fileno=_copy_of(launch, "--link-fd"))
+        self.link = Link(sock, Session(Side.RUNNER), on_request=self._take, on_broadcast=self._note)
 
     # --- what its host does ------------------------------------------------------------------------------------
 
@@ -72,6 +88,22 @@ class ScriptedRunner:
             self.signals.append("KILL")
             if not self.is_unkillable:
                 self.die(-9)
+
+    def sweep(self) -> None:
+        pass  # it has no children
+
+    def ask_for_stacks(self) -> bool:
+        if not self.stacks:
+            return False
+        self.signals.append("USR1")
+        self.write_error(self.stacks)
+        return True
+
+    def resume(self) -> None:
+        self.signals.append("CONT")
+
+    def look(self) -> ProcessLook:
+        return self.looks
 
     def reap(self) -> int | None:
         self.is_reaped = self._dead.is_set()
@@ -95,10 +127,30 @@ class ScriptedRunner:
         """Close the connection and go on living."""
         self.link.close()
 
+    def write_page(self, place: int, value: int) -> None:
+        """Store one number of the shared page, as a mapped one would be stored."""
+        if self._page is not None:
+            os.pwrite(self._page, struct.pack("=Q", value), place)
+
+    def start(self, *request_ids: int) -> None:
+        """Say on the page that these requests begin."""
+        for request_id in request_ids:
+            self.write_page(layout.STARTED_AT + 8 * self._begun, request_id)
+            self._begun += 1
+
+    def write_error(self, text: str) -> None:
+        """Write to its standard error."""
+        os.write(self._stderr, text.encode())
+
+    def close_descriptors(self) -> None:
+        """What the kernel does with those of a process that is gone."""
+        os.close(self._stderr)
+        if self._page is not None:
+            os.close(self._page)
+
     async def say_hello(self) -> HelloAnswer:
-        answer = await offer_hello(
-            self.link, Hello(runner_id="scripted", sdk_version="2.0.0", session_token="", features=FEATURES)
-        )
+        hello = Hello(runner_id="scripted", sdk_version="2.0.0", session_token="", features=self.features)
+        answer = await offer_hello(self.link, hello)
         self.assignment = answer.assignment
         return answer
 
@@ -124,6 +176,9 @@ class ScriptedRunner:
         self.requests.append(request)
         self.answer(request)
 
+    def _note(self, method: Method, plugin_id: str, payload: dict[str, Any]) -> None:
+        self.told.append((method.name, payload))
+
 
 class ScriptedRunners:
     """Starts scripted runners in a nursery of the test.
@@ -143,8 +198,7 @@ class ScriptedRunners:
         if self.failures:
             raise self.failures.pop(0)
         number = len(self.started)
-        command = launch.command
-        runner = ScriptedRunner(10_000 + number, int(command[command.index("--link-fd") + 1]))
+        runner = ScriptedRunner(10_000 + number, launch)
         self.started.append(runner)
         self._nursery.start_soon(self._play, runner, self._scripts[min(number, len(self._scripts) - 1)])
         return runner
@@ -160,8 +214,17 @@ class ScriptedRunners:
                     pass  # its host has ended it
 
             nursery.start_soon(act)
-            await runner.link.run()
+            try:
+                await runner.link.run()
+            finally:
+                runner.close_descriptors()
             nursery.cancel_scope.cancel()
+
+
+def _copy_of(launch: Launch, option: str) -> int | None:
+    if option not in launch.command:
+        return None
+    return os.dup(int(launch.command[launch.command.index(option) + 1]))
 
 
 async def work(runner: ScriptedRunner) -> None:

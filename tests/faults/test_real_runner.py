@@ -12,9 +12,17 @@ from typing import Any
 import pytest
 import trio
 
-from rookery.protocol import AssignedPlugin, Assignment, RegisterComponents, Request, structure
+from rookery.protocol import (
+    PLUGIN_INVOKE_TOOL,
+    AssignedPlugin,
+    Assignment,
+    RegisterComponents,
+    Request,
+    structure,
+)
 from rookery.supervisor.exit_report import ExitKind
-from rookery.supervisor.observers import LogWritten, PluginNotLoaded, RunnerBack, RunnerDied
+from rookery.supervisor.hang import HangClass
+from rookery.supervisor.observers import LogWritten, PluginNotLoaded, RunnerBack, RunnerDied, RunnerSuspect
 from rookery.supervisor.settings import ShardTimeouts
 from rookery.supervisor.shard import Shard
 from rookery.supervisor.shard_state import ShardState
@@ -161,3 +169,122 @@ async def test_a_stop_while_a_plugin_is_loading_is_quick(tmp_path: Path) -> None
         await watched.shard.state.wait_value(STOPPED)
 
     assert trio.current_time() - asked < 3
+
+
+WORKER = """
+import os
+import signal
+import time
+
+import trio
+
+from rookery.runner import Plugin, tool
+
+class Worker(Plugin):
+    @tool(description="ends the process while others wait behind it")
+    async def die(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @tool(description="does not give the loop back")
+    async def spin(self):
+        while True:
+            pass
+
+    @tool(description="gives it back now and then")
+    async def pause(self):
+        time.sleep(0.2)
+        return "done"
+"""
+
+
+def call(watched: Watched, told: dict[str, Any], names: list[str]) -> None:
+    """Ask for tools of the worker, in one lane and so one after the other."""
+    link = watched.shard.link
+    assert link is not None
+    for number, name in enumerate(names):
+        link.send(
+            PLUGIN_INVOKE_TOOL,
+            {"component_name": name, "args": {}, "ordering_key": "one"},
+            plugin_id="test.worker",
+            deadline=trio.current_time() + 60,
+            on_done=lambda outcome, key=f"{number} {name}": told.update({key: outcome}),  # type: ignore[misc]
+        )
+
+
+async def test_what_waits_behind_a_crash_had_not_begun(tmp_path: Path) -> None:
+    """A7, A8, A10: the runner has read all three calls and began one; SIGKILL leaves it no time to say so."""
+    told: dict[str, Any] = {}
+
+    async with running(tmp_path, {"worker": WORKER}) as watched:
+        await wait_ready(watched)
+        call(watched, told, ["die", "pause", "pause"])
+        await watched.wait_deaths(1)
+        report = watched.deaths[0]
+
+    assert {key: error.maybe_executed for key, error in told.items()} == {
+        "0 die": True,
+        "1 pause": False,
+        "2 pause": False,
+    }
+    assert list(told) == ["2 pause", "1 pause", "0 die"]
+    assert (report.in_flight, report.put_back, report.knows_started) == (1, 2, True)
+    assert report.crumb_plugin == "test.worker"
+    assert report.max_rss
+
+
+async def test_a_blocked_loop_is_named_while_it_blocks(tmp_path: Path) -> None:
+    """C3: plugin, file and line are told when it becomes suspect; when it is killed they are in the line of its death."""
+    told: dict[str, Any] = {}
+
+    async with running(tmp_path, {"worker": WORKER}) as watched:
+        await wait_ready(watched)
+        call(watched, told, ["spin", "pause"])
+        await trio.sleep(0.3)  # it is no synchronisation: the loop has to be gone before it is looked at
+        watched.shard.look(0.0)
+        watched.shard.look(4.0)
+        with trio.fail_after(5):
+            while not watched.heard(RunnerSuspect):
+                await trio.sleep(0.01)
+        watched.shard.look(20.0)
+        await watched.wait_deaths(1)
+        report = watched.deaths[0]
+
+    (suspect,) = watched.heard(RunnerSuspect)
+    assert suspect.place is not None
+    assert (suspect.place.plugin_id, suspect.place.function) == ("test.worker", "spin")
+    assert report.kind is ExitKind.HANG
+    assert report.hang in (
+        HangClass.BUSY,
+        HangClass.LOCKED,
+    )  # its thread beats once a second, and nobody waited
+    assert "because it hung (" in report.describe()
+    assert ") in test.worker" in report.describe()
+    assert "in spin)" in report.describe()
+    assert [(error.maybe_executed, error.hung) for error in told.values()] == [(False, False), (True, True)]
+
+
+async def test_a_short_silence_costs_nothing(tmp_path: Path) -> None:
+    """C2, C16: suspect and back, with every call answered."""
+    told: dict[str, Any] = {}
+
+    async with running(tmp_path, {"worker": WORKER}) as watched:
+        await wait_ready(watched)
+        assert watched.shard.pid is not None
+        os.kill(watched.shard.pid, signal.SIGSTOP)
+        call(watched, told, ["pause"])
+        watched.shard.look(0.0)
+        watched.shard.look(4.0)
+        await watched.shard.state.wait_value(ShardState.SUSPECT)
+        os.kill(watched.shard.pid, signal.SIGCONT)
+        second = 5.0
+        while watched.shard.state.value is ShardState.SUSPECT:
+            await trio.sleep(0.1)  # the runner beats once a second
+            second += 0.1
+            watched.shard.look(second)
+        with trio.fail_after(5):
+            while not told:
+                await trio.sleep(0.01)
+        assert watched.shard.state.value is READY
+
+    assert told["0 pause"]["success"] is True
+    assert [report.planned for report in watched.deaths] == [True]

@@ -7,12 +7,14 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from rookery.protocol import RemoteError
+from rookery.protocol import RemoteError, page
 from rookery.supervisor.exit_report import ExitKind
 from rookery.supervisor.observers import (
+    LogWritten,
     PluginNotLoaded,
     RunnerDied,
     SecurityViolation,
+    ShardMoved,
 )
 from rookery.supervisor.shard_state import ShardState
 from tests.doubles.scripted_runner import ScriptedRunner, be_silent, work
@@ -187,3 +189,91 @@ async def test_what_was_said_in_time_counts_when_the_host_is_late(autojump_clock
         await watched.shard.state.wait_value(ShardState.LOADING)
 
     assert watched.deaths[0].planned
+
+
+# --- what it asks for and says of itself ----------------------------------------------------------------------
+
+
+async def loading(runner: ScriptedRunner) -> None:
+    """Hello with everything that a runner of ours can do."""
+    runner.features = ["assignment", "loading", "logs", "beats", "started", "extend"]
+    await runner.say_hello()
+
+
+async def test_a_runner_may_ask_for_more_time(autojump_clock: MockClock) -> None:
+    """T8: from then on so many seconds; the transition is told."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        await loading(runner)
+        runner.say_loading("test.one")
+        await trio.sleep(1)
+        runner.link.broadcast("runner.extend", {"seconds": 60.0})
+        await trio.sleep(50)
+        await runner.say_ready(PLUGINS)
+        await trio.sleep_forever()
+
+    async with running(script) as (watched, _):
+        await watched.shard.state.wait_value(READY)
+        ready_at = trio.current_time()
+
+    assert ready_at == 51
+    (moved,) = [each for each in watched.heard(ShardMoved) if each.old is each.new]
+    assert (moved.new, moved.transition) == (ShardState.LOADING, "T8")
+
+
+async def test_more_time_than_a_start_may_take_is_not_given(autojump_clock: MockClock) -> None:
+    """C8, E28: however often it asks, and however much for; and not each wish is a record."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        await loading(runner)
+        while True:
+            runner.link.broadcast("runner.extend", {"seconds": 1e9})
+            await trio.sleep(0.1)
+
+    async with running([script, work]) as (watched, _):
+        await watched.wait_deaths(1, timeout=1000)
+        report = watched.deaths[0]
+
+    assert report.kind is ExitKind.LOAD_TIMEOUT
+    assert report.ended_at - report.started_at <= watched.shard.settings.timeouts.start_max + 1
+    assert len([each for each in watched.heard(ShardMoved) if each.old is each.new]) == 1
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
+async def test_a_time_that_is_none_is_not_given(seconds: float, autojump_clock: MockClock) -> None:
+    """It is told to the log, and the limit stays."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        await loading(runner)
+        runner.link.broadcast("runner.extend", {"seconds": seconds})
+        await trio.sleep_forever()
+
+    async with running([script, work]) as (watched, _):
+        await watched.wait_deaths(1, timeout=1000)
+
+    assert watched.deaths[0].kind is ExitKind.LOAD_TIMEOUT
+    assert watched.deaths[0].ended_at == watched.shard.settings.timeouts.load
+    assert any("seconds" in record.text for record in watched.heard(LogWritten))
+
+
+async def test_another_process_cannot_speak_for_it(autojump_clock: MockClock) -> None:
+    """B9: whoever keeps the page is the one that was started."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        await loading(runner)
+        runner.write_page(page.PID_AT, runner.pid + 1)
+        await runner.say_ready(PLUGINS)
+
+    async with running([script, work]) as (watched, _):
+        await watched.wait_deaths(1)
+
+    assert watched.deaths[0].kind is ExitKind.PROTOCOL
+    assert "10001 speaks for it" in watched.heard(SecurityViolation)[0].claim
+
+
+async def test_a_page_that_nobody_keeps_proves_nothing(autojump_clock: MockClock) -> None:
+    """A runner of another make has none, and one of ours may be unable to map it."""
+    async with running(work) as (watched, _):
+        await watched.shard.state.wait_value(READY)
+
+    assert watched.heard(SecurityViolation) == []

@@ -95,12 +95,12 @@ async def test_a_bad_handler_is_one_failure(deployment: Deployment, body: str, f
         pytest.param("import os; os._exit(5)", "exited by itself with code 5", id="leaves at once"),
         pytest.param(
             "import os; os.abort()",
-            "was killed by SIGABRT in test.bad (plugin.py line 8, in bad)",
+            "was killed by SIGABRT in test.bad.bad (plugin.py line 8, in bad)",
             id="aborts",
         ),
         pytest.param(
             "import ctypes; ctypes.string_at(0)",
-            "was killed by SIGSEGV in test.bad (plugin.py line 8, in bad)",
+            "was killed by SIGSEGV in test.bad.bad (plugin.py line 8, in bad)",
             id="reads where nothing is",
         ),
         pytest.param(
@@ -186,10 +186,16 @@ async def test_killed_while_it_loads(deployment: Deployment) -> None:
     assert "test.slow" in loaded
 
 
-async def test_killed_in_the_middle_of_handlers(deployment: Deployment) -> None:
-    """Everybody who waited on that runner is told at once; nobody waits for a deadline."""
+async def test_killed_in_the_middle_of_handlers(deployment: Deployment, tmp_path: Path) -> None:
+    """Everybody whose handler had begun is told at once; nobody waits for a deadline."""
+    begun = tmp_path / "begun"
+    begun.touch()
     deployment.plugin(
-        "mixed", "naps", '@tool(description="")\nasync def nap(self) -> None:\n    await trio.sleep(600)'
+        "mixed",
+        "naps",
+        '@tool(description="")\nasync def nap(self) -> None:\n'
+        f"    with open({str(begun)!r}, 'a') as file:\n        file.write('x')\n"
+        "    await trio.sleep(600)",
     )
     fates: list[Fate] = []
 
@@ -203,7 +209,8 @@ async def test_killed_in_the_middle_of_handlers(deployment: Deployment) -> None:
         async with trio.open_nursery() as nursery:
             for _ in range(20):
                 nursery.start_soon(call)
-            await trio.testing.wait_all_tasks_blocked()
+            while begun.stat().st_size < 20:  # what has not begun would wait for the next runner
+                await trio.sleep(0.01)
             pid = supervisor.shards["mixed"].pid
             assert pid is not None
             kill(pid)
