@@ -31,6 +31,10 @@ class ShardMoved:
     reason: str
     at: float
     """On trio's clock, seconds."""
+    transition: str = ""
+    """The row of the table of states: ``T10``."""
+    failures: int = 0
+    """Unplanned ends in a row so far."""
 
 
 @attrs.frozen(kw_only=True)
@@ -42,6 +46,16 @@ class RunnerDied:
     """What follows, for people: ``back in 0.2 s`` · ``given up: …`` · ``stopped``."""
     delay: float | None
     """Seconds until the next start; None when none is planned."""
+    culprit: str = ""
+    """The plugin or the event that is to blame; "" when nobody knows."""
+
+
+@attrs.frozen(kw_only=True)
+class RunnerLost:
+    """The kernel keeps the process of a runner although it was killed. Its shard goes on without it."""
+
+    shard: str
+    pid: int
 
 
 @attrs.frozen(kw_only=True)

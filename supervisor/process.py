@@ -65,6 +65,8 @@ class Child(Protocol):
 
     def kill(self) -> None: ...
 
+    def sweep(self) -> None: ...
+
     def ask_for_stacks(self) -> bool: ...
 
     def resume(self) -> None: ...
@@ -148,6 +150,10 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL to the group. After the death of the process, to what is left of its group."""
+        self._signal_group(signal.SIGKILL)
+
+    def sweep(self) -> None:
+        """End what a dead process has left in its group. Before the reaping: until then its number is not another's."""
         self._signal_group(signal.SIGKILL)
 
     def ask_for_stacks(self) -> bool:

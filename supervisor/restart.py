@@ -28,6 +28,9 @@ PERMANENT_EXIT_CODES = {
 }
 """Exit codes that the same start would give again."""
 
+RECYCLE_EXIT_CODE = 75
+"""The runner works and wants to be replaced: at once, and counted nowhere."""
+
 REFUSALS_LIMIT = 2
 """Broken protocols in a row after which another try with the same program is pointless."""
 
@@ -155,6 +158,8 @@ class Decision:
     """Seconds until the next start; None when there is none."""
     reason: str = ""
     """Why the shard is given up or stays stopped."""
+    is_permanent: bool = False
+    """Whether the same start would end the same way, so that the exit code gave the shard up and not a limit."""
     blocks: str = ""
     """The plugin that later runners must not load any more; "" when there is no new one."""
     history: History = attrs.field(repr=False)
@@ -162,13 +167,20 @@ class Decision:
 
 
 def decide_restart(
-    policy: RestartPolicy, history: History, report: ExitReport, now: float, jitter: float
+    policy: RestartPolicy,
+    history: History,
+    report: ExitReport,
+    now: float,
+    jitter: float,
+    *,
+    is_excused: bool = False,
 ) -> Decision:
     """What follows an end.
 
     Args:
         now: On the clock of the report, seconds.
         jitter: A random number from 0 to 1: how much of the random part of the delay is taken off.
+        is_excused: It is certain who was to blame, and that this is gone from the shard: the end is not counted.
     """
     if report.planned:
         return Decision(verdict=Verdict.STAY_STOPPED, reason="planned", history=History())
@@ -177,7 +189,10 @@ def decide_restart(
     if refusal := _mode_refuses(policy, report):
         return Decision(verdict=Verdict.STAY_STOPPED, reason=refusal, history=history)
 
+    if report.kind is ExitKind.EXITED and report.code == RECYCLE_EXIT_CODE:
+        return Decision(verdict=Verdict.RESTART, delay=0.0, history=history)
     history, certain, blocks = _blame(policy, history, report)
+    certain = certain or is_excused
     broke_protocol = report.kind in (ExitKind.PROTOCOL, ExitKind.REFUSED)
     horizon = now - policy.sustained_window
     deaths = tuple(moment for moment in history.deaths if moment > horizon)
@@ -187,6 +202,8 @@ def decide_restart(
         refusals=history.refusals + 1 if broke_protocol else 0,
         deaths=deaths if certain else (*deaths, now),
     )
+    if reason := _why_pointless(report):
+        return attrs.evolve(_give_up(policy, history, reason, blocks), is_permanent=True)
     if reason := _why_give_up(policy, history, report, now, certain=certain):
         return _give_up(policy, history, reason, blocks)
     delay = backoff(policy, history.failures, jitter)
@@ -224,13 +241,17 @@ def _blame(policy: RestartPolicy, history: History, report: ExitReport) -> tuple
     return history, certain, report.loading if failures == policy.load_fail_limit else ""
 
 
-def _why_give_up(
-    policy: RestartPolicy, history: History, report: ExitReport, now: float, *, certain: bool
-) -> str:
+def _why_pointless(report: ExitReport) -> str:
     if report.kind is ExitKind.EXITED and report.code in PERMANENT_EXIT_CODES:
         return f"exit code {report.code} says that {PERMANENT_EXIT_CODES[report.code]}"
     if report.kind is ExitKind.SPAWN_FAILED and report.code in PERMANENT_SPAWN_ERRORS:
         return "the interpreter cannot be started"
+    return ""
+
+
+def _why_give_up(
+    policy: RestartPolicy, history: History, report: ExitReport, now: float, *, certain: bool
+) -> str:
     if history.refusals >= REFUSALS_LIMIT:
         return f"it broke the protocol {history.refusals} times in a row"
     if report.plugins and all(history.is_blocked(policy, plugin) for plugin in report.plugins):

@@ -66,6 +66,8 @@ class ShardTimeouts:
     """From the hello until all plugins are loaded."""
     plugin_load: float = attrs.field(default=20.0, validator=Range(0, above=True))
     """For the import of one plugin, and again for its `on_load`."""
+    start_max: float = attrs.field(default=120.0, validator=Range(0, above=True))
+    """From the hello until all plugins are loaded at most, however much more time the runner asks for."""
     drain: float = attrs.field(default=20.0, validator=Range(0))
     """For the calls in flight, when the shard is to stop."""
     term_grace: float = attrs.field(default=5.0, validator=Range(0))
@@ -96,6 +98,8 @@ class ShardSettings:
     """The weight of plugins that it carries at most; None is no limit."""
     terminal: bool = False
     """Whether it gets the host's standard input and output."""
+    autostart: bool = True
+    """Whether it starts with the host; else `rookery start` starts it."""
     restart: RestartPolicy = attrs.field(factory=RestartPolicy)
     timeouts: ShardTimeouts = attrs.field(factory=ShardTimeouts)
     health: HealthPolicy = attrs.field(factory=HealthPolicy)

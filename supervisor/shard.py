@@ -1,28 +1,36 @@
-"""How does one shard live: incarnation after incarnation, with a decision between two of them."""
+"""How does one shard live: incarnation after incarnation, with a decision between two of them?
+
+``run`` lasts as long as the host. What an operator, a group or a limit wants of the shard changes what it is to do next and
+wakes it; the one loop does it. So an order is taken at once in every state, and none is lost between two of them.
+"""
 
 from __future__ import annotations
 
 import random
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import trio
 from trio_util import AsyncValue
 
 from . import process
+from .aftermath import decide_aftermath
 from .exit_report import ExitKind, ExitReport
 from .incarnation import Incarnation
-from .observers import Observers, PluginNotLoaded, RunnerBack, RunnerDied, ShardMoved
-from .restart import Decision, History, Verdict, decide_restart
-from .shard_state import ShardState, check_move
+from .judgement import NO_JUDGE, Judge
+from .observers import Observers, PluginNotLoaded, RunnerBack, RunnerDied, RunnerLost, ShardMoved
+from .restart import Decision, History, decide_restart
+from .shard_state import AT_REST, ShardState, find_transition
+from .turns import AtOnce, StartTurns
 
 if TYPE_CHECKING:
-    from rookery.protocol import Assignment, Link, Request, RunnerReady
+    from rookery.protocol import Assignment, Link
 
     from .logs import LogSink
     from .process import Child, Launch
     from .settings import ShardSettings
+    from .shard_traffic import ShardTraffic
 
 Assign = Callable[["Shard", int, dict[str, str]], "Assignment"]
 """``(shard, incarnation, blocked)``: what the runner is told to load."""
@@ -30,24 +38,7 @@ Assign = Callable[["Shard", int, dict[str, str]], "Assignment"]
 RUNNER_COMMAND = (sys.executable, "-P", "-m", "rookery.runner")
 """``-P``: the directory that the host was started in is no place to import from."""
 
-
-class ShardTraffic(Protocol):
-    """What happens with a runner's requests and what passes to it. Called from the loop; must not raise."""
-
-    def runner_connected(self, shard: Shard, link: Link) -> None:
-        """A runner was accepted and loads its plugins. ``runner_lost`` follows for each of these."""
-
-    def handle_request(self, shard: Shard, request: Request) -> None:
-        """Answer it once, now or later. All requests but hello and ready come here."""
-
-    def runner_ready(self, shard: Shard, ready: RunnerReady) -> None:
-        """Called before the state becomes READY."""
-
-    def runner_draining(self, shard: Shard) -> None:
-        """Nothing new may be sent to it; what it has may end."""
-
-    def runner_lost(self, shard: Shard, report: ExitReport) -> None:
-        """Its link is closed and every request that waited on it has been settled."""
+_S = ShardState
 
 
 class Shard:
@@ -58,6 +49,7 @@ class Shard:
         assign: Makes the assignment of each runner.
         terminal: The host's terminal by name; it is handed to the runner if the settings say so.
         host_version: Told to the runner.
+        judge: Says which plugin an unplanned end is to be blamed on, and acts on it.
         runner_command: What is started; descriptors are named by further arguments.
         spawn: Starts a process. Tests put one here that is none.
         chance: A random number from 0 to 1, for the delays.
@@ -66,12 +58,14 @@ class Shard:
         state: Changes by ``move`` only; wait on it for whatever is of interest.
         incarnation: The number of the present or latest runner; 0 before the first.
         since: When the state changed last, on trio's clock.
+        reason: Why it did.
         restarts: How many runners followed another.
         link: To the present runner, from its hello on; None while there is none.
         features: What that runner can do beyond protocol 1.0.0 and the host uses.
         loaded: The plugins that work now.
         failed: The plugins that could not be loaded the last time, with the reasons.
         next_start: When the next attempt is due, on trio's clock; None when none is.
+        is_paused: Its runner was stopped on purpose, with the host's terminal: nobody may take it for hung.
     """
 
     def __init__(
@@ -85,6 +79,7 @@ class Shard:
         log_sink: LogSink,
         host_version: str,
         terminal: Mapping[str, int],
+        judge: Judge = NO_JUDGE,
         runner_command: tuple[str, ...] = RUNNER_COMMAND,
         spawn: Callable[[Launch], Child] = process.spawn,
         chance: Callable[[], float] = random.random,
@@ -100,10 +95,11 @@ class Shard:
         self.terminal = terminal
         self.runner_command = runner_command
         self.spawn = spawn
-        self.state: AsyncValue[ShardState] = AsyncValue(ShardState.IDLE)
+        self.state: AsyncValue[ShardState] = AsyncValue(_S.IDLE if settings.autostart else _S.DISABLED)
         self.incarnation = 0
         self.pid: int | None = None
         self.since = 0.0
+        self.reason = ""
         self.restarts = 0
         self.link: Link | None = None
         self.features: frozenset[str] = frozenset()
@@ -111,15 +107,20 @@ class Shard:
         self.failed: dict[str, str] = {}
         self.last_exit: ExitReport | None = None
         self.next_start: float | None = None
+        self.is_paused = False
+        self.history = History()
+        self._judge = judge
         self._chance = chance
-        self._history = History()
         self._blocked: dict[str, str] = {}
         self._runner: Incarnation | None = None
         self._untold: ExitReport | None = None
-        self._stopping = False
+        self._is_wanted = settings.autostart
+        self._is_closing = False
+        self._held_until = 0.0
         self._waiting: trio.CancelScope | None = None
-        self._limiter: trio.CapacityLimiter | None = None
-        self._has_token = False
+        self._turns: StartTurns = AtOnce()
+        self._newly_lost: Child | None = None
+        self._lost: list[Child] = []
 
     def __repr__(self) -> str:
         process = f", pid {self.pid}" if self.pid is not None else ""
@@ -127,34 +128,41 @@ class Shard:
 
     # --- what others may want of it ----------------------------------------------------------------------------
 
-    async def run(self, start_limiter: trio.CapacityLimiter | None = None) -> None:
-        """Keep a runner in this shard until it is stopped or not to come back.
+    def start(self, reason: str = "it was started by hand") -> None:
+        """Have a runner in it again, and forget what earlier ones did. Nothing for one that runs."""
+        self._is_wanted = True
+        if self.state.value in AT_REST and self.state.value is not _S.IDLE:
+            self.history = History()
+            self._held_until = 0.0
+            self.move(_S.IDLE, reason, by="T1")
+            self._wake()
 
-        Raises nothing that a runner could cause. A cancel kills the runner and is passed on when it has been reaped.
+    def stop(self, reason: str = "it was stopped by hand", *, force: bool = False) -> None:
+        """Have no runner in it until ``start``: it drains and leaves; ``force`` kills it now. It counts as no death."""
+        self._is_wanted = False
+        if self._runner is not None:
+            self._runner.stop(force=force)
+        elif self.state.value in (_S.IDLE, _S.BACKOFF, _S.FAILED):
+            self.move(_S.STOPPED, reason, by="T29")
+        self._wake()
 
-        Args:
-            start_limiter: How many shards may be on their way to READY at once; None for as many as like.
-        """
-        self._limiter = start_limiter
-        try:
-            while await self._wait_for_turn():
-                report = await self._live_once()
-                if not await self._follow(self._decide(report)):
-                    break
-                self.restarts += 1
-                self.move(ShardState.IDLE, "the delay is over")
-        finally:
-            self._leave()
+    def restart(self, reason: str, *, drain: float | None = None) -> None:
+        """Put another runner in the place of this one: it drains and leaves, and what waits goes to the next. It counts as
+        no death. A shard that is at rest starts."""
+        if self._runner is None:
+            return self.start(reason)
+        self._is_wanted = True
+        self._runner.stop(force=False, drain=drain)
+        return None
 
     def request_stop(self, *, force: bool = False, drain: float | None = None) -> None:
-        """Make ``run`` end: at once when no runner works, else when it has drained and left; ``force`` kills it now.
+        """The host stops: make ``run`` end, at once when no runner works, else when it has drained and left.
 
         Args:
             drain: Seconds that are left for draining; ``None`` takes the settings'.
         """
-        self._stopping = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+        self._is_closing = True
+        self._wake()
         if self._runner is not None:
             self._runner.stop(force=force, drain=drain)
 
@@ -163,27 +171,79 @@ class Shard:
         if self._runner is not None:
             self._runner.condemn(ExitKind.PROTOCOL, reason)
 
+    def hold(self, seconds: float, reason: str) -> None:
+        """Start no runner for so long; one that runs goes on."""
+        self._held_until = max(self._held_until, trio.current_time() + seconds)
+        if self.state.value is _S.BACKOFF and self.next_start is not None:
+            self.next_start = max(self.next_start, self._held_until)
+            self.reason = reason
+            self._wake()
+
+    def release(self, reason: str = "it was released") -> None:
+        """Wait no longer."""
+        self._held_until = 0.0
+        if self.state.value is _S.BACKOFF:
+            self.move(_S.IDLE, reason, by="T28")
+        self._wake()
+
+    def remove_plugin(self, plugin_id: str) -> None:
+        """The plugin lives elsewhere from the next runner on."""
+        self.plugins = tuple(each for each in self.plugins if each != plugin_id)
+        self._blocked.pop(plugin_id, None)
+        self.failed.pop(plugin_id, None)
+
+    def look(self, awake: float) -> None:
+        """Look whether the runner works; called once a second.
+
+        Args:
+            awake: As of ``AwakeClock``.
+        """
+        if self._runner is not None and not self.is_paused:
+            self._runner.look(awake)
+
+    @property
+    def rss(self) -> int:
+        """Resident memory of the runner at the latest look, in bytes; 0 while it is not known."""
+        return self._runner.rss if self._runner is not None else 0
+
+    @property
+    def lost_pids(self) -> tuple[int, ...]:
+        """Processes of earlier runners that the kernel has not let go."""
+        return tuple(child.pid for child in self._lost)
+
     # --- for its incarnation -----------------------------------------------------------------------------------
 
-    def move(self, new: ShardState, reason: str) -> None:
+    def move(self, new: ShardState, reason: str, *, by: str = "") -> None:
         """Change the state and tell the observers.
+
+        Args:
+            by: The row of the table; "" takes the first that fits.
 
         Raises:
             RuntimeError: The table of states has no such move: a bug.
         """
         old = self.state.value
-        check_move(old, new)
-        self.since = trio.current_time()
+        row = find_transition(old, new, by)
+        self.since, self.reason = trio.current_time(), reason
+        if new is not _S.BACKOFF and new is not _S.FAILED:
+            self.next_start = None
         self.state.value = new
         moved = ShardMoved(
-            shard=self.name, incarnation=self.incarnation, old=old, new=new, reason=reason, at=self.since
+            shard=self.name,
+            incarnation=self.incarnation,
+            old=old,
+            new=new,
+            reason=reason,
+            at=self.since,
+            transition=row.id,
+            failures=self.history.failures,
         )
         self.observers.notify(moved)
 
     def become_ready(self) -> None:
         """The runner has loaded its plugins and the traffic knows it."""
-        self._give_token_back()
-        self.move(ShardState.READY, f"{len(self.loaded)} of {len(self.plugins)} plugins are loaded")
+        self._turns.give_back(self)
+        self.move(_S.READY, f"{len(self.loaded)} of {len(self.plugins)} plugins are loaded")
         before = self.last_exit
         assert self.pid is not None
         back = RunnerBack(
@@ -201,89 +261,136 @@ class Shard:
         self.loaded = ()
         self.last_exit = self._untold = report
 
+    def take_lost(self, child: Child) -> None:
+        """The kernel keeps this process although it was killed: it is watched on, and the shard goes on without it."""
+        self._newly_lost = child
+
     # --- the loop ----------------------------------------------------------------------------------------------
 
+    async def run(self, turns: StartTurns | None = None) -> None:
+        """Keep a runner in this shard, as far as that is wanted, until the host stops.
+
+        Raises nothing that a runner could cause. A cancel kills the runner and is passed on when it has been reaped.
+
+        Args:
+            turns: Says when it may start; None is at once.
+        """
+        self._turns = turns or AtOnce()
+        try:
+            async with trio.open_nursery() as lost:
+                while await self._wait_to_start():
+                    report = await self._live_once()
+                    self._follow(report)
+                    if self._newly_lost is not None:
+                        self._lost.append(self._newly_lost)
+                        lost.start_soon(self._wait_for_lost, self._newly_lost)
+                        self._newly_lost = None
+                lost.cancel_scope.cancel()
+        finally:
+            self._leave()
+
+    async def _wait_to_start(self) -> bool:
+        """True when a runner is to be started, False when the host stops."""
+        while not self._is_closing:
+            state, now = self.state.value, trio.current_time()
+            if state is _S.IDLE and self._held_until <= now:
+                await self._pause(self._turns.wait, self)
+                if self.state.value is _S.IDLE and not self._is_closing:
+                    return True
+                self._turns.give_back(self)
+            elif state is _S.STOPPED and self._is_wanted:
+                self.move(_S.IDLE, "the host starts again", by="T1")
+            elif state in (_S.BACKOFF, _S.FAILED) and self.next_start is not None and self.next_start <= now:
+                over = "the delay is over" if state is _S.BACKOFF else "another attempt"
+                self.move(_S.IDLE, over)
+            else:
+                due = self._held_until if state is _S.IDLE else self.next_start
+                await self._pause(trio.sleep_until, float("inf") if due is None else due)
+        return False
+
+    async def _pause(self, wait: Callable[..., object], *args: object) -> None:
+        """Wait for something, or until an order comes."""
+        with trio.CancelScope() as self._waiting:
+            await wait(*args)  # type: ignore[misc]  # an async function
+        self._waiting = None
+
+    def _wake(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+
     async def _live_once(self) -> ExitReport:
+        if self.incarnation:
+            self.restarts += 1
         self.incarnation += 1
         self._runner = Incarnation(self, self.incarnation, self._blocked)
         try:
             return await self._runner.run()
         finally:
             self._runner = None
-            self._give_token_back()
+            self.is_paused = False
+            self._turns.give_back(self)
 
-    def _decide(self, report: ExitReport) -> Decision:
-        if self._stopping:
-            return Decision(verdict=Verdict.STAY_STOPPED, reason="it was stopped", history=self._history)
+    def _follow(self, report: ExitReport) -> None:
+        """Decide what comes after an end, tell it, and take the state for it."""
+        if self._is_closing:
+            self._tell_death("stopped", None)
+            return
+        if report.planned or not self._is_wanted:
+            self._tell_death(
+                "back at once" if self._is_wanted else "stopped", 0.0 if self._is_wanted else None
+            )
+            self.move(_S.IDLE if self._is_wanted else _S.STOPPED, "it ended as planned", by="T22")
+            return
+        judgement = self._judge.judge(self, report)
+        decision = self._decide(report, is_excused=judgement.is_excused)
+        now, spawned = trio.current_time(), self.state.value is not _S.SPAWNING
+        after = decide_aftermath(decision, judgement, held=self._held_until - now, spawned=spawned)
+        self._is_wanted = after.state is not _S.STOPPED
+        self._tell_death(after.text, after.delay, judgement.culprit)
+        self.move(after.state, after.reason, by=after.by)
+        self.next_start = None if after.delay is None else now + after.delay
+
+    def _decide(self, report: ExitReport, *, is_excused: bool) -> Decision:
         policy = self.settings.restart
-        decision = decide_restart(policy, self._history, report, trio.current_time(), self._chance())
-        self._history = decision.history
-        if decision.blocks:
+        now = trio.current_time()
+        decision = decide_restart(policy, self.history, report, now, self._chance(), is_excused=is_excused)
+        self.history = decision.history
+        if decision.blocks and decision.blocks in self.plugins:
             reason = f"not loaded any more: {report.describe()}, the {policy.load_fail_limit}. time"
             self._blocked = {**self._blocked, decision.blocks: reason}
             self.failed[decision.blocks] = reason
             record = PluginNotLoaded(shard=self.name, plugin_id=decision.blocks, reason=reason, blocked=True)
             self.observers.notify(record)
+            self._judge.take_blocked(self, decision.blocks, reason)
         self._blocked = {
             plugin: reason
             for plugin, reason in self._blocked.items()
-            if self._history.is_blocked(policy, plugin)
+            if self.history.is_blocked(policy, plugin)
         }
         return decision
 
-    async def _follow(self, decision: Decision) -> bool:
-        """Tell what comes next and wait for it; False when it is the end."""
-        if decision.verdict is Verdict.STAY_STOPPED:
-            self._tell_death("stopped", None)
-            return False
-        if decision.verdict is Verdict.RESTART:
-            after = f"in {decision.delay:.1f} s" if decision.delay else "at once"
-            self._tell_death(f"back {after}", decision.delay)
-            self.move(ShardState.BACKOFF, f"back {after}")
-        else:
-            again = "" if decision.delay is None else f"; another attempt in {decision.delay:.0f} s"
-            self._tell_death(f"given up: {decision.reason}{again}", decision.delay)
-            self.move(ShardState.FAILED, f"{decision.reason}{again}")
-        return await self._wait(decision.delay)
+    async def _wait_for_lost(self, child: Child) -> None:
+        """Watch a process that the kernel keeps; when it goes after all, nothing of it is left."""
+        self.observers.notify(RunnerLost(shard=self.name, pid=child.pid))
+        await child.wait_dead()
+        child.sweep()
+        child.reap()
+        self._lost.remove(child)
 
-    async def _wait(self, delay: float | None) -> bool:
-        """Wait for the delay, or for ever; False when the shard was stopped meanwhile."""
-        self.next_start = None if delay is None else trio.current_time() + delay
-        with trio.CancelScope() as self._waiting:
-            await trio.sleep(float("inf") if delay is None else delay)
-        self._waiting = None
-        self.next_start = None
-        return not self._stopping
-
-    async def _wait_for_turn(self) -> bool:
-        """Wait for a token of the start limiter; False when the shard was stopped meanwhile."""
-        if self._stopping:
-            return False
-        if self.state.value is not ShardState.IDLE:
-            self.move(ShardState.IDLE, "it was started")
-        if self._limiter is not None:
-            with trio.CancelScope() as self._waiting:
-                await self._limiter.acquire_on_behalf_of(self)
-                self._has_token = True
-            self._waiting = None
-        return not self._stopping
-
-    def _give_token_back(self) -> None:
-        if self._limiter is not None and self._has_token:
-            self._has_token = False
-            self._limiter.release_on_behalf_of(self)
-
-    def _tell_death(self, following: str, delay: float | None) -> None:
+    def _tell_death(self, following: str, delay: float | None, culprit: str = "") -> None:
         if self._untold is not None:
-            self.observers.notify(RunnerDied(report=self._untold, next=following, delay=delay))
+            record = RunnerDied(report=self._untold, next=following, delay=delay, culprit=culprit)
+            self.observers.notify(record)
             self._untold = None
 
     def _leave(self) -> None:
         """However ``run`` ends: nothing is held, nothing is untold, and the state says so."""
         self._waiting = None
-        self._stopping = False
-        self.next_start = None
-        self._give_token_back()
+        self._is_closing = False
+        self._turns.give_back(self)
+        for child in (*self._lost, *filter(None, (self._newly_lost,))):
+            child.abandon()
+        self._lost, self._newly_lost = [], None
         self._tell_death("stopped", None)
-        if self.state.value is not ShardState.STOPPED:
-            self.move(ShardState.STOPPED, "it was stopped")
+        if self.state.value is not _S.STOPPED:
+            self.move(_S.STOPPED, "the host stops", by="T31")

@@ -16,6 +16,7 @@ from .planning import shard_settings
 from .shard import Shard
 from .shard_state import ShardState
 from .snapshot import take_status
+from .turns import Turns
 from .wiring import Parts
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Supervisor:
         self.parts = Parts(settings, catalog, store, process)
         for observer in (self._note, *observers):
             self.parts.observers.add(observer)
+        self.turns = Turns()
         self.shards = self._make_shards(terminal)
         self.started = trio.current_time()
         self._input_end = trio.Event()

@@ -41,9 +41,6 @@ STORE_FILE = "store.db"
 START_PATIENCE = 60.0
 """Seconds after which messages are processed although a shard is still not up; its calls then wait for it."""
 
-STARTS_AT_ONCE = 4
-"""Runners that load at the same time: more only makes all of them slow (sixteen on two cores take 2.5 s)."""
-
 
 @asynccontextmanager
 async def open_supervisor(
@@ -81,9 +78,8 @@ async def open_supervisor(
                 await _start_services(root, supervisor)
                 try:
                     async with trio.open_nursery() as shards:
-                        limiter = trio.CapacityLimiter(STARTS_AT_ONCE)
                         for shard in supervisor.shards.values():
-                            shards.start_soon(shard.run, limiter)
+                            shards.start_soon(shard.run, supervisor.turns)
                         try:
                             yield supervisor
                         finally:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import trio
@@ -15,6 +16,7 @@ from rookery.supervisor.observers import Observers, RunnerDied, ShardMoved
 from rookery.supervisor.restart import RestartPolicy
 from rookery.supervisor.settings import ShardSettings, ShardTimeouts
 from rookery.supervisor.shard import Shard
+from rookery.supervisor.turns import StartTurns
 from tests.doubles.scripted_runner import Script, ScriptedRunner, ScriptedRunners
 
 T = TypeVar("T")
@@ -30,6 +32,7 @@ class NotedTraffic:
         self.requests: list[Request] = []
         self.links: list[Link] = []
         self.reports: list[ExitReport] = []
+        self.on_lost: Callable[[], None] = lambda: None
         self.on_request: Callable[[Shard, Request], None] = lambda shard, request: request.refuse(
             ErrorCode.E_UNKNOWN, "nobody is here"
         )
@@ -46,6 +49,12 @@ class NotedTraffic:
     def runner_ready(self, shard: Shard, ready: RunnerReady) -> None:
         self.told.append(f"ready {shard.incarnation} {shard.state.value.value}")
 
+    def runner_suspect(self, shard: Shard) -> None:
+        self.told.append(f"suspect {shard.incarnation}")
+
+    def runner_recovered(self, shard: Shard) -> None:
+        self.told.append(f"recovered {shard.incarnation}")
+
     def runner_draining(self, shard: Shard) -> None:
         self.told.append(f"draining {shard.incarnation}")
 
@@ -53,6 +62,7 @@ class NotedTraffic:
         assert self.links[-1].is_closed
         assert self.links[-1].pending_count == 0
         self.told.append(f"lost {report.incarnation}")
+        self.on_lost()
         self.reports.append(report)
 
 
@@ -60,6 +70,7 @@ class Watched:
     """One shard with all that it says.
 
     Args:
+        paths: The directories of plugins; the others have none.
         keywords: For the shard, beside what every one needs.
     """
 
@@ -67,10 +78,12 @@ class Watched:
         self,
         *,
         plugins: tuple[str, ...] = PLUGINS,
+        paths: Mapping[str, str] = MappingProxyType({}),
         restart: RestartPolicy | None = None,
         timeouts: ShardTimeouts | None = None,
         **keywords: Any,
     ) -> None:
+        self._paths = paths
         self.records: list[object] = []
         self.assigned: list[Assignment] = []
         self.traffic = NotedTraffic()
@@ -80,6 +93,7 @@ class Watched:
             ShardSettings(
                 name="games",
                 terminal=bool(keywords.get("terminal")),
+                autostart=keywords.pop("autostart", True),
                 restart=restart or RestartPolicy(),
                 timeouts=timeouts or ShardTimeouts(),
             ),
@@ -95,7 +109,9 @@ class Watched:
         assigned = Assignment(
             shard=shard.name,
             incarnation=incarnation,
-            plugins=[AssignedPlugin(plugin_id=name) for name in shard.plugins],
+            plugins=[
+                AssignedPlugin(plugin_id=name, path=self._paths.get(name, "")) for name in shard.plugins
+            ],
             blocked=blocked,
         )
         self.assigned.append(assigned)
@@ -124,14 +140,14 @@ class Watched:
 
 @asynccontextmanager
 async def running(
-    script: Script | list[Script], *, limiter: trio.CapacityLimiter | None = None, **keywords: Any
+    script: Script | list[Script], *, turns: StartTurns | None = None, **keywords: Any
 ) -> AsyncIterator[tuple[Watched, ScriptedRunners]]:
     """A shard that runs with scripted runners; stopped by force in the end."""
     async with trio.open_nursery() as scripts:
         runners = ScriptedRunners(scripts, script)
         watched = Watched(spawn=runners.spawn, **keywords)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(watched.shard.run, limiter)
+            nursery.start_soon(watched.shard.run, turns)
             yield watched, runners
             watched.shard.request_stop(force=True)
 

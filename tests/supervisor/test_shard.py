@@ -18,6 +18,7 @@ from rookery.supervisor.observers import (
 )
 from rookery.supervisor.restart import RestartPolicy
 from rookery.supervisor.shard_state import ShardState
+from rookery.supervisor.turns import Turns
 from tests.doubles.scripted_runner import Script, ScriptedRunner, ScriptedRunners, be_silent, work
 from tests.doubles.shards import PLUGINS, Watched, die_with, running
 
@@ -74,7 +75,7 @@ async def test_each_transition_is_told_once_and_follows_the_last(autojump_clock:
 
 async def test_a_token_is_held_from_the_start_until_ready(autojump_clock: MockClock) -> None:
     """So many shards are on their way up at once, no more; a ready one makes room."""
-    limiter = trio.CapacityLimiter(1)
+    turns = Turns(1)
 
     async def load_for_a_minute(runner: ScriptedRunner) -> None:
         await runner.say_hello()
@@ -82,29 +83,31 @@ async def test_a_token_is_held_from_the_start_until_ready(autojump_clock: MockCl
         await runner.say_ready(PLUGINS)
         await trio.sleep_forever()
 
-    async with running(load_for_a_minute, limiter=limiter) as (first, _):
+    async with running(load_for_a_minute, turns=turns) as (first, _):
         await first.shard.state.wait_value(ShardState.LOADING)
-        async with running(work, limiter=limiter) as (second, _):
+        async with running(work, turns=turns) as (second, _):
             await trio.sleep(10)
             assert second.shard.state.value is ShardState.IDLE
             await second.shard.state.wait_value(READY)
             assert first.shard.state.value is READY
 
-    assert limiter.borrowed_tokens == 0
+    assert turns.held == 0
 
 
 async def test_a_shard_that_waits_for_its_turn_can_be_stopped(autojump_clock: MockClock) -> None:
     """The wait for a token ends with the stop."""
-    limiter = trio.CapacityLimiter(1)
-    limiter.acquire_on_behalf_of_nowait("somebody else")
+    turns = Turns(1)
+    other = Watched().shard
+    await turns.wait(other)
 
-    async with running(work, limiter=limiter) as (watched, runners):
+    async with running(work, turns=turns) as (watched, runners):
         await trio.testing.wait_all_tasks_blocked()
         watched.shard.request_stop()
         await watched.shard.state.wait_value(STOPPED)
 
     assert runners.started == []
-    limiter.release_on_behalf_of("somebody else")
+    assert turns.held == 1
+    turns.give_back(other)
 
 
 async def test_a_plugin_that_kills_its_runner_twice_is_left_out(autojump_clock: MockClock) -> None:
