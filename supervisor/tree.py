@@ -22,6 +22,7 @@ import trio
 
 from .catalog import find_plugins
 from .control import command_table, serve_control
+from .crash_report import CRASH_DIRECTORY, CrashReports
 from .errors import UsageError
 from .planning import make_plan
 from .run_lock import hold_run_lock
@@ -92,6 +93,9 @@ async def open_supervisor(
 
 async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
     parts = supervisor.parts
+    reports = CrashReports(supervisor.settings.state_dir / CRASH_DIRECTORY)
+    parts.observers.add(reports.observe)
+    root.start_soon(reports.run)
     await root.start(partial(serve_control, supervisor.settings.state_dir, command_table(supervisor)))
     await root.start(parts.capabilities.run)
     root.start_soon(parts.dispatcher.run)

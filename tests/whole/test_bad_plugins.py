@@ -110,8 +110,10 @@ async def test_a_bad_handler_is_one_failure(deployment: Deployment, body: str, f
         ),
     ],
 )
-async def test_a_handler_that_ends_its_runner(deployment: Deployment, body: str, told: str) -> None:
-    """One line says how it died; the plugins of that shard are back, the next door never noticed."""
+async def test_a_handler_that_ends_its_runner(
+    deployment: Deployment, state_dir: Path, body: str, told: str
+) -> None:
+    """One line says how it died, a file says what is known; the plugins of that shard are back, the next door never noticed."""
     deployment.plugin("mixed", "bad", f'@tool(description="")\nasync def bad(self) -> object:\n    {body}')
 
     async with deployment.run() as supervisor:
@@ -125,7 +127,9 @@ async def test_a_handler_that_ends_its_runner(deployment: Deployment, body: str,
     assert (neighbour, bystander) == ("fine", "fine")
     assert restarts == {"mixed": 1, "other": 0}
     death = next(died.report for died in deployment.told(RunnerDied) if not died.report.planned)
+    (file,) = (state_dir / "crashes").iterdir()
     assert told in death.describe()
+    assert death.describe() in file.read_text()
     assert (death.in_flight, death.called) == (1, ("test.bad",))
 
 
