@@ -8,6 +8,7 @@ import signal
 import socket
 import stat
 import sys
+import threading
 import traceback
 from typing import TYPE_CHECKING, NoReturn
 
@@ -18,6 +19,7 @@ from .leave import BAD_START, HOST_LOST, INTERNAL_ERROR, leave_at_once
 from .lifeline import arm_lifeline
 from .serve import serve
 from .start import BadStart, Start, read_start
+from .thread_failures import log_thread_failure
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -71,6 +73,7 @@ def _connect(address: str) -> socket.socket:
 
 def _prepare_process(start: Start) -> None:
     sys.excepthook = _say_bug_and_end
+    threading.excepthook = log_thread_failure
     _keep_descriptors_private()
     faulthandler.enable(file=2)
     # How a host, or a person, asks a runner that does not answer where it is: kill -USR1.

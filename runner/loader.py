@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import re
 import signal
 import sys
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -34,11 +35,20 @@ REPEAT = 0.05
 """Seconds until an import that swallowed its interruption is interrupted again."""
 
 _ESCAPES = {"_": "__", ".": "_d", "-": "_h"}
+_LETTERS = {escape[1]: letter for letter, escape in _ESCAPES.items()}
 
 
 def module_name_of(plugin_id: str) -> str:
     """The module of a plugin; different plugins never share one: ``a.b_c`` and ``a.b-c`` are different too."""
     return PREFIX + "".join(_ESCAPES.get(letter, letter) for letter in plugin_id)
+
+
+def plugin_id_of(module_name: str) -> str:
+    """The plugin that a module, or a neighbour of it, belongs to; "" for any other module."""
+    if not module_name.startswith(PREFIX):
+        return ""
+    escaped = module_name.removeprefix(PREFIX).partition(".")[0]
+    return re.sub("_([_dh])", lambda found: _LETTERS[found[1]], escaped)
 
 
 class ImportTakesTooLong(BaseException):
