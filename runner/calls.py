@@ -1,7 +1,8 @@
 """Which calls of the host run in this runner, and which of them does nobody want any more?
 
-A call is *begun* when its handler is about to run its first line: that is on the page, or said to the host and in the
-kernel, before it does. From then on nobody may run it again as if it had never been.
+A call *begins* when its handler is about to run its first line: that is on the page, or said to the host and in the
+kernel, before it does. From then on nobody may run it again as if it had never been. One that waits, in a lane, for an
+``on_load`` or for a thread, has not begun.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from rookery.protocol import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Container
 
     import trio
 
@@ -22,12 +23,38 @@ if TYPE_CHECKING:
 MAX_STUCK = 8
 """Handlers that go on although they were cancelled; with more of them the runner asks to be replaced."""
 
+GIVE_UP_LOOKS = 2
+"""Looks, one a second, at which a call was cancelled and still ran; it is then answered all the same."""
+
+THREAD_LOOKS = 15
+"""Looks after which a thread that nobody waits for is stuck, and not merely slow: nothing can interrupt it."""
+
 
 class Unwanted(Enum):
-    """Why a call is not to begin."""
+    """Why a call is not to go on, or not to begin."""
 
     CANCELLED = "nobody waits for the answer any more"
     RECALLED = "the host wants it run elsewhere"
+
+
+class Run:
+    """One call between its arrival at the border and its answer."""
+
+    __slots__ = ("has_begun", "has_thread", "is_given_up", "looks", "request", "scope", "slot", "unwanted")
+
+    def __init__(self, request: Asked, scope: trio.CancelScope) -> None:
+        self.request = request
+        self.scope = scope
+        self.slot: int | None = None
+        self.has_begun = False
+        self.has_thread = False
+        """A plain function has a thread, and keeps it until it returns."""
+        self.unwanted: Unwanted | None = None
+        """Why the host had it cancelled."""
+        self.is_given_up = False
+        """It was answered, and its handler goes on."""
+        self.looks = 0
+        """How often it went on although it was cancelled."""
 
 
 class Calls:
@@ -41,13 +68,11 @@ class Calls:
     def __init__(self, page: OwnPage, say_started: Callable[[int], None] | None = None) -> None:
         self._page = page
         self._say_started = say_started
-        self._running: dict[int, trio.CancelScope] = {}
-        self._cancelled: set[int] = set()
-        """Running calls that the host has cancelled."""
+        self._running: dict[int, Run] = {}
         self._unwanted: dict[int, Unwanted] = {}
-        """Calls that have not begun and are not to."""
-        self._late: frozenset[int] = frozenset()
-        """Those that were cancelled already at the last look."""
+        """Calls that have not come to the border yet, and are to be refused there."""
+        self._given_up: set[Run] = set()
+        """Answered calls whose handlers go on."""
 
     # --- of the invoker ----------------------------------------------------------------------------------------
 
@@ -60,53 +85,93 @@ class Calls:
             refuse_unwanted(request, unwanted)
         return unwanted is not None
 
-    def begin(self, request_id: int, scope: trio.CancelScope) -> int | None:
-        """The next thing that happens is the handler's first line. Give what is returned to ``end``.
+    def enter(self, request: Asked, scope: trio.CancelScope) -> Run:
+        """A call has come to the border. Give what is returned to ``begin`` and ``end``.
 
         Args:
             scope: Around the handler.
         """
-        self._running[request_id] = scope
-        slot = self._page.begin(request_id)
-        if slot is None and self._say_started is not None:
-            self._say_started(request_id)
-        return slot
+        run = self._running[request.request_id] = Run(request, scope)
+        return run
 
-    def end(self, request_id: int, slot: int | None) -> None:
-        """It has been answered."""
-        del self._running[request_id]
-        if slot is not None:
-            self._page.end(slot)
-        if self._cancelled:
-            self._cancelled.discard(request_id)
+    def begin(self, run: Run) -> None:
+        """The next thing that happens is the handler's first line."""
+        run.has_begun = True
+        run.slot = self._page.begin(run.request.request_id)
+        if run.slot is None and self._say_started is not None:
+            self._say_started(run.request.request_id)
 
-    def was_cancelled(self, request_id: int) -> bool:
-        """Whether the host has cancelled a running call."""
-        return request_id in self._cancelled
+    def end(self, run: Run) -> None:
+        """It has been answered, and its handler has ended or was left to its thread."""
+        if run.slot is not None:
+            self._page.end(run.slot)
+        if not run.is_given_up:
+            del self._running[run.request.request_id]
+            if run.has_thread:
+                run.is_given_up = True
+                self._given_up.add(run)
+        elif not run.has_thread:
+            self._given_up.discard(run)
+
+    def end_thread(self, run: Run) -> None:
+        """The thread of a plain function is free again."""
+        run.has_thread = False
+        self._given_up.discard(run)
 
     # --- of the desk -------------------------------------------------------------------------------------------
 
     def cancel(self, request_ids: Collection[int]) -> None:
         """Cancel those of these that run."""
         for request_id in self._running.keys() & set(request_ids):
-            self._cancelled.add(request_id)
-            self._running[request_id].cancel()
+            self._interrupt(self._running[request_id], Unwanted.CANCELLED)
 
     def drop(self, request_ids: Collection[int], unwanted: Unwanted) -> None:
-        """See to it that these do not begin; all of them are owed an answer, and those that run go on."""
-        for request_id in set(request_ids) - self._running.keys():
-            self._unwanted[request_id] = unwanted
+        """See to it that these do not begin; all of them are owed an answer, and those that have begun go on."""
+        for request_id in set(request_ids):
+            run = self._running.get(request_id)
+            if run is None:
+                self._unwanted[request_id] = unwanted
+            elif not run.has_begun:
+                self._interrupt(run, unwanted)
+
+    def _interrupt(self, run: Run, unwanted: Unwanted) -> None:
+        run.unwanted = run.unwanted or unwanted
+        run.scope.cancel()
 
     # --- once a second -----------------------------------------------------------------------------------------
 
-    def count_stuck(self) -> int:
-        """How many handlers were cancelled at the last look and still run."""
-        cancelled = frozenset(
-            request_id for request_id, scope in self._running.items() if scope.cancel_called
-        )
-        stuck = cancelled & self._late
-        self._late = cancelled
-        return len(stuck)
+    def give_up(self, owed: Container[int]) -> list[Asked]:
+        """Answer what was cancelled some looks ago and goes on all the same; return those requests.
+
+        Args:
+            owed: The ids of all requests that are not answered.
+        """
+        late = [run for run in self._running.values() if run.scope.cancel_called]
+        for run in (*late, *self._given_up):
+            run.looks += 1
+        over = [run for run in late if run.looks >= GIVE_UP_LOOKS]
+        for run in over:
+            self._give_up(run, ErrorCode.E_TIMEOUT, "it was cancelled, and the handler goes on")
+        if self._unwanted:
+            self._unwanted = {each: why for each, why in self._unwanted.items() if each in owed}
+        return [run.request for run in over]
+
+    def count_stuck(self) -> tuple[int, int]:
+        """How many handlers go on in the loop although they were cancelled, and how many threads nobody waits for."""
+        threads = [run for run in self._given_up if run.has_thread]
+        lasting = [run for run in threads if run.looks >= THREAD_LOOKS]
+        return len(self._given_up) - len(threads), len(lasting)
+
+    def give_up_all(self) -> None:
+        """Answer whatever has no answer, because the process ends."""
+        for run in list(self._running.values()):
+            self._give_up(run, ErrorCode.E_SHUTTING_DOWN, "this runner ends, and the handler went on")
+
+    def _give_up(self, run: Run, code: ErrorCode, text: str) -> None:
+        del self._running[run.request.request_id]
+        run.is_given_up = True
+        self._given_up.add(run)
+        run.request.refuse(code, text)
 
 
 def refuse_unwanted(request: Asked, unwanted: Unwanted) -> None:

@@ -7,7 +7,6 @@ started are then what the host goes by.
 
 from __future__ import annotations
 
-import os
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -15,36 +14,44 @@ import trio
 
 from rookery.protocol import page as layout
 
-from .leave import INTERNAL_ERROR, leave_at_once
+from .forks import FORKS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .page import OwnPage
 
 current_crumb: ContextVar[int] = ContextVar("current_crumb", default=0)
 """Of the plugin code that this task runs; 0 outside of all."""
 
+_MAX_REQUEST = (1 << 32) - 1
+
 
 class Crumbs(trio.abc.Instrument):
     """Leaves crumbs in a page. A process has one loop and so one of these, ``CRUMBS``; until ``open`` nobody reads them."""
 
     def __init__(self) -> None:
-        self._note = _note_nowhere
-        self._numbers: dict[str, int] = {}
-        self._is_fork = False
+        self._note: Callable[[int], None] = _note_nowhere
+        self._heads: list[dict[str, int]] = []
+        """By phase and plugin: a crumb without its request. Packed before, because a call is no time for an enumeration's
+        arithmetic, which takes longer than all the rest."""
+        self._know([])
 
     def open(self, page: OwnPage, plugin_ids: Sequence[str]) -> None:
         """From now on crumbs go into a page; plugins have their number in the assignment. Called inside of trio."""
         self._note = page.note_crumb
-        self._numbers = {plugin_id: number for number, plugin_id in enumerate(plugin_ids, 1)}
+        self._know(plugin_ids)
         trio.lowlevel.add_instrument(self)
-        os.register_at_fork(after_in_child=self._note_fork)
+
+    def fall_silent(self) -> None:
+        """The page is another process's: for a forked child."""
+        self._note = _note_nowhere
 
     def enter(self, plugin_id: str, phase: layout.Phase, request_id: int = 0) -> int:
         """Plugin code is about to run; give what is returned to ``leave``."""
         previous = current_crumb.get()
-        crumb = layout.pack_crumb(phase, self._numbers.get(plugin_id, 0), request_id)
+        heads = self._heads[phase]
+        crumb = (heads.get(plugin_id) or heads[""]) | request_id & _MAX_REQUEST
         current_crumb.set(crumb)
         self._note(crumb)
         return previous
@@ -60,16 +67,16 @@ class Crumbs(trio.abc.Instrument):
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
         """Trio calls this: the loop has the CPU again."""
-        if self._is_fork:
-            # Plugin code called os.fork and its child came back to the loop. It is no runner: it holds copies of the
-            # runner's descriptors, and one byte from it would garble the stream. A child that executes a program or runs
-            # a function of its own (subprocess, multiprocessing) never comes here.
-            leave_at_once(INTERNAL_ERROR)
+        if FORKS.is_child:
+            FORKS.end_child()
         self._note(0)
 
-    def _note_fork(self) -> None:
-        self._is_fork = True
-        self._note = _note_nowhere  # the page is the parent's
+    def _know(self, plugin_ids: Sequence[str]) -> None:
+        numbers = {"": 0, **{plugin_id: number for number, plugin_id in enumerate(plugin_ids, 1)}}
+        self._heads = [
+            {plugin_id: layout.pack_crumb(phase, number, 0) for plugin_id, number in numbers.items()}
+            for phase in layout.Phase
+        ]
 
 
 def _note_nowhere(_: int) -> None:

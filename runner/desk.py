@@ -42,6 +42,7 @@ from rookery.protocol import (
 
 from .calls import Calls, Unwanted, refuse_unwanted
 from .config_requests import ConfigRefused, inspect_config, update_config, validate_config
+from .invoke import deadline_of
 from .logs import RUNNER_LOGGER
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
     from rookery.protocol import Method, Request
 
-    from .invoke import Invoker
+    from .invoke import Asked, Invoker
     from .loaded import LoadedPlugin
     from .reload import Reloader
     from .roster import Roster
@@ -120,6 +121,8 @@ class Desk:
         self._nursery = nursery
         self._lanes: dict[tuple[str, str], deque[Request]] = {}
         """Calls that wait for their turn, by plugin and ordering key."""
+        self._early: dict[int, trio.CancelScope] = {}
+        """Calls that wait for the ``on_load`` of their plugin."""
         self._is_draining = False
         self._started_at = trio.current_time()
         self._others: dict[str, Callable[[Request], Awaitable[None]]] = {
@@ -157,13 +160,32 @@ class Desk:
             _log.warning("the host sent a %s that cannot be used: %s", method.name, error)
 
     def _drop(self, request_ids: Sequence[int], unwanted: Unwanted) -> None:
-        """Refuse what waits in a lane now, and what waits elsewhere when its turn comes."""
+        """Refuse what has not begun, at once or when its turn comes."""
         wanted = set(request_ids)
         for requests in self._lanes.values():
             for request in [each for each in requests if each.request_id in wanted]:
                 requests.remove(request)
                 refuse_unwanted(request, unwanted)
         self._calls.drop([each for each in request_ids if each in self._owed], unwanted)
+        for request_id in wanted & self._early.keys():
+            self._early[request_id].cancel()
+
+    def look(self) -> None:
+        """Once a second: nobody waits for an answer because a handler does not end."""
+        for request in self._calls.give_up(self._owed):
+            self._pass_by(request)
+        now = trio.current_time()
+        for requests in self._lanes.values():
+            for request in [each for each in requests if now >= deadline_of(each)]:
+                requests.remove(request)
+                _refuse_late(request)
+
+    def end(self) -> None:
+        """This process is about to end, whatever still goes on in it."""
+        self._calls.give_up_all()
+        for requests in self._lanes.values():  # behind a handler that does not end
+            while requests:
+                requests.popleft().refuse(ErrorCode.E_SHUTTING_DOWN, "this runner ends")
 
     # --- calls of components -----------------------------------------------------------------------------------
 
@@ -195,24 +217,38 @@ class Desk:
         others = self._lanes.get(lane)
         if others is not None:
             others.append(request)
-            return
-        scope = self._roster.scopes.get(request.plugin_id)
-        self._lanes[lane] = deque([request])
-        if scope is None or not scope.start_call(self._run_lane, lane):
-            del self._lanes[lane]
+        elif not self._start_lane(lane, deque([request])):
             self._refuse_unknown(request)
 
-    async def _run_lane(self, lane: tuple[str, str]) -> None:
+    def _start_lane(self, lane: tuple[str, str], requests: deque[Request]) -> bool:
+        scope = self._roster.scopes.get(lane[0])
+        if scope is None or not scope.start_call(self._run_lane, lane, requests):
+            return False
+        self._lanes[lane] = requests
+        return True
+
+    def _pass_by(self, request: Asked) -> None:
+        """The handler of a lane's call does not end: those behind it go on without it, or the chat would be dead."""
+        key = request.payload.get("ordering_key")
+        lane = (request.plugin_id, key if type(key) is str else "")
+        requests = self._lanes.pop(lane, None)
+        if not requests:
+            return
+        others = deque(requests)
+        requests.clear()
+        if not self._start_lane(lane, others):
+            for other in others:
+                self._refuse_unknown(other)
+
+    async def _run_lane(self, lane: tuple[str, str], requests: deque[Request]) -> None:
         plugin_id, _ = lane
-        requests = self._lanes[lane]
         try:
             while requests:
                 request = requests.popleft()
                 plugin = self._roster.loaded.get(plugin_id)
                 started = self._roster.starting.get(plugin_id)
-                if trio.current_time() >= request.received_at + request.timeout_ms / 1000:
-                    text = f"{plugin_id} had no time for it"
-                    request.refuse(ErrorCode.E_TIMEOUT, text, {"kind": "NotStarted"})
+                if trio.current_time() >= deadline_of(request):
+                    _refuse_late(request)
                 elif plugin is not None:
                     await self._invoker.answer(request, plugin)
                 elif started is not None:
@@ -220,19 +256,25 @@ class Desk:
                 else:
                     self._refuse_unknown(request)
         finally:
-            del self._lanes[lane]
+            if self._lanes.get(lane) is requests:
+                del self._lanes[lane]
             for request in requests:
                 request.refuse(ErrorCode.E_SHUTTING_DOWN, f"{plugin_id} is being unloaded")
 
     async def _answer_later(self, request: Request, started: trio.Event) -> None:
         plugin: LoadedPlugin | None = None
         try:
-            with trio.CancelScope(deadline=request.received_at + request.timeout_ms / 1000):
+            with trio.CancelScope(deadline=deadline_of(request)) as scope:
+                self._early[request.request_id] = scope
                 await started.wait()
                 plugin = self._roster.loaded.get(request.plugin_id)
         finally:
-            if plugin is None:
-                self._refuse_unknown(request)
+            del self._early[request.request_id]
+            if plugin is None and not self._calls.refuses(request):
+                if scope.cancel_called:
+                    _refuse_late(request)
+                else:
+                    self._refuse_unknown(request)
         if plugin is not None:
             await self._invoker.answer(request, plugin)
 
@@ -330,3 +372,8 @@ class Desk:
     async def _unload_batch(self, payload: dict[str, Any]) -> Any:
         told = structure(payload, UnloadBatch)
         return await self._reloader.unload(told.plugin_ids, told.reason)
+
+
+def _refuse_late(request: Request) -> None:
+    text = f"{request.plugin_id} had no time for it"
+    request.refuse(ErrorCode.E_TIMEOUT, text, {"kind": "NotStarted"})

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from rookery.protocol import sendable
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -100,5 +102,5 @@ def _leaves(error: BaseException) -> list[BaseException]:
 
 
 def _one_line(text: str) -> str:
-    line = " ".join(text.split())
+    line = sendable(" ".join(text.split()))
     return line if len(line) <= MAX_REASON_CHARS else line[: MAX_REASON_CHARS - 1] + "…"

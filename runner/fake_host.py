@@ -216,6 +216,7 @@ class FakeRequest:
     def __init__(self, method: Method, payload: dict[str, Any]) -> None:
         self.method = method
         self.request_id = next(_request_ids)
+        self.plugin_id = ""
         self.payload = decode_value(encode_value(payload))
         self.timeout_ms = limits.DEFAULT_TIMEOUT_MS
         self.received_at = trio.current_time()

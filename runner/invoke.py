@@ -38,9 +38,10 @@ from rookery.protocol import (
 from rookery.protocol import page as layout
 
 from .answers import ANSWERS, failed_answer, plain_value
-from .calls import Calls
+from .calls import Calls, refuse_unwanted
 from .crumbs import CRUMBS
 from .failure import explain, traceback_text
+from .forks import FORKS
 from .page import open_own_page
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
     from rookery.protocol import Method
 
+    from .calls import Run
     from .components import Component
     from .loaded import LoadedPlugin
 
@@ -91,6 +93,7 @@ class Asked(Protocol):
 
     method: Method
     request_id: int
+    plugin_id: str
     payload: dict[str, Any]
     timeout_ms: int
     received_at: float
@@ -123,6 +126,7 @@ def call_guarded(
         raise PluginFailed(explain(error), traceback_text(error)) from error
     finally:
         if crumb is not None:
+            FORKS.end_child()  # not where a child logs: that formats by way of here
             CRUMBS.leave(crumb)
         current_plugin.set(previous)
 
@@ -151,7 +155,11 @@ async def run_guarded(
 
 
 async def _run(
-    plugin_id: str, call: Callable[[], Any], *, is_async: bool, limiter: trio.CapacityLimiter | None
+    plugin_id: str,
+    call: Callable[[], Any],
+    *,
+    is_async: bool,
+    limiter: trio.CapacityLimiter | _Place | None,
 ) -> Any:
     previous = current_plugin.get()
     current_plugin.set(plugin_id)
@@ -160,7 +168,12 @@ async def _run(
             return await call()
         # A plain function may hand out a coroutine: a partial, or a wrapper without functools.wraps. In a list, because
         # trio takes a bare one for a mistake.
-        [result] = await trio.to_thread.run_sync(_listed, call, abandon_on_cancel=True, limiter=limiter)
+        [result] = await trio.to_thread.run_sync(
+            _listed,
+            call,
+            abandon_on_cancel=True,
+            limiter=limiter,  # type: ignore[arg-type]  # trio takes whatever has these two methods
+        )
         return await result if inspect.isawaitable(result) else result
     except trio.Cancelled:
         raise
@@ -169,11 +182,38 @@ async def _run(
             raise
         raise PluginFailed(explain(error), traceback_text(error)) from error
     finally:
+        FORKS.end_child()
         current_plugin.set(previous)
 
 
 def _listed(call: Callable[[], Any]) -> list[Any]:
-    return [call()]
+    try:
+        return [call()]
+    finally:
+        FORKS.end_child()
+
+
+class _Place:
+    """A place in the pool of threads for one call, which begins when it has the place. What trio calls a limiter."""
+
+    def __init__(self, limiter: trio.CapacityLimiter, calls: Calls, run: Run) -> None:
+        self._limiter = limiter
+        self._calls = calls
+        self._run = run
+
+    async def acquire_on_behalf_of(self, borrower: Any) -> None:
+        await self._limiter.acquire_on_behalf_of(borrower)
+        try:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        except trio.Cancelled:  # of a call that waited for this: it is not to begin any more
+            self._limiter.release_on_behalf_of(borrower)
+            raise
+        self._run.has_thread = True
+        self._calls.begin(self._run)
+
+    def release_on_behalf_of(self, borrower: Any) -> None:
+        self._limiter.release_on_behalf_of(borrower)
+        self._calls.end_thread(self._run)
 
 
 class Invoker:
@@ -216,37 +256,57 @@ class Invoker:
         except _NotOffered as error:
             request.refuse(ErrorCode.E_METHOD_NOT_ALLOWED, str(error))
             return
-        deadline = request.received_at + (request.timeout_ms / 1000 or request.method.timeout)
+        deadline = deadline_of(request)
         scope = trio.CancelScope(deadline=deadline)
-        slot = self._calls.begin(request.request_id, scope)
+        run = self._calls.enter(request, scope)
+        if component.is_async:
+            self._calls.begin(run)
         crumb = CRUMBS.enter(plugin.plugin_id, layout.Phase.CALL, request.request_id)
         try:
             with scope:
-                answer = await self._invoke(component, plugin, args, arguments)
+                answer = await self._invoke(component, plugin, args, arguments, run)
             if not scope.cancel_called:
                 self._send(request, plugin, component, answer)
-            elif self._calls.was_cancelled(request.request_id):
-                request.refuse(ErrorCode.E_TIMEOUT, "cancelled by the host")
-            else:
+            elif not run.is_given_up:
                 # Asked for instead of caught: a handler may turn the cancellation into an error of its own.
-                text = f"did not end within {deadline - request.received_at:g} s and was cancelled"
-                self._on_failure(plugin.plugin_id, component.name, PluginFailed(text))
-                request.refuse(ErrorCode.E_TIMEOUT, f"{component.name} of {plugin.plugin_id} {text}")
+                self._refuse_cancelled(run, plugin, component, deadline - request.received_at)
         except BaseException:  # cancelled from outside, alone or in a group
-            request.refuse(ErrorCode.E_SHUTTING_DOWN, f"{plugin.plugin_id} is being unloaded")
+            if not run.is_given_up:
+                request.refuse(ErrorCode.E_SHUTTING_DOWN, f"{plugin.plugin_id} is being unloaded")
             raise
         finally:
             CRUMBS.leave(crumb)
-            self._calls.end(request.request_id, slot)
+            self._calls.end(run)
+
+    def _refuse_cancelled(self, run: Run, plugin: LoadedPlugin, component: Component, limit: float) -> None:
+        request = run.request
+        if run.unwanted is not None:
+            if run.has_begun:
+                request.refuse(ErrorCode.E_TIMEOUT, "cancelled by the host")
+            else:
+                refuse_unwanted(request, run.unwanted)
+            return
+        if run.has_begun:
+            text, details = f"did not end within {limit:g} s and was cancelled", None
+        else:
+            text, details = f"found no free thread within {limit:g} s", {"kind": "NotStarted"}
+        self._on_failure(plugin.plugin_id, component.name, PluginFailed(text))
+        request.refuse(ErrorCode.E_TIMEOUT, f"{component.name} of {plugin.plugin_id} {text}", details)
 
     async def _invoke(
-        self, component: Component, plugin: LoadedPlugin, args: dict[str, Any], arguments: dict[str, Any]
+        self,
+        component: Component,
+        plugin: LoadedPlugin,
+        args: dict[str, Any],
+        arguments: dict[str, Any],
+        run: Run,
     ) -> dict[str, Any]:
         plugin_id = plugin.plugin_id
         call = functools.partial(component.handler, **arguments)
         try:
             try:
-                result = await _run(plugin_id, call, is_async=component.is_async, limiter=self._limiter)
+                place = None if component.is_async else _Place(self._limiter, self._calls, run)
+                result = await _run(plugin_id, call, is_async=component.is_async, limiter=place)
             finally:
                 self._on_step_end(plugin_id)
             answer = ANSWERS[component.type](component, args, result)
@@ -272,6 +332,11 @@ class Invoker:
             self._on_failure(plugin.plugin_id, component.name, PluginFailed(text))
             details = {"kind": kind, "plugin_id": plugin.plugin_id, "component_name": component.name}
             request.refuse(ErrorCode.E_UNKNOWN, text, details)
+
+
+def deadline_of(request: Asked) -> float:
+    """When a request has to be answered, on trio's clock; one without a limit has its method's own."""
+    return request.received_at + (request.timeout_ms / 1000 or request.method.timeout)
 
 
 def plugin_logger(plugin_id: str) -> logging.Logger:

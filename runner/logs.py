@@ -158,6 +158,11 @@ class LogShipper(logging.Handler):
         self._loop_thread = threading.get_ident()
         self._work.set()
 
+    def detach(self) -> None:
+        """The link is another process's: for a forked child. Nothing is sent any more."""
+        self._link = self._token = None
+        self._entries = deque()
+
     async def run(self) -> None:
         """Send what comes in, until cancelled. Costs nothing while nothing is logged."""
         while True:

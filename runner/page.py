@@ -80,6 +80,8 @@ def open_own_page(descriptor: int | None) -> OwnPage:
         if slots is None:
             return _unread_page()
         mapped = mmap.mmap(descriptor, layout.page_bytes(slots))
+    except (OSError, ValueError):  # a pipe, a socket, memory that must not be written
+        return _unread_page()
     finally:
         os.close(descriptor)
     return OwnPage(memoryview(mapped).cast("Q"), slots)

@@ -41,10 +41,11 @@ from .calls import MAX_STUCK, Calls
 from .crumbs import CRUMBS
 from .desk import Desk, Inbox
 from .discovery import Found, find_assigned, find_in_directories
+from .forks import FORKS
 from .host import HostOverLink
 from .invoke import Invoker
 from .last_words import say_last_words
-from .leave import CLEAN, HOST_LOST, RECYCLE, REFUSED, leave_at_once, leave_in_time
+from .leave import HOST_LOST, RECYCLE, REFUSED, leave_at_once, leave_in_time
 from .loading import load_all
 from .logs import RUNNER_LOGGER, LogShipper, PrintStream, logger_name_of
 from .output import RawOutput
@@ -144,8 +145,8 @@ async def _be_runner(
     """Load, serve until asked to stop, unload; return the exit code."""
     assignment, discover = _task_of(start, answer)
     CRUMBS.open(page, [assigned.plugin_id for assigned in assignment.plugins])
+    FORKS.watch(CRUMBS.fall_silent)
     calls = Calls(page, partial(_say_started, link) if "started" in answer.features else None)
-    code = CLEAN
     async with _captured_output(link, start, assignment.log_level, nursery) as (shipper, on_step_end):
         for remark in start.remarks:
             _log.warning("%s", remark)
@@ -160,19 +161,13 @@ async def _be_runner(
         )
         invoker = Invoker(trio.CapacityLimiter(assignment.thread_limit), on_step_end, calls=calls)
         stopping = Stopping()
-
-        def look_for_stuck() -> None:
-            nonlocal code
-            stuck = calls.count_stuck()
-            if stuck > MAX_STUCK and not stopping.has_begun:
-                _log.error("%d handlers go on although they were cancelled: this runner leaves", stuck)
-                code = RECYCLE
-                stopping.begin(STOP_GRACE)
-
-        nursery.start_soon(beat_loop, page, look_for_stuck)
-        nursery.start_soon(_watch_sigterm, stopping)
         reloader = Reloader(roster, discover, assignment.external_plugins)
         desk = Desk(roster, invoker, reloader, stopping, nursery, calls=calls, owed=link.session.owed)
+
+        nursery.start_soon(
+            beat_loop, page, partial(_look_around, desk, calls, stopping, assignment.thread_limit)
+        )
+        nursery.start_soon(_watch_sigterm, stopping)
         inbox.open(desk.take, desk.hear)
         with stopping.interrupts(trio.CancelScope()):
             with roster.first_loading():
@@ -182,9 +177,20 @@ async def _be_runner(
         with trio.CancelScope(deadline=(trio.current_time() + stopping.deadline) / 2):
             await reloader.wait_done()  # half an exchange is no state to unload from
         await _unload_all(roster, stopping)
+        desk.end()
         stopping.finish()
         await shipper.send_all(LAST_FLUSH)
-    return code
+    return stopping.code
+
+
+def _look_around(desk: Desk, calls: Calls, stopping: Stopping, thread_limit: int) -> None:
+    """Once a second: answer for handlers that do not end, and have a runner replaced that has too many of them."""
+    desk.look()
+    handlers, threads = calls.count_stuck()
+    if (handlers + threads > MAX_STUCK or threads >= thread_limit) and not stopping.has_begun:
+        text = "%d handlers and %d threads go on although they were cancelled: this runner leaves"
+        _log.error(text, handlers, threads)
+        stopping.begin(STOP_GRACE, code=RECYCLE)
 
 
 def _say_started(link: Link, request_id: int) -> None:
@@ -235,6 +241,7 @@ async def _captured_output(
     root.handlers[:] = [shipper]
     root.setLevel(log_level)
     streams = PrintStream(1, logging.INFO), PrintStream(2, logging.WARNING)
+    FORKS.watch(partial(_speak_for_itself, shipper))
     async with contextlib.AsyncExitStack() as stack:
         raw: RawOutput | None = None
         if start.output_fds is not None:
@@ -250,6 +257,13 @@ async def _captured_output(
         yield shipper, on_step_end
     # Whatever comes from here on is for who reads the pipes when this process is dead.
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+
+
+def _speak_for_itself(shipper: LogShipper) -> None:
+    """In a forked child: what it logs and prints goes to the pipes, because the connection is its parent's."""
+    shipper.detach()
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+    logging.getLogger().handlers[:] = [logging.StreamHandler()]
 
 
 def _log_raw(plugin_id: str, is_error: bool, line: str) -> None:  # called by position only

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .leave import CLEAN
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,6 +18,8 @@ class Stopping:
     def __init__(self) -> None:
         self.deadline = float("inf")
         """When everything has to be unloaded, on trio's clock."""
+        self.code = CLEAN
+        """What the process says with its exit."""
         self._event = trio.Event()
         self._on_done: list[Callable[[], None]] = []
         self._loading: trio.CancelScope | None = None
@@ -24,8 +28,16 @@ class Stopping:
     def has_begun(self) -> bool:
         return self._event.is_set()
 
-    def begin(self, grace: float, on_done: Callable[[], None] | None = None) -> None:
-        """Stop within ``grace`` seconds; whoever gives the shortest time gets it."""
+    def begin(
+        self, grace: float, on_done: Callable[[], None] | None = None, *, code: int | None = None
+    ) -> None:
+        """Stop within ``grace`` seconds; whoever gives the shortest time gets it.
+
+        Args:
+            code: The exit code, if it is not the usual one.
+        """
+        if code is not None:
+            self.code = code
         self.deadline = min(self.deadline, trio.current_time() + grace)
         if on_done is not None:
             self._on_done.append(on_done)

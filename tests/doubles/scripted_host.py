@@ -169,8 +169,13 @@ async def open_runner(
     features: tuple[str, ...] = ("assignment", "loading", "logs"),
     environment: dict[str, str] | None = None,
     page: Page | None = None,
+    captures: bool = True,
 ) -> AsyncIterator[ScriptedHost]:
-    """Start a runner as a host does, accept its hello with this assignment, and kill it at the end."""
+    """Start a runner as a host does, accept its hello with this assignment, and kill it at the end.
+
+    Args:
+        captures: False lets it not read its own output.
+    """
     accepted = answer or HelloAnswer(
         accepted=True, host_version="0.1.0", features=list(features), assignment=what
     )
@@ -187,8 +192,7 @@ async def open_runner(
             str(theirs.fileno()),
             "--lifeline-fd",
             str(lifeline_read),
-            "--output-fds",
-            f"{out_read},{err_read}",
+            *(("--output-fds", f"{out_read},{err_read}") if captures else ()),
             *(("--page-fd", str(page.descriptor)) if page is not None else ()),
         ],
         stdin=subprocess.DEVNULL,

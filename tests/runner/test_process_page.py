@@ -73,6 +73,27 @@ async def test_a_death_outside_of_calls_leaves_its_phase(page: Page, at: str, ph
     assert crumb_of(page) == Crumb(phase=phase, plugin=2)
 
 
+@pytest.mark.parametrize("captures", [True, False])
+async def test_a_death_in_an_import_leaves_its_phase(page: Page, captures: bool) -> None:
+    """A4: also in a runner that does not read its own output."""
+    dying = {"ROOKERY_TEST_DIES_AT_IMPORT": "1"}
+    plugins = assignment("good", "dies")
+    async with open_runner(plugins, page=page, features=BOTH, environment=dying, captures=captures) as host:
+        assert await host.wait_exit() == -signal.SIGKILL
+
+    assert crumb_of(page) == Crumb(phase=Phase.IMPORT, plugin=2)
+
+
+async def test_a_death_in_a_call_leaves_the_call_without_captured_output(page: Page) -> None:
+    """Crumbs have a hook of their own; after a wait the step of the task leaves it again."""
+    async with open_runner(assignment("dies"), page=page, features=BOTH, captures=False) as host:
+        await host.wait_ready()
+        request = await call(host, "die", after=0.05)
+        await host.wait_exit()
+
+    assert crumb_of(page) == Crumb(phase=Phase.CALL, plugin=1, request_id=request)
+
+
 async def test_a_death_while_unloading_leaves_its_phase(page: Page) -> None:
     """Also in an orderly end."""
     async with open_runner(assignment(assigned("dies", at="unload")), page=page, features=BOTH) as host:

@@ -27,6 +27,10 @@ def die(how: str) -> None:
         os._exit(0)
 
 
+if "ROOKERY_TEST_DIES_AT_IMPORT" in os.environ:
+    die("kill")
+
+
 class DiesConfig(PluginConfig):
     at: str = Field("", "load, task or unload: where it dies.")
     extend: float = Field(0.0, "Seconds by which on_load asks for more time, and which it takes.")
