@@ -18,6 +18,7 @@ import attrs
 from rookery.protocol import CannotEncode, encode_value, is_plugin_id, is_shard_name
 from rookery.sharding import Policy
 
+from .config_groups import read_groups
 from .config_table import Notes, as_written, join, read_table
 from .errors import ConfigError, Mistake
 from .ranges import Each, Form
@@ -56,7 +57,7 @@ T = TypeVar("T")
 MAX_SOCKET_PATH = 107
 """Bytes in the path of a Unix socket on Linux: 108 with the final zero."""
 
-_SECTIONS = ("rookery", "placement", "shard", "plugins", "pipeline")
+_SECTIONS = ("rookery", "placement", "group", "shard", "plugins", "pipeline")
 _POLICIES_WITH_SHARDS = (Policy.PACK, Policy.SPREAD, Policy.TRUST)
 _TOML_PLACE = re.compile(r"(.*) \(at (line \d+, column \d+|end of document)\)", re.DOTALL)
 
@@ -131,6 +132,7 @@ def read_config(path: Path, *, environ: Mapping[str, str] = os.environ) -> ReadC
     rookery = _read_section(_Rookery, document, "rookery", notes)
     placement = _read_section(PlacementSettings, document, "placement", notes)
     _check_placement(placement, notes)
+    shards = _read_shards(document.get("shard", []), notes)
     settings = Settings(
         path=path,
         name=_name(path, rookery),
@@ -140,7 +142,8 @@ def read_config(path: Path, *, environ: Mapping[str, str] = os.environ) -> ReadC
         command_prefix=rookery.command_prefix,
         log_level=logging.getLevelNamesMapping()[rookery.log_level.upper()],
         placement=placement,
-        shards=_read_shards(document.get("shard", []), notes),
+        groups=read_groups(document.get("group", []), shards, notes),
+        shards=shards,
         plugins=_read_plugins(document.get("plugins", {}), notes),
         pipeline=_read_section(PipelineSettings, document, "pipeline", notes),
     )

@@ -147,6 +147,68 @@ class SecurityViolation:
     claim: str
 
 
+@attrs.frozen(kw_only=True)
+class GroupRestarted:
+    """All shards of a group are restarted, because a required one was given up."""
+
+    group: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class Escalated:
+    """A group cannot be helped any more: the host ends."""
+
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class EnvironmentIncident:
+    """Most shards died within a moment: no plugin is blamed, and all wait together."""
+
+    shards: tuple[str, ...]
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class PluginIsolated:
+    """A plugin has ended its runner too often: it gets a shard of its own."""
+
+    plugin_id: str
+    shard: str
+    """Where it was."""
+    to_shard: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class PluginQuarantined:
+    """A plugin is not run for a while."""
+
+    plugin_id: str
+    shard: str
+    seconds: float
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class PluginReleased:
+    """The quarantine of a plugin is over: it gets another chance."""
+
+    plugin_id: str
+    shard: str
+
+
+@attrs.frozen(kw_only=True)
+class EventDeadLettered:
+    """An event has ended several runners and is shown to nobody any more; it can be retried by hand."""
+
+    event_id: str
+    plugins: tuple[str, ...]
+    """Those whose runners it ended."""
+    reason: str
+
+
 class Observers:
     """Those who want to know. Every record reaches each of them once."""
 

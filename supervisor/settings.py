@@ -22,7 +22,8 @@ from rookery.sharding import Policy
 from .health import HealthPolicy
 from .limits import ShardLimits
 from .ranges import CAPABILITY, Each, Form, Range
-from .restart import RestartPolicy
+from .restart import RestartMode, RestartPolicy
+from .strategy import DEFAULT_GROUP, GROUP_FORM, GroupSettings, Significance
 
 MAX_STOP = 30.0
 """Seconds from the wish to stop a shard to its last means. Service managers and Kubernetes kill the whole host soon
@@ -98,6 +99,9 @@ class ShardSettings:
     """The weight of plugins that it carries at most; None is no limit."""
     terminal: bool = False
     """Whether it gets the host's standard input and output."""
+    group: str = attrs.field(default=DEFAULT_GROUP, validator=GROUP_FORM)
+    """The [[group]] whose rules it follows."""
+    significance: Significance = Significance.OPTIONAL
     autostart: bool = True
     """Whether it starts with the host; else `rookery start` starts it."""
     restart: RestartPolicy = attrs.field(factory=RestartPolicy)
@@ -111,6 +115,13 @@ class ShardSettings:
     """Calls that wait until they can be sent."""
     thread_limit: int = attrs.field(default=8, validator=Range(1, 1024))
     """Plain functions of plugins that run in threads at once."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.significance is Significance.ONE_SHOT and self.restart.mode is RestartMode.PERMANENT:
+            raise ValueError(
+                "significance is 'one_shot' and restart.mode is 'permanent': a job that is always started again never"
+                " ends; set restart.mode to 'transient' or 'temporary'"
+            )
 
 
 @attrs.frozen(kw_only=True)
@@ -178,6 +189,8 @@ class Settings:
     command_prefix: str = attrs.field(default="!", validator=PREFIX_FORM)
     log_level: int = logging.INFO
     placement: PlacementSettings = attrs.field(factory=PlacementSettings)
+    groups: tuple[GroupSettings, ...] = (GroupSettings(),)
+    """The one that shards without a group belong to is always there."""
     shards: tuple[ShardSettings, ...] = ()
     """In the order of the file."""
     plugins: Mapping[str, PluginSettings] = attrs.field(

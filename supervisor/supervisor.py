@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -9,18 +10,21 @@ import trio
 
 from .assignment import assign
 from .component import INVOKE_METHODS
+from .errors import UsageError
 from .fate import DispatchFailed, Fate
+from .group import Groups
 from .logs import LogSink
 from .observers import GatewayReported, ShardMoved
+from .outcome import Outcome
 from .planning import shard_settings
 from .shard import Shard
 from .shard_state import ShardState
 from .snapshot import take_status
-from .turns import Turns
+from .suggestion import one_of, suggest
 from .wiring import Parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from rookery.protocol import Assignment, MessageMap
     from rookery.sharding import ShardPlan
@@ -30,11 +34,11 @@ if TYPE_CHECKING:
     from .events import EventResult
     from .hooks import HookResult
     from .platform.outbound import Receipt
-    from .settings import Settings
+    from .settings import Settings, ShardSettings
     from .status import Status
     from .store import Store
 
-ENDED = frozenset({ShardState.FAILED, ShardState.STOPPED, ShardState.DISABLED, ShardState.LOST})
+ENDED = frozenset({ShardState.FAILED, ShardState.STOPPED, ShardState.DISABLED})
 """States in which a shard does not come up by itself soon."""
 
 UNLOAD_SHARE = 0.25
@@ -71,8 +75,15 @@ class Supervisor:
         self.parts = Parts(settings, catalog, store, process)
         for observer in (self._note, *observers):
             self.parts.observers.add(observer)
-        self.turns = Turns()
-        self.shards = self._make_shards(terminal)
+        self.groups = Groups(settings.groups, self.parts.observers, self)
+        self.parts.observers.add(self.groups.note)
+        self.escalated = Outcome()
+        self.finished = Outcome()
+        self._log_sink = LogSink(self.parts.observers)
+        self._terminal = dict(terminal)
+        self._start_shard: Callable[[Shard], None] | None = None
+        self.shards: dict[str, Shard] = {}
+        self._make_shards()
         self.started = trio.current_time()
         self._input_end = trio.Event()
         self._forced = trio.Event()
@@ -82,27 +93,46 @@ class Supervisor:
     def __repr__(self) -> str:
         return f"<Supervisor of {self.settings.name!r}, {len(self.shards)} shards>"
 
-    def _make_shards(self, terminal: Mapping[str, int]) -> dict[str, Shard]:
-        sink = LogSink(self.parts.observers)
-        shards = {}
+    def _make_shards(self) -> None:
         for each in shard_settings(self.settings, self.plan):
             plugins = self.plan.plugins_of(each.name)
-            if not plugins:
-                continue
-            self.parts.dispatcher.add_shard(
-                each.name, max_inflight=each.max_inflight, queue_limit=each.queue_limit
-            )
-            shards[each.name] = Shard(
-                each,
-                plugins=plugins,
-                assign=self._assign,
-                traffic=self.parts.traffic,
-                observers=self.parts.observers,
-                log_sink=sink,
-                host_version=self.host_version,
-                terminal=dict(terminal) if each.terminal else {},
-            )
-        return shards
+            if plugins:
+                self.add_shard(each, plugins)
+
+    def add_shard(self, settings: ShardSettings, plugins: tuple[str, ...]) -> Shard:
+        """One more shard; it starts when the others do, or at once when they have.
+
+        Args:
+            plugins: What lives there; the plan need not say so.
+        """
+        self.parts.dispatcher.add_shard(
+            settings.name, max_inflight=settings.max_inflight, queue_limit=settings.queue_limit
+        )
+        shard = self.shards[settings.name] = Shard(
+            settings,
+            plugins=plugins,
+            assign=self._assign,
+            traffic=self.parts.traffic,
+            observers=self.parts.observers,
+            log_sink=self._log_sink,
+            host_version=self.host_version,
+            terminal=self._terminal if settings.terminal else {},
+        )
+        self.groups.add(shard)
+        if self._start_shard is not None:
+            self._start_shard(shard)
+        return shard
+
+    @contextmanager
+    def starting_shards(self, start: Callable[[Shard], None]) -> Iterator[None]:
+        """While inside, shards are run by this function: those that are there now, and those that come later."""
+        for shard in self.shards.values():
+            start(shard)
+        self._start_shard = start
+        try:
+            yield
+        finally:
+            self._start_shard = None
 
     def _assign(self, shard: Shard, incarnation: int, blocked: Mapping[str, str]) -> Assignment:
         return assign(
@@ -162,6 +192,46 @@ class Supervisor:
     async def send_message(self, message: MessageMap, *, timeout: float | None = None) -> Receipt:
         """Send a message through the gateway that its route names."""
         return await self.parts.outbound.send(message, timeout=timeout)
+
+    # --- orders ------------------------------------------------------------------------------------------------
+
+    def shard(self, name: str) -> Shard:
+        """A shard by its name.
+
+        Raises:
+            UsageError: There is none.
+        """
+        found = self.shards.get(name)
+        if found is None:
+            advice = suggest(name, self.shards) or f"there is {one_of(self.shards)}"
+            raise UsageError(f"there is no shard {name!r}; {advice}")
+        return found
+
+    def restart_shard(self, name: str) -> Shard:
+        """Put another runner in a shard, in an orderly way: what waits goes to the next one. It starts one at rest."""
+        shard = self.shard(name)
+        shard.restart("an operator restarts it")
+        return shard
+
+    def stop_shard(self, name: str) -> Shard:
+        """Have no runner in a shard until it is started again; what waits for it fails."""
+        shard = self.shard(name)
+        shard.stop()
+        return shard
+
+    def start_shard(self, name: str) -> Shard:
+        """Have a runner in a shard that was stopped or given up; its record is forgotten."""
+        shard = self.shard(name)
+        shard.start()
+        return shard
+
+    def escalate(self, reason: str) -> None:
+        """The deployment cannot go on; whoever runs it ends it with 70."""
+        self.escalated.decide(reason)
+
+    def finish(self, reason: str) -> None:
+        """The deployment has done its job; whoever runs it ends it with 0."""
+        self.finished.decide(reason)
 
     # --- waiting -----------------------------------------------------------------------------------------------
 

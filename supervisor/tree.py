@@ -29,6 +29,7 @@ from .run_lock import hold_run_lock
 from .state_directory import make_state_dir
 from .store import open_store
 from .supervisor import Supervisor
+from .watchdog import LAG_GUARD, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .application import Process
     from .catalog import Catalog
     from .settings import Settings
+    from .shard import Shard
 
 STORE_FILE = "store.db"
 
@@ -79,16 +81,19 @@ async def open_supervisor(
                 await _start_services(root, supervisor)
                 try:
                     async with trio.open_nursery() as shards:
-                        for shard in supervisor.shards.values():
-                            shards.start_soon(shard.run, supervisor.turns)
-                        try:
-                            yield supervisor
-                        finally:
-                            with trio.CancelScope(shield=True):
-                                await supervisor.stop()
+                        with supervisor.starting_shards(partial(_run_shard, shards, supervisor)):
+                            try:
+                                yield supervisor
+                            finally:
+                                with trio.CancelScope(shield=True):
+                                    await supervisor.stop()
                 finally:
                     supervisor.parts.dispatcher.close()
                     root.cancel_scope.cancel()
+
+
+def _run_shard(nursery: trio.Nursery, supervisor: Supervisor, shard: Shard) -> None:
+    nursery.start_soon(shard.run, supervisor.groups, name=f"shard {shard.name}")
 
 
 async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
@@ -100,7 +105,15 @@ async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
     await root.start(parts.capabilities.run)
     root.start_soon(parts.dispatcher.run)
     root.start_soon(parts.answers.run)
+    root.start_soon(supervisor.groups.run)
+    root.start_soon(Watchdog(lambda: supervisor.shards.values(), guard=_lag_guard(supervisor)).run)
     root.start_soon(_open_inbox, supervisor)
+
+
+def _lag_guard(supervisor: Supervisor) -> float:
+    """The strictest of the shards': one clock is enough for all."""
+    guards = (shard.settings.health.lag_guard for shard in supervisor.shards.values())
+    return min(guards, default=LAG_GUARD)
 
 
 async def _open_inbox(supervisor: Supervisor) -> None:
