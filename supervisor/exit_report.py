@@ -176,7 +176,8 @@ class ExitReport:
             case ExitKind.EXITED:
                 return f"exited by itself with code {self.code}{where}{because}"
             case ExitKind.SIGNAL:
-                return f"was killed by {signal_name(self.signal or 0)}{where}{because}"
+                remark = f" ({self.reason})" if self.reason else ""
+                return f"was killed by {signal_name(self.signal or 0)}{where}{remark}"
             case ExitKind.SPAWN_FAILED:
                 return f"could not be started{because}"
             case ExitKind.LOAD_TIMEOUT if self.loading:

@@ -34,6 +34,7 @@ from .output import OutputPipe
 from .page import open_page
 from .process import Launch
 from .shard_state import BY_ID, ShardState
+from .stack_dump import DUMP_MARK
 from .suspicion import Suspicion
 
 if TYPE_CHECKING:
@@ -354,6 +355,10 @@ class Incarnation:
             self._state_at_end = state
 
     def _log_output(self, arrival: Arrival, level: int, lines: bytes) -> None:
+        if DUMP_MARK in lines:
+            level = (
+                logging.INFO
+            )  # thirty lines, of which the record of its silence or of its death has the gist
         self._shard.log_sink.write_output(self._shard.name, arrival.loading, lines, level=level)
 
 

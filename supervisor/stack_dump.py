@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 _STACK = re.compile(r"^(?P<kind>Current thread|Thread) 0x[0-9a-f]+.*\(most recent call first\):$")
 _FRAME = re.compile(r'^  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)$')
 
+DUMP_MARK = b"(most recent call first):"
+"""In every dump, and seldom elsewhere."""
+
 _FATAL = "Fatal Python error:"
 """How Python begins the dump that it writes when a signal ends the process."""
 

@@ -288,3 +288,45 @@ async def test_a_short_silence_costs_nothing(tmp_path: Path) -> None:
 
     assert told["0 pause"]["success"] is True
     assert [report.planned for report in watched.deaths] == [True]
+
+
+THREAD = """
+import os
+import threading
+
+import trio
+
+from rookery.runner import Plugin, tool
+
+class Threaded(Plugin):
+    @tool(description="waits, while a thread ends the process")
+    async def wait(self):
+        threading.Thread(target=self.crash).start()
+        await trio.sleep(60)
+
+    def crash(self):
+        os.abort()
+"""
+
+
+async def test_a_crash_in_a_thread_is_not_the_loops(tmp_path: Path) -> None:
+    """4.8: the crumb tells what the loop did, and that is innocent; the stacks tell whose thread it was."""
+    told: dict[str, Any] = {}
+
+    async with running(tmp_path, {"threaded": THREAD}) as watched:
+        await wait_ready(watched)
+        assert watched.shard.link is not None
+        watched.shard.link.send(
+            PLUGIN_INVOKE_TOOL,
+            {"component_name": "wait", "args": {}},
+            plugin_id="test.threaded",
+            deadline=trio.current_time() + 60,
+            on_done=lambda outcome: told.update(wait=outcome),
+        )
+        await watched.wait_deaths(1)
+        report = watched.deaths[0]
+
+    assert not report.is_loop_thread
+    assert report.place is not None
+    assert (report.place.plugin_id, report.place.function) == ("test.threaded", "crash")
+    assert "was killed by SIGABRT in a thread of test.threaded (plugin.py line" in report.describe()

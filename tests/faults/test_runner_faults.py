@@ -72,7 +72,7 @@ async def test_killed_while_idle() -> None:
     died, back = watched.heard(RunnerDied)[0], watched.heard(RunnerBack)[1]
     assert (died.report.kind, died.report.signal, died.next) == (ExitKind.SIGNAL, 9, "back at once")
     assert died.report.ended_at - killed_at < 0.25
-    assert died.report.describe().endswith("was killed by SIGKILL: not sent by the host; out of memory?")
+    assert died.report.describe().endswith("was killed by SIGKILL (not sent by the host; out of memory?)")
     assert back.after is not None
 
 

@@ -161,5 +161,5 @@ async def test_a_kill_that_the_host_did_not_send_is_remarked(autojump_clock: Moc
         runners.started[0].die(-9)
         await watched.wait_deaths(1)
 
-    assert watched.deaths[0].describe().endswith("SIGKILL: not sent by the host; out of memory?")
+    assert watched.deaths[0].describe().endswith("SIGKILL (not sent by the host; out of memory?)")
     assert not watched.deaths[0].sent_signal
