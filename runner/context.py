@@ -146,7 +146,11 @@ class Context:
         """
         if not 0 < seconds <= 3600:
             raise ValueError(f"seconds is {seconds!r}, expected a number above 0, at most 3600")
-        self._host.extend_loading(self.plugin_id, seconds)
+        extend = functools.partial(self._host.extend_loading, self.plugin_id, seconds)
+        if trio.lowlevel.in_trio_run():
+            extend()
+        else:
+            trio.from_thread.run_sync(extend)
 
     async def call_capability(self, name: str, /, *, timeout: float | None = None, **args: Any) -> Any:
         """Use a service of the host by its name, e.g. ``await ctx.call_capability("component.get_all_plugins")``.

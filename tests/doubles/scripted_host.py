@@ -17,6 +17,7 @@ import trio
 
 from rookery.protocol import (
     PLUGIN_SHUTDOWN,
+    RUNNER_EXTEND,
     RUNNER_HELLO,
     RUNNER_LOADING,
     RUNNER_LOG_BATCH,
@@ -62,6 +63,8 @@ class ScriptedHost:
     loading: list[tuple[str, str]] = attrs.Factory(list)
     started: list[int] = attrs.Factory(list)
     """Ids of requests, as broadcast."""
+    extended: list[float] = attrs.Factory(list)
+    """Seconds that on_load asked for."""
     hello: dict[str, Any] = attrs.Factory(dict)
     ready: RunnerReady | None = None
     answers: dict[str, Callable[[Request], None]] = attrs.Factory(dict)
@@ -146,6 +149,8 @@ class ScriptedHost:
             self.loading.append((payload["plugin_id"], payload["phase"]))
         elif method.name == RUNNER_STARTED:
             self.started += payload["request_ids"]
+        elif method.name == RUNNER_EXTEND:
+            self.extended.append(payload["seconds"])
         self._note()
 
 

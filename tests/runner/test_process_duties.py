@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from rookery.protocol import ErrorCode, RemoteError
+from rookery.protocol.page import Crumb
 from rookery.supervisor.page import open_page
 from tests.doubles.scripted_host import ScriptedHost, assignment, open_runner, refused
 
@@ -126,6 +127,33 @@ async def test_a_plugin_that_takes_the_dumps_away_harms_only_the_dumps() -> None
         assert await host.run("test.good", "greet") == "hello nobody"
         host.process.send_signal(signal.SIGTERM)
         assert await host.wait_exit() == 0
+
+
+async def test_a_plugin_that_takes_all_descriptors_fails_alone() -> None:
+    """D4: it hears its own mistake, and its neighbour answers."""
+    async with open_runner(assignment("unruly", "good"), features=FEATURES) as host:
+        await host.wait_ready()
+        answer = await host.ask("plugin.invoke_tool", UNRULY, component_name="exhaust", args={})
+
+        assert await host.run("test.good", "greet") == "hello nobody"
+        assert await host.run(UNRULY, "wait_in_thread", seconds=0.0) == "done"
+        code = await host.shut_down()
+    assert answer["result"].startswith("OSError: [Errno 24] Too many open files")
+    assert code == 0
+
+
+async def test_loops_of_a_plugin_in_threads_of_its_own_are_its_own_affair() -> None:
+    """F13: the runner's hooks stay with the runner's loop."""
+    page = open_page(8)
+    assert page is not None
+    async with open_runner(assignment("unruly"), features=FEATURES, page=page) as host:
+        await host.wait_ready()
+
+        assert await host.run(UNRULY, "own_loops") == ["asyncio", "trio"]
+        head = page.read_head()
+    page.close()
+    assert head is not None
+    assert head.crumb == Crumb()
 
 
 # --- handlers that do not end -----------------------------------------------------------------------------------
@@ -252,6 +280,17 @@ async def test_dependents_go_first_also_after_a_reload(how: str) -> None:
         "plugin.test.good",
         f"plugin.{UNRULY}",
     ]
+
+
+async def test_an_exit_function_that_hangs_does_not_keep_the_process() -> None:
+    """B13: a second later it goes, with the code that it meant."""
+    async with open_runner(assignment("unruly"), features=FEATURES) as host:
+        await host.wait_ready()
+        await host.run(UNRULY, "hang_at_exit")
+        asked = time.monotonic()
+
+        assert await host.shut_down() == 0
+    assert time.monotonic() - asked < 4
 
 
 # --- forks ------------------------------------------------------------------------------------------------------

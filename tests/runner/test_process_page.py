@@ -237,12 +237,13 @@ async def test_nine_handlers_that_ignore_their_cancellation_have_the_runner_repl
 
 
 async def test_a_plugin_may_ask_for_time(page: Page) -> None:
-    """T8: its own limit moves, and the host is told."""
-    plugins = assignment(assigned("dies", extend=0.6), plugin_load_timeout=0.3)
+    """T8: its own limit moves, and the host is told; also out of a plain on_load, which runs in a thread."""
+    plugins = assignment(assigned("dies", extend=0.6), "loads_in_thread", plugin_load_timeout=0.3)
     async with open_runner(plugins, page=page, features=BOTH) as host:
         ready = await host.wait_ready()
 
-    assert ready.loaded_plugins == ["test.dies"]
+    assert ready.loaded_plugins == ["test.dies", "test.loads_in_thread"]
+    assert host.extended == [1.2, 5.0]
 
 
 async def test_a_forked_child_that_comes_back_ends_without_a_word(page: Page) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import faulthandler
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 import time
@@ -76,6 +79,40 @@ class Unruly(Plugin):
         faulthandler.unregister(signal.SIGUSR1)
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         logging.getLogger().handlers.clear()
+
+    @tool(description="Opens files until there are no more.")
+    async def exhaust(self) -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        self.files = []
+        while True:
+            self.files.append(open("/dev/null"))  # noqa: SIM115  # kept on purpose
+
+    @tool(description="Hangs when the interpreter ends.")
+    async def hang_at_exit(self) -> None:
+        atexit.register(time.sleep, 3600)
+
+    @tool(description="Runs loops of its own in threads.")
+    async def own_loops(self) -> list[str]:
+        done: list[str] = []
+
+        async def with_trio() -> None:
+            await trio.sleep(0.05)
+            done.append("trio")
+
+        async def with_asyncio() -> None:
+            await asyncio.sleep(0.05)
+            done.append("asyncio")
+
+        threads = [
+            threading.Thread(target=trio.run, args=(with_trio,)),
+            threading.Thread(target=lambda: asyncio.run(with_asyncio())),
+        ]
+        for thread in threads:
+            thread.start()
+        with trio.move_on_after(5):
+            while len(done) < 2:
+                await trio.sleep(0.01)
+        return sorted(done)
 
     @tool(description="Waits.")
     async def wait(self, seconds: float = 3600.0) -> str:

@@ -16,7 +16,8 @@ class DiceConfig(PluginConfig):
 
 
 class Dice(Plugin[DiceConfig]):
-    @command("roll", description="!roll NdM: rolls N dice with M sides")
+    # A roll may be made again after a crash, because it comes to the same: see the luck.
+    @command("roll", description="!roll NdM: rolls N dice with M sides", idempotent=True)
     async def roll(self, message: Message, args: str) -> str:
         wanted = DICE.fullmatch(args.strip() or "1d6")
         if wanted is None:

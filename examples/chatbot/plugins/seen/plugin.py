@@ -8,7 +8,7 @@ from rookery.runner import Message, Plugin, command, event_handler
 
 
 class Seen(Plugin):
-    @event_handler("on_message")
+    @event_handler("on_message", idempotent=True)
     async def remember(self, message: Message) -> None:
         row = {"name": message.user_name, "time": message.timestamp, "text": message.text[:200]}
         await self.ctx.db.put("seen", _key(message, message.user_name), row)
