@@ -9,8 +9,6 @@ from rookery.protocol import AssignedPlugin, Assignment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rookery.sharding import ShardPlan
-
     from .catalog import InstalledPlugin
     from .settings import Settings
     from .shard import Shard
@@ -25,7 +23,6 @@ def assign(
     blocked: Mapping[str, str],
     *,
     settings: Settings,
-    plan: ShardPlan,
     installed: Mapping[str, InstalledPlugin],
 ) -> Assignment:
     """What the next runner of a shard hosts.
@@ -33,7 +30,7 @@ def assign(
     Args:
         blocked: Plugins that must not be loaded now, with the reason.
     """
-    own = plan.plugins_of(shard.name)
+    own = shard.plugins
     return Assignment(
         shard=shard.name,
         incarnation=incarnation,

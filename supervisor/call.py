@@ -86,7 +86,7 @@ class Call:
         if not message:
             return ""
         try:
-            return session_id_of(message)  # type: ignore[arg-type]  # a plugin may have changed it into anything
+            return session_id_of(message)
         except (KeyError, TypeError, AttributeError):
             return ""
 

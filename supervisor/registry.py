@@ -132,6 +132,15 @@ class Registry:
                 self._live.pop(plugin_id, None)
         self._index()
 
+    def move_plugin(self, plugin_id: str, shard: str) -> None:
+        """A plugin lives elsewhere from now on: what is known of it is called there, and waits until it is up again."""
+        self._staged.pop(plugin_id, None)
+        live = self._live.get(plugin_id)
+        if live is not None:
+            moved = tuple(attrs.evolve(each, shard=shard) for each in live.components)
+            self._live[plugin_id] = attrs.evolve(live, shard=shard, components=moved)
+            self._index()
+
     def forget_staged(self, plugins: Iterable[str]) -> None:
         """The runner that had staged them is gone."""
         for plugin_id in plugins:

@@ -21,6 +21,7 @@ from rookery.sharding import Policy
 
 from .health import HealthPolicy
 from .limits import ShardLimits
+from .quarantine import QuarantinePolicy
 from .ranges import CAPABILITY, Each, Form, Range
 from .restart import RestartMode, RestartPolicy
 from .strategy import DEFAULT_GROUP, GROUP_FORM, GroupSettings, Significance
@@ -105,6 +106,7 @@ class ShardSettings:
     autostart: bool = True
     """Whether it starts with the host; else `rookery start` starts it."""
     restart: RestartPolicy = attrs.field(factory=RestartPolicy)
+    quarantine: QuarantinePolicy = attrs.field(factory=QuarantinePolicy)
     timeouts: ShardTimeouts = attrs.field(factory=ShardTimeouts)
     health: HealthPolicy = attrs.field(factory=HealthPolicy)
     limits: ShardLimits = attrs.field(factory=ShardLimits)

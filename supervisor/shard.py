@@ -301,8 +301,8 @@ class Shard:
             elif state is _S.STOPPED and self._is_wanted:
                 self.move(_S.IDLE, "the host starts again", by="T1")
             elif state in (_S.BACKOFF, _S.FAILED) and self.next_start is not None and self.next_start <= now:
-                over = "the delay is over" if state is _S.BACKOFF else "another attempt"
-                self.move(_S.IDLE, over)
+                over = ("the delay is over", "T28") if state is _S.BACKOFF else ("another attempt", "T30")
+                self.move(_S.IDLE, over[0], by=over[1])
             else:
                 due = self._held_until if state is _S.IDLE else self.next_start
                 await self._pause(trio.sleep_until, float("inf") if due is None else due)

@@ -47,6 +47,19 @@ CREATE TABLE message (
     body BLOB NOT NULL
 )"""
 
+_DEAD_LETTER = """
+CREATE TABLE dead_letter (
+    number INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    event_id TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    plugin_id TEXT NOT NULL,
+    component TEXT NOT NULL,
+    method TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    args BLOB NOT NULL
+)"""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
@@ -55,6 +68,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX message_by_time ON message (session_id, timestamp)",
         "CREATE INDEX message_by_id ON message (message_id)",
     ),
+    (_DEAD_LETTER,),
 )
 """Append only: a database counts how many of them it has seen."""
 

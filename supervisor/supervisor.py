@@ -10,6 +10,8 @@ import trio
 
 from .assignment import assign
 from .component import INVOKE_METHODS
+from .court import Court
+from .dead_letters import DeadLetters
 from .errors import UsageError
 from .fate import DispatchFailed, Fate
 from .group import Groups
@@ -77,6 +79,10 @@ class Supervisor:
             self.parts.observers.add(observer)
         self.groups = Groups(settings.groups, self.parts.observers, self)
         self.parts.observers.add(self.groups.note)
+        self.dead_letters = DeadLetters(store, self.parts.registry, self.parts.dispatcher)
+        self.parts.on_lost = self.dead_letters.note_lost
+        self.court = Court(self)
+        self.parts.observers.add(self.court.note)
         self.escalated = Outcome()
         self.finished = Outcome()
         self._log_sink = LogSink(self.parts.observers)
@@ -99,11 +105,14 @@ class Supervisor:
             if plugins:
                 self.add_shard(each, plugins)
 
-    def add_shard(self, settings: ShardSettings, plugins: tuple[str, ...]) -> Shard:
+    def add_shard(
+        self, settings: ShardSettings, plugins: tuple[str, ...], *, hold: float = 0.0, reason: str = ""
+    ) -> Shard:
         """One more shard; it starts when the others do, or at once when they have.
 
         Args:
             plugins: What lives there; the plan need not say so.
+            hold: Seconds that it waits at least, and why.
         """
         self.parts.dispatcher.add_shard(
             settings.name, max_inflight=settings.max_inflight, queue_limit=settings.queue_limit
@@ -117,7 +126,10 @@ class Supervisor:
             log_sink=self._log_sink,
             host_version=self.host_version,
             terminal=self._terminal if settings.terminal else {},
+            judge=self.court,
         )
+        if hold:
+            shard.hold(hold, reason)
         self.groups.add(shard)
         if self._start_shard is not None:
             self._start_shard(shard)
@@ -140,7 +152,6 @@ class Supervisor:
             incarnation,
             blocked,
             settings=self.settings,
-            plan=self.plan,
             installed=self.catalog.plugins,
         )
 
@@ -225,6 +236,14 @@ class Supervisor:
         shard.start()
         return shard
 
+    def release(self, plugin_id: str) -> Shard:
+        """End the quarantine of a plugin: it gets another chance now.
+
+        Raises:
+            UsageError: It is not in quarantine.
+        """
+        return self.court.release(plugin_id)
+
     def escalate(self, reason: str) -> None:
         """The deployment cannot go on; whoever runs it ends it with 70."""
         self.escalated.decide(reason)
@@ -237,7 +256,7 @@ class Supervisor:
 
     async def wait_ready(self) -> None:
         """Return when every shard is up, or will not come up by itself."""
-        for shard in self.shards.values():
+        for shard in tuple(self.shards.values()):
             await shard.state.wait_value(lambda state: state is ShardState.READY or state in ENDED)
 
     async def wait_input_end(self) -> None:
@@ -278,9 +297,8 @@ class Supervisor:
         if any(shard.state.value is ShardState.READY for shard in self.shards.values()):
             with trio.move_on_at(end - budget * UNLOAD_SHARE):
                 await self._wait_idle_or_forced()
-        gateways = self.shards.keys() & {
-            self.plan.shard_of(driver.plugin_id) for driver in self.parts.routes.drivers
-        }
+        drivers = {driver.plugin_id for driver in self.parts.routes.drivers}
+        gateways = {name for name, shard in self.shards.items() if drivers & set(shard.plugins)}
         self._ask_to_stop(self.shards.keys() - gateways, end)
         with trio.move_on_at(end):
             await self._wait_stopped(self.shards.keys() - gateways)
@@ -293,7 +311,7 @@ class Supervisor:
             self.shards[name].request_stop(force=self._forced.is_set(), drain=drain)
 
     async def _wait_stopped(self, names: Iterable[str]) -> None:
-        for name in names:
+        for name in tuple(names):
             await self.shards[name].state.wait_value(ShardState.STOPPED)
 
     async def _wait_idle_or_forced(self) -> None:

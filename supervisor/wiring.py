@@ -53,6 +53,8 @@ class Parts:
         pipeline = settings.pipeline
         timeout = pipeline.dispatch_timeout
         specs = HookSpecs()
+        self.on_lost: Callable[[Call, DispatchFailed], None] = lambda call, failure: None
+        """Told every call that was lost, before the observers are."""
         self.store = store
         self.counters = Counters()
         self.observers = Observers()
@@ -124,6 +126,7 @@ class Parts:
         return self.inbox.arrival_of(message_id)
 
     def _tell_lost(self, call: Call, failure: DispatchFailed) -> None:
+        self.on_lost(call, failure)
         message = call.payload["args"].get("message")
         known = message if isinstance(message, dict) else {}
         self.observers.notify(

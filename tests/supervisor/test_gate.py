@@ -9,8 +9,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from rookery.protocol import (
     PLUGIN_INVOKE_API,
 )
-from rookery.supervisor.waiting import SWEEP
 from rookery.supervisor.fate import DispatchFailed, Fate
+from rookery.supervisor.waiting import SWEEP
 from tests.doubles.ends import Ends
 from tests.doubles.fake_links import Late
 from tests.doubles.stage import open_stage, said

@@ -31,6 +31,8 @@ class Deployment:
         self._shards: dict[str, list[str]] = {}
         self.more = ""
         """Further text of the configuration."""
+        self.shard_more = ""
+        """Further text of each shard's section."""
 
     def plugin(self, shard: str, name: str, body: str, **manifest: Any) -> None:
         """Add a plugin ``test.NAME`` whose class has this body."""
@@ -49,7 +51,7 @@ class Deployment:
         )
         for name, plugins in self._shards.items():
             text += f'[[shard]]\nname = "{name}"\nplugins = {plugins}\n'
-            text += "[shard.timeouts]\nplugin_load = 2.0\ndrain = 2.0\nterm_grace = 1.0\n"
+            text += f"[shard.timeouts]\nplugin_load = 2.0\ndrain = 2.0\nterm_grace = 1.0\n{self.shard_more}\n"
         return write_config(self.directory, text)
 
     @asynccontextmanager

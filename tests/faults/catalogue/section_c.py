@@ -1,0 +1,7 @@
+"""Section C of the catalogue of faults."""
+
+from __future__ import annotations
+
+WHERE: dict[str, tuple[str, ...]] = {}
+
+NOT_HERE: dict[str, str] = {}
