@@ -1,15 +1,18 @@
 """What can an operator ask a running host: one JSON object a line over a socket in the state directory.
 
 A request is ``{"command": "status"}``, its answer ``{"result": …}`` or ``{"error": "one line"}``; answers come in the
-order of the requests. HTTP would let a browser in and needs a server; a signal carries no answer.
+order of the requests. What has no end, such as a log, is a line ``{"item": …}`` for each part and ``{"end": true}`` after the
+last; the client ends it by hanging up. HTTP would let a browser in and needs a server; a signal carries no answer.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import trio
@@ -22,8 +25,6 @@ from .state_directory import CONTROL_SOCKET, control_address
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .supervisor import Supervisor
-
 MAX_REQUEST_BYTES = 64 * 1024
 """A longer request is answered with an error; the largest honest one is a command with a few names."""
 
@@ -33,24 +34,19 @@ MAX_CLIENTS = 32
 IDLE_TIMEOUT = 60.0
 """Seconds without a request, or with an answer that is not read, before a connection is closed."""
 
+PEEK_PERIOD = 0.5
+"""Seconds between two looks at a client that has sent more than it was answered."""
+
 _READ_BYTES = 16 * 1024
 
 Request: TypeAlias = Mapping[str, Any]
 Command: TypeAlias = Callable[[Request], Awaitable[Any]]
-"""Answers with anything JSON can hold; a `RookeryError` becomes the answer's error."""
+"""Answers with anything JSON can hold, or with an asynchronous iterator of such; a `RookeryError` becomes the answer's
+error."""
 
 
 class RequestRefused(RookeryError):
     """A request that is no request: too long, not JSON, an unknown command. The connection stays usable."""
-
-
-def command_table(supervisor: Supervisor) -> dict[str, Command]:
-    """Everything that can be asked, by name."""
-
-    async def status(_: Request) -> Any:
-        return supervisor.status().as_json()
-
-    return {"status": status}
 
 
 async def serve_control(
@@ -124,14 +120,41 @@ class _Endpoint:
             if not data:
                 return
             for line in lines.feed(data):
-                await _send(stream, await self._answer(line))
+                answer = await self._answer_or_leave(stream, line)
+                if answer is None:
+                    return
+                await _send(stream, answer)
 
-    async def _answer(self, line: bytes | RequestRefused) -> dict[str, Any]:
+    async def _answer_or_leave(
+        self, stream: trio.SocketStream, line: bytes | RequestRefused
+    ) -> dict[str, Any] | None:
+        """Work on one request; None when the client hung up meanwhile, which ends a command that waits or streams."""
+        answer: dict[str, Any] | None = None
+        async with trio.open_nursery() as nursery:
+
+            async def notice_end() -> None:
+                # A client that says more before it has its answer is none of ours; looking is all that is done here.
+                while await _peek(stream):  # noqa: ASYNC110  # nobody tells when a client has said enough
+                    await trio.sleep(PEEK_PERIOD)
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(notice_end)
+            answer = await self._answer(stream, line)
+            nursery.cancel_scope.cancel()
+        return answer
+
+    async def _answer(self, stream: trio.SocketStream, line: bytes | RequestRefused) -> dict[str, Any]:
         try:
             if isinstance(line, RequestRefused):
                 raise line
             request = _parse(line)
-            return {"result": await self._find(request["command"])(request)}
+            result = await self._find(request["command"])(request)
+            if not isinstance(result, AsyncIterator):
+                return {"result": result}
+            async with aclosing(result):  # type: ignore[type-var]  # a generator
+                async for item in result:
+                    await _send(stream, {"item": item})
+            return {"end": True}
         except RookeryError as error:
             return {"error": " ".join(str(error).split())}
 
@@ -142,6 +165,14 @@ class _Endpoint:
                 f"unknown command {name[:60]!r}; known are {', '.join(sorted(self._commands))}"
             )
         return command
+
+
+async def _peek(stream: trio.SocketStream) -> bool:
+    """Wait until the client says something or hangs up; False when it has hung up."""
+    try:
+        return bool(await stream.socket.recv(1, socket.MSG_PEEK))
+    except OSError:
+        return False
 
 
 def _parse(line: bytes) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .state_directory import control_address
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 
@@ -48,6 +48,31 @@ def ask(state_dir: Path, command: str, *, timeout: float = 5.0, **arguments: Any
         return _result(_exchange(sock, {"command": command, **arguments}, timeout))
 
 
+def follow(state_dir: Path, command: str, **arguments: Any) -> Iterator[Any]:
+    """Send one command and give each part of its answer as it comes, until the host says that it was the last.
+
+    Raises:
+        NotRunning: Nothing listens there.
+        AskFailed: As of `ask`; also when the host goes away before the end.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        try:
+            with control_address(state_dir) as address:
+                sock.connect(address)
+            sock.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
+        except OSError as error:
+            raise NotRunning(error.strerror or str(error)) from None
+        with sock.makefile("rb") as file:
+            for line in file:
+                answer = _parse(line)
+                if "error" in answer:
+                    raise AskFailed(str(answer["error"]))
+                if "item" not in answer:
+                    return
+                yield answer["item"]
+    raise AskFailed("the host has gone")
+
+
 def _exchange(sock: socket.socket, request: Mapping[str, Any], timeout: float) -> bytes:
     try:
         sock.sendall(json.dumps(request).encode() + b"\n")
@@ -60,14 +85,21 @@ def _exchange(sock: socket.socket, request: Mapping[str, Any], timeout: float) -
 
 
 def _result(line: bytes) -> Any:
+    answer = _parse(line)
+    if not answer.keys() & {"result", "error"}:
+        raise AskFailed(f"the host's answer has neither result nor error: {line[:60]!r}")
+    if "error" in answer:
+        raise AskFailed(str(answer["error"]))
+    return answer["result"]
+
+
+def _parse(line: bytes) -> dict[str, Any]:
     if not line.endswith(b"\n"):
         raise AskFailed("the host hung up before its answer was complete")
     try:
         answer = json.loads(line)
     except ValueError:
         raise AskFailed(f"the host's answer is not JSON: {line[:60]!r}") from None
-    if not isinstance(answer, dict) or not answer.keys() & {"result", "error"}:
+    if not isinstance(answer, dict):
         raise AskFailed(f"the host's answer has neither result nor error: {line[:60]!r}")
-    if "error" in answer:
-        raise AskFailed(str(answer["error"]))
-    return answer["result"]
+    return answer

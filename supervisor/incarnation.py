@@ -104,9 +104,10 @@ class Incarnation:
         link = self._shard.link
         has_gone = self._is_dead or (link is not None and link.is_closed)
         self._planned = self._planned or (self._sentence is None and not has_gone)
-        # Whoever stops a shard has no minute for a process that the kernel keeps.
-        kill_wait = self._shard.settings.timeouts.kill_wait
-        self._patience.deadline = min(self._patience.deadline, trio.current_time() + kill_wait)
+        if self._shard.state.value is ShardState.KILLING:
+            # Whoever stops a shard has no minute for a process that the kernel keeps.
+            kill_wait = self._shard.settings.timeouts.kill_wait
+            self._patience.deadline = min(self._patience.deadline, trio.current_time() + kill_wait)
         if force:
             self._in_hurry = self._is_forced = True
             self._polite.cancel()

@@ -51,14 +51,13 @@ class Shard:
         host_version: Told to the runner.
         judge: Says which plugin an unplanned end is to be blamed on, and acts on it.
         runner_command: What is started; descriptors are named by further arguments.
-        spawn: Starts a process. Tests put one here that is none.
-        chance: A random number from 0 to 1, for the delays.
+        spawn, chance: Start a process; a random number from 0 to 1 for the delays. Tests put others here.
 
     Attributes:
         state: Changes by ``move`` only; wait on it for whatever is of interest.
         incarnation: The number of the present or latest runner; 0 before the first.
         since: When the state changed last, on trio's clock.
-        reason: Why it did.
+        reason, transition: Why it did, and by which row of the table.
         restarts: How many runners followed another.
         link: To the present runner, from its hello on; None while there is none.
         features: What that runner can do beyond protocol 1.0.0 and the host uses.
@@ -99,7 +98,7 @@ class Shard:
         self.incarnation = 0
         self.pid: int | None = None
         self.since = 0.0
-        self.reason = ""
+        self.reason = self.transition = ""
         self.restarts = 0
         self.link: Link | None = None
         self.features: frozenset[str] = frozenset()
@@ -202,6 +201,11 @@ class Shard:
             self._runner.look(awake)
 
     @property
+    def is_given_up(self) -> bool:
+        """Whether it does not come by itself soon, and nobody has wanted that."""
+        return self.state.value is _S.FAILED or (self.state.value is _S.STOPPED and self.transition == "T23")
+
+    @property
     def rss(self) -> int:
         """Resident memory of the runner at the latest look, in bytes; 0 while it is not known."""
         return self._runner.rss if self._runner is not None else 0
@@ -224,7 +228,7 @@ class Shard:
         """
         old = self.state.value
         row = find_transition(old, new, by)
-        self.since, self.reason = trio.current_time(), reason
+        self.since, self.reason, self.transition = trio.current_time(), reason, row.id
         if new is not _S.BACKOFF and new is not _S.FAILED:
             self.next_start = None
         self.state.value = new

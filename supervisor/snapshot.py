@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from .shard_state import ShardState
-from .status import GatewayStatus, ShardStatus, Status
+from .status import GatewayStatus, QuarantineStatus, ShardStatus, Status
 
 if TYPE_CHECKING:
     from .shard import Shard
@@ -42,6 +42,16 @@ def take_status(supervisor: Supervisor) -> Status:
             for driver in parts.routes.drivers
         ),
         counters=attrs.asdict(parts.counters, filter=attrs.filters.exclude("latencies")),
+        quarantine=tuple(
+            QuarantineStatus(
+                plugin_id=plugin_id,
+                shard=kept.shard,
+                left=max(0.0, kept.until - now),
+                reason=kept.reason,
+            )
+            for plugin_id, kept in supervisor.court.kept_out.items()
+        ),
+        dead_letters=supervisor.dead_letters.count,
         shadowed_commands=tuple(
             f"{each.name!r} calls {each.by.full_name}, not {each.command.full_name}"
             for each in parts.registry.commands.shadowed
@@ -65,6 +75,7 @@ def _status_of(shard: Shard, supervisor: Supervisor, now: float) -> ShardStatus:
         pid=shard.pid,
         state=shard.state.value.value,
         since=now - (shard.since or supervisor.started),  # one that waits for its first start has not moved
+        reason=shard.reason,
         restarts=shard.restarts,
         plugins=shard.loaded or shard.plugins,
         failed_plugins=dict(shard.failed),
@@ -72,5 +83,11 @@ def _status_of(shard: Shard, supervisor: Supervisor, now: float) -> ShardStatus:
         in_flight=in_flight,
         trust=shard.settings.trust,
         last_exit=shard.last_exit.describe() if shard.last_exit else None,
+        group=shard.settings.group,
+        significance=shard.settings.significance.value,
+        failures=shard.history.failures,
+        counted=len(shard.history.deaths),
+        rss=shard.rss,
+        lost=shard.lost_pids,
         next_start=None if shard.next_start is None else max(0.0, shard.next_start - now),
     )

@@ -19,6 +19,8 @@ class ShardStatus:
     state: str
     since: float
     """Seconds in this state."""
+    reason: str
+    """Why it is in that state."""
     restarts: int
     plugins: tuple[str, ...]
     """Those that are loaded; before the first load those that are planned."""
@@ -33,6 +35,27 @@ class ShardStatus:
     """What the last runner died of, in a line."""
     next_start: float | None
     """Seconds until the next runner starts; ``None`` when none is awaited."""
+    group: str = "plugins"
+    significance: str = "optional"
+    failures: int = 0
+    """Unplanned ends in a row."""
+    counted: int = 0
+    """Unplanned ends that count for giving up, of the longer window."""
+    rss: int = 0
+    """Resident memory of the runner in bytes; 0 while it is not known."""
+    lost: tuple[int, ...] = ()
+    """Processes of earlier runners that the kernel has not let go."""
+
+
+@attrs.frozen(kw_only=True)
+class QuarantineStatus:
+    """A plugin that is kept out."""
+
+    plugin_id: str
+    shard: str
+    left: float
+    """Seconds."""
+    reason: str
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +85,9 @@ class Status:
     shards: tuple[ShardStatus, ...]
     gateways: tuple[GatewayStatus, ...]
     counters: Mapping[str, Any]
+    quarantine: tuple[QuarantineStatus, ...]
+    dead_letters: int
+    """Those that were made since the start."""
     shadowed_commands: tuple[str, ...]
     """Commands that a name does not reach, in a line each."""
 

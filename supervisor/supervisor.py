@@ -15,6 +15,7 @@ from .dead_letters import DeadLetters
 from .errors import UsageError
 from .fate import DispatchFailed, Fate
 from .group import Groups
+from .log_ring import LogRing
 from .logs import LogSink
 from .observers import GatewayReported, ShardMoved
 from .outcome import Outcome
@@ -86,6 +87,8 @@ class Supervisor:
         self.escalated = Outcome()
         self.finished = Outcome()
         self._log_sink = LogSink(self.parts.observers)
+        self.log_ring = LogRing()
+        self.parts.observers.add(self.log_ring.note)
         self._terminal = dict(terminal)
         self._start_shard: Callable[[Shard], None] | None = None
         self.shards: dict[str, Shard] = {}
@@ -334,7 +337,7 @@ class Supervisor:
     def _note(self, record: object) -> None:
         if isinstance(record, ShardMoved) and record.new in ENDED:
             self.parts.traffic.shard_given_up(record.shard, f"it is {record.new.value}: {record.reason}")
-            if not self.is_stopping and all(shard.state.value in ENDED for shard in self.shards.values()):
+            if not self.is_stopping and all(shard.is_given_up for shard in self.shards.values()):
                 self._failed.set()
         elif isinstance(record, GatewayReported):
             reported = self.parts.drivers.reported.values()

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 import trio
 
 from .catalog import find_plugins
-from .control import command_table, serve_control
+from .control import serve_control
+from .control_commands import command_table
 from .crash_report import CRASH_DIRECTORY, CrashReports
 from .errors import UsageError
 from .planning import make_plan

@@ -34,6 +34,12 @@ COMMANDS = {
     "plan": "Show which plugin lives in which shard, and why.",
     "run": "Run a bot.",
     "status": "Show what a running bot is doing.",
+    "logs": "Show what shards and plugins write.",
+    "restart": "Put another runner in a shard.",
+    "stop": "Stop a shard, or the bot.",
+    "start": "Start a shard that was stopped or given up.",
+    "release": "End the quarantine of a plugin.",
+    "events": "Deal with events that ended their runners.",
     "replay": "Play recorded chat through a bot and say what came of it.",
 }
 """In the order in which somebody needs them; each is the `command` of the module of its name."""

@@ -16,12 +16,22 @@ import attrs
 from ..exit_report import ExitKind
 from ..host_log import SHOWN, one_line
 from ..observers import (
+    EnvironmentIncident,
+    Escalated,
+    EventDeadLettered,
     GatewayReported,
+    GroupRestarted,
     LogWritten,
     MessageLost,
+    PluginIsolated,
     PluginNotLoaded,
+    PluginQuarantined,
+    PluginReleased,
     RunnerBack,
     RunnerDied,
+    RunnerLost,
+    RunnerRecovered,
+    RunnerSuspect,
     SecurityViolation,
     ShardMoved,
 )
@@ -73,19 +83,52 @@ def line_of(record: object) -> Line | None:
             return Line(
                 text=f"{plugin_id} is {state} ({account})", level=logging.DEBUG, logger="rookery.gateways"
             )
-        case ShardMoved(shard=shard, new=ShardState.SUSPECT, reason=reason):
-            text = f'shard "{shard}" may hang: {reason}; what comes for it waits'
+        case RunnerSuspect(shard=shard, incarnation=number, reason=reason, place=place):
+            where = f"; {place}" if place is not None else ""
+            text = f'shard "{shard}" #{number} does not answer: {reason}{where}; what comes for it waits'
             return Line(text=text, level=logging.WARNING)
-        case ShardMoved(shard=shard, old=ShardState.SUSPECT, new=ShardState.READY):
+        case RunnerRecovered(shard=shard):
             return Line(text=f'shard "{shard}" answers again', shown=True)
         case ShardMoved(shard=shard, old=old, new=new, reason=reason):
             told = f" ({reason})" if reason else ""
-            return Line(text=f'shard "{shard}": {old.name} to {new.name}{told}', level=logging.DEBUG)
+            by = f"{record.transition}, " if record.transition else ""
+            return Line(text=f'shard "{shard}": {by}{old.name} to {new.name}{told}', level=logging.DEBUG)
         case MessageLost():
             # For the file: the death that lost many calls is one line on the terminal.
             text = f"lost: {record.component} for message {record.message_id} in {record.session_id}: {record.reason}"
             return Line(text=text, logger="rookery.traffic")
-    return None
+    return _verdict(record)
+
+
+def _verdict(record: object) -> Line | None:
+    """What was decided about plugins, events and groups."""
+    text, level = "", logging.WARNING
+    match record:
+        case RunnerLost(shard=shard, pid=pid):
+            text = f'shard "{shard}": the kernel does not let process {pid} go, although it was killed; it goes on without it'
+            level = logging.ERROR
+        case PluginIsolated(plugin_id=plugin, shard=shard, to_shard=own, reason=reason):
+            text = (
+                f'plugin {plugin} is moved out of shard "{shard}" into "{own}", a shard of its own: {reason}'
+            )
+        case PluginQuarantined(plugin_id=plugin, seconds=length, reason=reason):
+            text = f"plugin {plugin} is in quarantine for {seconds(length)}: {reason}; `rookery release {plugin}` ends that"
+        case PluginReleased(plugin_id=plugin):
+            return Line(text=f"plugin {plugin} gets another chance", shown=True)
+        case EventDeadLettered(event_id=event, plugins=plugins, reason=reason):
+            named = ", ".join(plugins[:MAX_NAMED])
+            text = f"event {event} is shown to nobody any more: {reason} ({named}); see `rookery events dead`"
+        case EnvironmentIncident(reason=reason):
+            text = (
+                f"no plugin is blamed: {reason}, so it is the machine or the deployment; they wait a little"
+            )
+        case GroupRestarted(group=group, reason=reason):
+            text = f'group "{group}" is restarted: {reason}'
+        case Escalated(reason=reason):
+            text, level = f"the host ends: {reason}", logging.ERROR
+        case _:
+            return None
+    return Line(text=text, level=level)
 
 
 class Teller:

@@ -115,6 +115,8 @@ async def _wait_end(supervisor: Supervisor, stop: StopRequests, begun: float) ->
         nursery.start_soon(end_after, partial(_input_end, supervisor))
         nursery.start_soon(end_after, partial(_failure, supervisor))
         nursery.start_soon(end_after, partial(_asked, stop))
+        nursery.start_soon(end_after, partial(_escalation, supervisor))
+        nursery.start_soon(end_after, partial(_job_done, supervisor))
     return max(codes)
 
 
@@ -151,6 +153,17 @@ async def _failure(supervisor: Supervisor) -> int:
     await supervisor.wait_failed()
     logger.error("every shard was given up; the log file says why")
     return EXIT_BUG
+
+
+async def _escalation(supervisor: Supervisor) -> int:
+    await supervisor.escalated.wait()  # the line is told by who decided it
+    return EXIT_BUG
+
+
+async def _job_done(supervisor: Supervisor) -> int:
+    reason = await supervisor.finished.wait()
+    logger.info("stopping: %s", reason, extra=SHOWN)
+    return EXIT_OK
 
 
 async def _asked(stop: StopRequests) -> int:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..control_client import AskFailed, NotRunning, ask
-from ..state_directory import find_state_dir
+from ..control_client import NotRunning, ask
 from .durations import seconds
+from .host import find_host, told
 from .terminal import RESET, printable, wants_colour
 
 COLUMNS = ("SHARD", "INC", "PID", "STATE", "SINCE", "RESTARTS", "QUEUE", "INFLIGHT", "PLUGINS")
 NUMBERS = {"INC", "PID", "RESTARTS", "QUEUE", "INFLIGHT"}
+
+WATCH_PERIOD = 1.0
+HOME = "\x1b[H\x1b[2J"
+"""Clears the terminal and begins at its top."""
+CLEAR = "\x1b[J"
 
 STATE_COLOURS = {"READY": "\x1b[32m", "FAILED": "\x1b[31m", "LOST": "\x1b[31m", "STOPPED": "", "DISABLED": ""}
 ON_THE_WAY = "\x1b[33m"
@@ -26,33 +31,47 @@ ON_THE_WAY = "\x1b[33m"
 @click.command("status", short_help="Show what a running bot is doing.")
 @click.argument("config", type=click.Path(path_type=Path), default="rookery.toml")
 @click.option("--json", "as_json", is_flag=True, help="Print everything the host tells, as JSON.")
+@click.option("--watch", is_flag=True, help="Show it again every second, until Ctrl-C.")
 @click.option(
     "--state", type=click.Path(path_type=Path), metavar="DIR", help="Look there, whatever CONFIG says."
 )
-def command(config: Path, as_json: bool, state: Path | None) -> None:
+def command(config: Path, as_json: bool, watch: bool, state: Path | None) -> None:
     """Show the shards of the bot that runs with CONFIG (rookery.toml in this directory).
 
     SINCE is how long a shard has been in its state, QUEUE how many calls wait for it, INFLIGHT how many it is working
     on. Exit codes: 0 it runs; 1 it does not, or does not answer.
     """
-    state_dir = state if state is not None else _find(config)
-    try:
-        status = ask(state_dir, "status")
-    except NotRunning as error:
-        raise click.ClickException(f"no bot is running with its state in {state_dir} ({error})") from None
-    except AskFailed as error:
-        raise click.ClickException(f"the bot with its state in {state_dir}: {error}") from None
-    click.echo(json.dumps(status, indent=2) if as_json else "\n".join(status_lines(status, colour=_colour())))
+    state_dir = find_host(config, state)
+    with told(state_dir):
+        if watch:
+            _watch(state_dir, as_json=as_json)
+        else:
+            click.echo(_shown(ask(state_dir, "status"), as_json=as_json))
 
 
-def _find(config: Path) -> Path:
+def _watch(state_dir: Path, *, as_json: bool) -> None:
+    """Draw over what was drawn, on a terminal; else one block after the other. Ctrl-C is the way to end it."""
+    status: dict[str, Any] | None = None
+    in_place = sys.stdout.isatty() and not as_json
     try:
-        return find_state_dir(config, os.environ)
-    except OSError as error:
-        advice = "give the configuration it runs with, or --state DIR"
-        raise click.ClickException(f"{config} cannot be read: {error.strerror}; {advice}") from None
-    except ValueError as error:
-        raise click.ClickException(f"{config}: {error}") from None
+        while True:
+            try:
+                status = ask(state_dir, "status")
+            except NotRunning:
+                if status is None:
+                    raise
+                click.echo(f"{status['name']} has gone")
+                return
+            click.echo(
+                f"{HOME if in_place else ''}{_shown(status, as_json=as_json)}{CLEAR if in_place else ''}"
+            )
+            time.sleep(WATCH_PERIOD)
+    except KeyboardInterrupt:
+        pass
+
+
+def _shown(status: dict[str, Any], *, as_json: bool) -> str:
+    return json.dumps(status, indent=2) if as_json else "\n".join(status_lines(status, colour=_colour()))
 
 
 def _colour() -> bool:
@@ -73,6 +92,12 @@ def status_lines(status: dict[str, Any], *, colour: bool) -> list[str]:
             line = line.replace(f" {state} ", f" {paint}{state}{RESET} ", 1)
         lines.append(line)
     remarks = [remark for shard in shards for remark in _remarks(shard)]
+    remarks += [
+        f"{kept['plugin_id']} is in quarantine for another {seconds(kept['left'])}: {kept['reason']}"
+        for kept in status["quarantine"]
+    ]
+    if status["dead_letters"]:
+        remarks.append(f"{status['dead_letters']} dead letters; `rookery events dead` lists them")
     remarks += status["shadowed_commands"]
     return [*lines, *([""] if remarks else []), *map(printable, remarks)]
 
@@ -100,11 +125,12 @@ def _join(cells: tuple[str, ...], widths: list[int]) -> str:
 
 def _remarks(shard: dict[str, Any]) -> list[str]:
     """What an operator wants to know of a shard that is not well."""
-    told = [
+    told = [f"{shard['name']} is suspect: {shard['reason']}"] if shard["state"].upper() == "SUSPECT" else []
+    told += [
         f"{name} in {shard['name']} did not load: {reason}"
         for name, reason in shard["failed_plugins"].items()
     ]
-    if shard["last_exit"] and shard["state"].upper() != "READY":
+    if shard["last_exit"] and shard["state"].upper() not in ("READY", "SUSPECT"):
         due = shard["next_start"]
         told.append(shard["last_exit"] + (f"; next start in {seconds(due)}" if due is not None else ""))
     return told

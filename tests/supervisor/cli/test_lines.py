@@ -8,13 +8,23 @@ import attrs
 import pytest
 
 from rookery.supervisor.cli.lines import Line, Teller, line_of
-from rookery.supervisor.exit_report import ExitKind, ExitReport
+from rookery.supervisor.exit_report import ExitKind, ExitReport, Place
 from rookery.supervisor.observers import (
+    EnvironmentIncident,
+    Escalated,
+    EventDeadLettered,
+    GroupRestarted,
     LogWritten,
     MessageLost,
+    PluginIsolated,
     PluginNotLoaded,
+    PluginQuarantined,
+    PluginReleased,
     RunnerBack,
     RunnerDied,
+    RunnerLost,
+    RunnerRecovered,
+    RunnerSuspect,
     ShardMoved,
 )
 from rookery.supervisor.shard_state import ShardState
@@ -71,20 +81,85 @@ def test_a_death_names_the_plugins_that_were_called(called: tuple[str, ...], nam
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "text", "level", "shown"),
+    ("record", "texts", "level", "shown"),
     [
-        (ShardState.READY, ShardState.SUSPECT, "may hang: it is silent", logging.WARNING, False),
-        (ShardState.SUSPECT, ShardState.READY, "answers again", logging.INFO, True),
-        (ShardState.LOADING, ShardState.READY, "LOADING to READY", logging.DEBUG, False),
+        pytest.param(
+            RunnerSuspect(
+                shard="games",
+                incarnation=3,
+                reason="its loop is blocked, for 3 s",
+                place=Place(plugin_id="a.b", file="plugin.py", line=12, function="roll"),
+            ),
+            ['shard "games" #3 does not answer', "a.b was at plugin.py line 12, in roll"],
+            logging.WARNING,
+            False,
+            id="a hang, before it is killed",
+        ),
+        pytest.param(
+            RunnerRecovered(shard="games", incarnation=3), ["answers again"], logging.INFO, True, id="life again"
+        ),
+        pytest.param(
+            ShardMoved(
+                shard="games",
+                incarnation=1,
+                old=ShardState.LOADING,
+                new=ShardState.READY,
+                reason="",
+                at=1.0,
+                transition="T9",
+            ),
+            ["T9, LOADING to READY"],
+            logging.DEBUG,
+            False,
+            id="a move, for the file",
+        ),
+        pytest.param(
+            PluginIsolated(plugin_id="a.b", shard="games", to_shard="a-b", reason="its charges reached 3"),
+            ["a.b", '"games"', '"a-b"', "reached 3"],
+            logging.WARNING,
+            False,
+            id="isolated",
+        ),
+        pytest.param(
+            PluginQuarantined(plugin_id="a.b", shard="a-b", seconds=60.0, reason="again"),
+            ["quarantine for 1 m 00 s", "rookery release a.b"],
+            logging.WARNING,
+            False,
+            id="quarantined, and how to end that",
+        ),
+        pytest.param(
+            PluginReleased(plugin_id="a.b", shard="a-b"), ["another chance"], logging.INFO, True, id="released"
+        ),
+        pytest.param(
+            EventDeadLettered(event_id="m7", plugins=("a.b", "c.d"), reason="it ended 2 runners"),
+            ["event m7", "a.b, c.d", "rookery events dead"],
+            logging.WARNING,
+            False,
+            id="dead-lettered, and where it is",
+        ),
+        pytest.param(
+            EnvironmentIncident(shards=("a", "b"), reason="2 of 2 shards died within seconds"),
+            ["no plugin is blamed"],
+            logging.WARNING,
+            False,
+            id="the environment",
+        ),
+        pytest.param(
+            GroupRestarted(group="plugins", reason="x"), ['group "plugins"'], logging.WARNING, False, id="a group"
+        ),
+        pytest.param(Escalated(reason="x"), ["the host ends: x"], logging.ERROR, False, id="the end"),
+        pytest.param(
+            RunnerLost(shard="games", pid=9), ["process 9", "goes on without"], logging.ERROR, False, id="lost"
+        ),
     ],
-)
-def test_a_hang_is_told_when_it_begins(
-    old: ShardState, new: ShardState, text: str, level: int, shown: bool
+)  # fmt: skip
+def test_what_is_decided_is_a_line_with_the_next_step(
+    record: object, texts: list[str], level: int, shown: bool
 ) -> None:
-    """Before the runner is killed, and when it need not be; other moves are for the file."""
-    told = line(ShardMoved(shard="games", incarnation=1, old=old, new=new, reason="it is silent", at=1.0))
+    """Whose it is, what follows, and what an operator may type."""
+    told = line(record)
 
-    assert text in told.text
+    assert all(text in told.text for text in texts), told.text
     assert (told.level, told.shown) == (level, shown)
 
 

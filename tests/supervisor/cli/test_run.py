@@ -19,6 +19,7 @@ import trio.testing
 
 from rookery.supervisor.cli import run as run_file
 from rookery.supervisor.cli.run import count, run_bot
+from rookery.supervisor.outcome import Outcome
 
 SETTINGS: Any = SimpleNamespace(name="bot")
 
@@ -41,6 +42,7 @@ class Host:
             "b": _shard("b", "loading", "x.w"),
         }
         self.forced = False
+        self.escalated, self.finished = Outcome(), Outcome()
 
     wait_ready = property(lambda self: self.ready.wait)
     wait_input_end = property(lambda self: self.input_end.wait)

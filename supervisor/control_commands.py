@@ -1,0 +1,143 @@
+"""What does a running host do for an operator, by name?
+
+Each command is a function of its request. A command about a shard answers when the shard has come to rest, so that a script
+can go on from there; ``"wait": false`` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from .control import Command, Request, RequestRefused
+from .shard_state import ShardState
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from .shard import Shard
+    from .supervisor import Supervisor
+
+AT_THE_END = frozenset({ShardState.FAILED, ShardState.STOPPED, ShardState.DISABLED})
+
+MOST_LINES = 100_000
+
+
+def command_table(supervisor: Supervisor) -> dict[str, Command]:
+    """Everything that can be asked, by name."""
+    orders = _Orders(supervisor)
+    return {
+        "status": orders.status,
+        "restart": orders.restart,
+        "stop_shard": orders.stop_shard,
+        "start": orders.start,
+        "release": orders.release,
+        "stop": orders.stop,
+        "logs": orders.logs,
+        "dead": orders.dead,
+        "retry": orders.retry,
+        "drop": orders.drop,
+    }
+
+
+class _Orders:
+    """The commands, a method each."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+
+    async def status(self, _: Request) -> Any:
+        return self._supervisor.status().as_json()
+
+    # --- shards ------------------------------------------------------------------------------------------------
+
+    async def restart(self, request: Request) -> Any:
+        before = self._supervisor.shard(_text(request, "shard")).incarnation
+        shard = self._supervisor.restart_shard(_text(request, "shard"))
+        return await self._when_settled(shard, request, before)
+
+    async def start(self, request: Request) -> Any:
+        before = self._supervisor.shard(_text(request, "shard")).incarnation
+        shard = self._supervisor.start_shard(_text(request, "shard"))
+        is_up = shard.state.value in (ShardState.READY, ShardState.SUSPECT)
+        return await self._when_settled(shard, request, before - is_up)
+
+    async def stop_shard(self, request: Request) -> Any:
+        shard = self._supervisor.stop_shard(_text(request, "shard"))
+        if request.get("wait") is not False:
+            await shard.state.wait_value(lambda state: state in AT_THE_END)
+        return _told(shard)
+
+    async def release(self, request: Request) -> Any:
+        shard = self._supervisor.release(_text(request, "plugin"))
+        return await self._when_settled(shard, request, shard.incarnation)
+
+    async def _when_settled(self, shard: Shard, request: Request, before: int) -> Any:
+        """Answer when a runner behind ``before`` is ready, or none will be soon."""
+        while request.get("wait") is not False:
+            state = shard.state.value
+            if state in AT_THE_END or (state is ShardState.READY and shard.incarnation > before):
+                break
+            await shard.state.wait_transition()
+        return _told(shard)
+
+    # --- the host ----------------------------------------------------------------------------------------------
+
+    async def stop(self, _: Request) -> Any:
+        self._supervisor.finish("an operator stopped it")
+        await trio.lowlevel.checkpoint()
+        return {"stopping": True}
+
+    async def logs(self, request: Request) -> Any:
+        count = request.get("lines", 100)
+        if type(count) is not int or not 0 <= count <= MOST_LINES:
+            raise RequestRefused(f"lines is {count!r}, expected a number from 0 to {MOST_LINES}")
+        of = {name: _text(request, name, default="") for name in ("shard", "plugin")}
+        if of["shard"]:
+            self._supervisor.shard(of["shard"])
+        if request.get("follow") is True:
+            return self._supervisor.log_ring.follow(count, **of)
+        return _items(self._supervisor.log_ring.latest(count, **of))
+
+    # --- dead letters ------------------------------------------------------------------------------------------
+
+    async def dead(self, _: Request) -> Any:
+        return [attrs.asdict(letter) for letter in await self._supervisor.dead_letters.read()]
+
+    async def retry(self, request: Request) -> Any:
+        return {"result": await self._supervisor.dead_letters.retry(_number(request))}
+
+    async def drop(self, request: Request) -> Any:
+        return attrs.asdict(await self._supervisor.dead_letters.drop(_number(request)))
+
+
+def _told(shard: Shard) -> dict[str, Any]:
+    return {
+        "shard": shard.name,
+        "state": shard.state.value.value,
+        "incarnation": shard.incarnation,
+        "pid": shard.pid,
+        "reason": shard.reason,
+        "failed_plugins": dict(shard.failed),
+    }
+
+
+async def _items(lines: list[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+    for line in lines:
+        yield line
+
+
+def _text(request: Request, name: str, *, default: str | None = None) -> str:
+    value = request.get(name, default)
+    if type(value) is not str:
+        raise RequestRefused(f'the command needs "{name}", a text; got {value!r:.60}')
+    return value
+
+
+def _number(request: Request) -> int:
+    value = request.get("number")
+    if type(value) is not int:
+        raise RequestRefused(f'the command needs "number", a whole number; got {value!r:.60}')
+    return value

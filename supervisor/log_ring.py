@@ -1,0 +1,113 @@
+"""What have shards written lately, and who reads along?
+
+The newest lines of each shard are kept in memory, so that they can be asked for while the disk is full. Whoever reads along
+has a bounded buffer: a reader that is slow misses lines, and is told how many; nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from .observers import LogWritten
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+RING_BYTES = 1024 * 1024
+"""Characters that are kept of one shard."""
+
+READER_LINES = 1000
+"""Lines that wait for one reader."""
+
+
+@attrs.define
+class _Ring:
+    lines: deque[tuple[int, dict[str, Any]]] = attrs.field(factory=deque)
+    """By the number of the line, oldest first."""
+    size: int = 0
+
+
+@attrs.define(eq=False)
+class _Reader:
+    send: trio.MemorySendChannel[dict[str, Any]]
+    missed: int = 0
+
+
+class LogRing:
+    """Keeps the newest lines of every shard; an observer of the host's."""
+
+    def __init__(self, ring_bytes: int = RING_BYTES) -> None:
+        self._ring_bytes = ring_bytes
+        self._rings: dict[str, _Ring] = {}
+        self._readers: list[_Reader] = []
+        self._number = 0
+
+    def note(self, record: object) -> None:
+        """Take a record, if it is a line that a shard wrote."""
+        if not isinstance(record, LogWritten):
+            return
+        line = {
+            "time": time.time(),
+            "shard": record.shard,
+            "plugin": record.plugin_id,
+            "level": record.level,
+            "logger": record.logger,
+            "text": record.text,
+        }
+        self._number += 1
+        ring = self._rings.setdefault(record.shard, _Ring())
+        ring.lines.append((self._number, line))
+        ring.size += len(record.text)
+        while ring.size > self._ring_bytes and len(ring.lines) > 1:
+            _, oldest = ring.lines.popleft()
+            ring.size -= len(oldest["text"])
+        for reader in self._readers:
+            try:
+                reader.send.send_nowait(line)
+            except trio.WouldBlock:
+                reader.missed += 1
+
+    def latest(self, count: int, *, shard: str = "", plugin: str = "") -> list[dict[str, Any]]:
+        """The newest lines, oldest first.
+
+        Args:
+            shard, plugin: Only of these; "" is any.
+        """
+        found = [
+            (number, line)
+            for name, ring in self._rings.items()
+            if shard in ("", name)
+            for number, line in ring.lines
+            if plugin in ("", line["plugin"])
+        ]
+        return [line for _, line in sorted(found, key=lambda each: each[0])[-count:]] if count else []
+
+    async def follow(self, count: int, *, shard: str = "", plugin: str = "") -> AsyncIterator[dict[str, Any]]:
+        """The newest lines and then every further one, for ever."""
+        with self._reading() as (reader, receive):
+            for line in self.latest(count, shard=shard, plugin=plugin):
+                yield line
+            async for line in receive:
+                if reader.missed:
+                    missed, reader.missed = reader.missed, 0
+                    yield {**line, "plugin": "", "text": f"[{missed} lines were missed: read faster]"}
+                if shard in ("", line["shard"]) and plugin in ("", line["plugin"]):
+                    yield line
+
+    @contextmanager
+    def _reading(self) -> Iterator[tuple[_Reader, trio.MemoryReceiveChannel[dict[str, Any]]]]:
+        send, receive = trio.open_memory_channel[dict[str, Any]](READER_LINES)
+        reader = _Reader(send)
+        self._readers.append(reader)
+        try:
+            yield reader, receive
+        finally:
+            self._readers.remove(reader)
+            send.close()
+            receive.close()
