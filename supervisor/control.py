@@ -45,6 +45,10 @@ Command: TypeAlias = Callable[[Request], Awaitable[Any]]
 error."""
 
 
+class _ClientGone(Exception):
+    """The client left, or does not read. No `RookeryError`: there is nobody to tell."""
+
+
 class RequestRefused(RookeryError):
     """A request that is no request: too long, not JSON, an unknown command. The connection stays usable."""
 
@@ -107,28 +111,21 @@ class _Endpoint:
                 )
             else:
                 await self._converse(stream)
-        except (trio.BrokenResourceError, trio.TooSlowError):
-            pass  # it left, or stopped reading; nobody waits for the answer
+        except _ClientGone:
+            pass  # nobody waits for the answer
         finally:
             self._clients -= 1
 
     async def _converse(self, stream: trio.SocketStream) -> None:
         lines = Lines()
-        while True:
-            with trio.fail_after(IDLE_TIMEOUT):
-                data = await stream.receive_some(_READ_BYTES)
-            if not data:
-                return
+        while data := await _receive(stream):
             for line in lines.feed(data):
-                answer = await self._answer_or_leave(stream, line)
-                if answer is None:
-                    return
-                await _send(stream, answer)
+                await _send(stream, await self._answer_while_it_listens(stream, line))
 
-    async def _answer_or_leave(
+    async def _answer_while_it_listens(
         self, stream: trio.SocketStream, line: bytes | RequestRefused
-    ) -> dict[str, Any] | None:
-        """Work on one request; None when the client hung up meanwhile, which ends a command that waits or streams."""
+    ) -> dict[str, Any]:
+        """Work on one request; a client that hangs up meanwhile ends a command that waits or streams."""
         answer: dict[str, Any] | None = None
         async with trio.open_nursery() as nursery:
 
@@ -139,8 +136,13 @@ class _Endpoint:
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(notice_end)
-            answer = await self._answer(stream, line)
+            try:
+                answer = await self._answer(stream, line)
+            except _ClientGone:
+                pass  # raised again below: out of a nursery it would come in a group
             nursery.cancel_scope.cancel()
+        if answer is None:
+            raise _ClientGone
         return answer
 
     async def _answer(self, stream: trio.SocketStream, line: bytes | RequestRefused) -> dict[str, Any]:
@@ -188,9 +190,23 @@ def _parse(line: bytes) -> dict[str, Any]:
     return request
 
 
+async def _receive(stream: trio.SocketStream) -> bytes:
+    """What the client says next; nothing when it has hung up."""
+    try:
+        with trio.fail_after(IDLE_TIMEOUT):
+            return bytes(await stream.receive_some(_READ_BYTES))
+    except (trio.BrokenResourceError, trio.TooSlowError):
+        raise _ClientGone from None
+
+
 async def _send(stream: trio.SocketStream, answer: dict[str, Any]) -> None:
-    with trio.fail_after(IDLE_TIMEOUT):
-        await stream.send_all(json.dumps(answer).encode() + b"\n")
+    # Whatever a command gives is told, if need be by its name: an answer must not end the host.
+    data = json.dumps(answer, default=repr, skipkeys=True).encode() + b"\n"
+    try:
+        with trio.fail_after(IDLE_TIMEOUT):
+            await stream.send_all(data)
+    except (trio.BrokenResourceError, trio.TooSlowError):
+        raise _ClientGone from None
 
 
 class Lines:

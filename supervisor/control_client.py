@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .state_directory import control_address
@@ -11,6 +12,10 @@ from .state_directory import control_address
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds within which a host takes a call; one that is stopped by a signal does not."""
 
 
 class NotRunning(Exception):
@@ -24,6 +29,10 @@ class AskFailed(Exception):
     """A host is there but its answer is an error, no JSON, or did not come in time. Root: see `NotRunning`."""
 
 
+class HostGone(AskFailed):
+    """The host hung up in the middle of a long answer: it has ended, or is about to."""
+
+
 def ask(state_dir: Path, command: str, *, timeout: float = 5.0, **arguments: Any) -> Any:
     """Send one command and give back its result.
 
@@ -35,6 +44,44 @@ def ask(state_dir: Path, command: str, *, timeout: float = 5.0, **arguments: Any
         NotRunning: Nothing listens there.
         AskFailed: The host answered with an error, or not as it should.
     """
+    with _connected(state_dir, timeout) as sock:
+        return _result(_exchange(sock, {"command": command, **arguments}, timeout))
+
+
+def follow(
+    state_dir: Path, command: str, *, patience: float | None = None, **arguments: Any
+) -> Iterator[Any]:
+    """Send one command and give each part of its answer as it comes, until the host says that it was the last.
+
+    Args:
+        patience: Seconds between two parts at most; None waits for ever.
+
+    Raises:
+        NotRunning: Nothing listens there.
+        HostGone: The host went away before the end.
+        AskFailed: As of `ask`.
+    """
+    with _connected(state_dir, CONNECT_TIMEOUT) as sock:
+        sock.settimeout(patience)
+        try:
+            sock.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
+            with sock.makefile("rb") as file:
+                for line in file:
+                    answer = _parse(line)
+                    if "error" in answer:
+                        raise AskFailed(str(answer["error"]))
+                    if "item" not in answer:
+                        return
+                    yield answer["item"]
+        except TimeoutError:
+            raise AskFailed(f"the host has said nothing for {patience:g} s") from None
+        except OSError:
+            pass  # a host that is killed leaves a broken connection
+    raise HostGone("the host has gone")
+
+
+@contextmanager
+def _connected(state_dir: Path, timeout: float) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(timeout)
         try:
@@ -45,32 +92,7 @@ def ask(state_dir: Path, command: str, *, timeout: float = 5.0, **arguments: Any
         except OSError as error:
             # Refused: the socket's host died without removing it.
             raise NotRunning(error.strerror or str(error)) from None
-        return _result(_exchange(sock, {"command": command, **arguments}, timeout))
-
-
-def follow(state_dir: Path, command: str, **arguments: Any) -> Iterator[Any]:
-    """Send one command and give each part of its answer as it comes, until the host says that it was the last.
-
-    Raises:
-        NotRunning: Nothing listens there.
-        AskFailed: As of `ask`; also when the host goes away before the end.
-    """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        try:
-            with control_address(state_dir) as address:
-                sock.connect(address)
-            sock.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
-        except OSError as error:
-            raise NotRunning(error.strerror or str(error)) from None
-        with sock.makefile("rb") as file:
-            for line in file:
-                answer = _parse(line)
-                if "error" in answer:
-                    raise AskFailed(str(answer["error"]))
-                if "item" not in answer:
-                    return
-                yield answer["item"]
-    raise AskFailed("the host has gone")
+        yield sock
 
 
 def _exchange(sock: socket.socket, request: Mapping[str, Any], timeout: float) -> bytes:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
+from rookery.protocol import shown
+
 from .control import Command, Request, RequestRefused
 from .shard_state import ShardState
 
@@ -24,12 +26,16 @@ AT_THE_END = frozenset({ShardState.FAILED, ShardState.STOPPED, ShardState.DISABL
 
 MOST_LINES = 100_000
 
+WATCH_PERIODS = (0.1, 60.0)
+"""Seconds between two states that a client may ask for."""
+
 
 def command_table(supervisor: Supervisor) -> dict[str, Command]:
     """Everything that can be asked, by name."""
     orders = _Orders(supervisor)
     return {
         "status": orders.status,
+        "watch": orders.watch,
         "restart": orders.restart,
         "stop_shard": orders.stop_shard,
         "start": orders.start,
@@ -50,6 +56,18 @@ class _Orders:
 
     async def status(self, _: Request) -> Any:
         return self._supervisor.status().as_json()
+
+    async def watch(self, request: Request) -> Any:
+        period = request.get("period", 1.0)
+        low, high = WATCH_PERIODS
+        if type(period) not in (int, float) or not low <= period <= high:
+            raise RequestRefused(f"period is {period!r:.60}, expected seconds from {low:g} to {high:g}")
+        return self._states(period)
+
+    async def _states(self, period: float) -> AsyncIterator[dict[str, Any]]:
+        while True:
+            yield self._supervisor.status().as_json()
+            await trio.sleep(period)
 
     # --- shards ------------------------------------------------------------------------------------------------
 
@@ -85,10 +103,12 @@ class _Orders:
 
     # --- the host ----------------------------------------------------------------------------------------------
 
-    async def stop(self, _: Request) -> Any:
-        self._supervisor.finish("an operator stopped it")
-        await trio.lowlevel.checkpoint()
-        return {"stopping": True}
+    async def stop(self, request: Request) -> Any:
+        restart = request.get("restart") is True
+        self._supervisor.finish(
+            "an operator " + ("restarts it" if restart else "stopped it"), restart=restart
+        )
+        return _until_the_end({"stopping": True})
 
     async def logs(self, request: Request) -> Any:
         count = request.get("lines", 100)
@@ -107,7 +127,8 @@ class _Orders:
         return [attrs.asdict(letter) for letter in await self._supervisor.dead_letters.read()]
 
     async def retry(self, request: Request) -> Any:
-        return {"result": await self._supervisor.dead_letters.retry(_number(request))}
+        result = await self._supervisor.dead_letters.retry(_number(request))
+        return {"result": result if result is None or type(result) is str else shown(result)}
 
     async def drop(self, request: Request) -> Any:
         return attrs.asdict(await self._supervisor.dead_letters.drop(_number(request)))
@@ -122,6 +143,12 @@ def _told(shard: Shard) -> dict[str, Any]:
         "reason": shard.reason,
         "failed_plugins": dict(shard.failed),
     }
+
+
+async def _until_the_end(first: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    """The end of this answer is the end of the host."""
+    yield first
+    await trio.sleep_forever()
 
 
 async def _items(lines: list[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:

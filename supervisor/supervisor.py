@@ -97,7 +97,8 @@ class Supervisor:
         self._input_end = trio.Event()
         self._forced = trio.Event()
         self._failed = trio.Event()
-        self.is_stopping = False
+        self.is_stopping = self.is_restart_wanted = False
+        self._largest_lag = 0.0
 
     def __repr__(self) -> str:
         return f"<Supervisor of {self.settings.name!r}, {len(self.shards)} shards>"
@@ -251,8 +252,9 @@ class Supervisor:
         """The deployment cannot go on; whoever runs it ends it with 70."""
         self.escalated.decide(reason)
 
-    def finish(self, reason: str) -> None:
-        """The deployment has done its job; whoever runs it ends it with 0."""
+    def finish(self, reason: str, *, restart: bool = False) -> None:
+        """The deployment has done its job; whoever runs it ends it with 0, or with 75 when it is to be started again."""
+        self.is_restart_wanted = restart
         self.finished.decide(reason)
 
     # --- waiting -----------------------------------------------------------------------------------------------
@@ -329,6 +331,15 @@ class Supervisor:
             nursery.cancel_scope.cancel()
 
     # --- reading -----------------------------------------------------------------------------------------------
+
+    def note_lag(self, lag: float) -> None:
+        """The watchdog's latest look was so many seconds late."""
+        self._largest_lag = max(self._largest_lag, lag)
+
+    def take_largest_lag(self) -> float:
+        """The largest lag of the host's loop since this was asked the last time, in seconds."""
+        lag, self._largest_lag = self._largest_lag, 0.0
+        return lag
 
     def status(self) -> Status:
         """A snapshot. Never blocks."""

@@ -25,6 +25,7 @@ from .control import serve_control
 from .control_commands import command_table
 from .crash_report import CRASH_DIRECTORY, CrashReports
 from .errors import UsageError
+from .host_checks import check_host
 from .planning import make_plan
 from .run_lock import hold_run_lock
 from .state_directory import make_state_dir
@@ -68,8 +69,9 @@ async def open_supervisor(
 
     Raises:
         ConfigError: The plugins cannot be placed.
-        UsageError: The state directory is in use, or cannot be used.
+        UsageError: The state directory is in use, or cannot be used; or this process ignores SIGCHLD.
     """
+    check_host()
     catalog = find_plugins(settings) if catalog is None else catalog
     plan = make_plan(settings, catalog)
     _make_state_dir(settings)
@@ -107,7 +109,10 @@ async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
     root.start_soon(parts.dispatcher.run)
     root.start_soon(parts.answers.run)
     root.start_soon(supervisor.groups.run)
-    root.start_soon(Watchdog(lambda: supervisor.shards.values(), guard=_lag_guard(supervisor)).run)
+    watchdog = Watchdog(
+        lambda: supervisor.shards.values(), guard=_lag_guard(supervisor), on_look=supervisor.note_lag
+    )
+    root.start_soon(watchdog.run)
     root.start_soon(_open_inbox, supervisor)
 
 

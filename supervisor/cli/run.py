@@ -15,8 +15,10 @@ import trio
 
 from ..config import load_settings
 from ..errors import UsageError
-from ..exit_codes import EXIT_BUG, EXIT_OK
+from ..exit_codes import EXIT_BUG, EXIT_OK, EXIT_RESTART
+from ..host_checks import expect_children
 from ..host_log import SHOWN, open_host_log
+from ..sd_notify import ServiceSocket
 from ..tree import open_supervisor
 from .descriptors import open_missing_descriptors
 from .durations import seconds
@@ -53,10 +55,12 @@ def command(config: Path, state: Path | None, log_json: bool) -> None:
     SIGTERM, after the calls in flight. A second signal kills what is left. What happens is told on standard error and,
     in full, in log/rookery.log in the state directory.
 
-    Exit codes: 0 the end was asked for; 1 a mistake in the configuration, or the bot runs already; 70 every shard was
-    given up; 130 or 143 the end was forced by a second signal.
+    Exit codes: 0 the end was asked for, or the job is done; 1 a mistake in the configuration, or the bot runs already;
+    70 every shard, or a required one, was given up; 75 it is to be started again (`rookery stop --restart`); 130 or 143
+    the end was forced by a second signal.
     """
     open_missing_descriptors()
+    expect_children()
     settings = load_settings(config)
     if state is not None:
         settings = attrs.evolve(settings, state_dir=state.absolute())
@@ -87,7 +91,9 @@ async def run_bot(settings: Settings, tell: Observer) -> int:
         async with open_supervisor(settings, observers=[tell], terminal=TERMINAL) as supervisor:
             stop.attach(supervisor)
             _refuse_emptiness(supervisor)
-            code = await _wait_end(supervisor, stop, begun)
+            service = ServiceSocket()
+            code = await _wait_end(supervisor, stop, service, begun)
+            service.tell(STOPPING=1, STATUS="stopping")
         outer.cancel_scope.cancel()
     return stop.exit_code(code)
 
@@ -102,7 +108,7 @@ def _refuse_emptiness(supervisor: Supervisor) -> None:
         )
 
 
-async def _wait_end(supervisor: Supervisor, stop: StopRequests, begun: float) -> int:
+async def _wait_end(supervisor: Supervisor, stop: StopRequests, service: ServiceSocket, begun: float) -> int:
     """Wait for whatever ends the run first."""
     codes: list[int] = []
     async with trio.open_nursery() as nursery:
@@ -112,6 +118,7 @@ async def _wait_end(supervisor: Supervisor, stop: StopRequests, begun: float) ->
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(_say_ready, supervisor, begun)
+        nursery.start_soon(service.accompany, supervisor)
         nursery.start_soon(end_after, partial(_input_end, supervisor))
         nursery.start_soon(end_after, partial(_failure, supervisor))
         nursery.start_soon(end_after, partial(_asked, stop))
@@ -163,7 +170,7 @@ async def _escalation(supervisor: Supervisor) -> int:
 async def _job_done(supervisor: Supervisor) -> int:
     reason = await supervisor.finished.wait()
     logger.info("stopping: %s", reason, extra=SHOWN)
-    return EXIT_OK
+    return EXIT_RESTART if supervisor.is_restart_wanted else EXIT_OK
 
 
 async def _asked(stop: StopRequests) -> int:

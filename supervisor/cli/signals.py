@@ -13,6 +13,7 @@ import trio
 from ..host_log import SHOWN
 
 if TYPE_CHECKING:
+    from ..shard import Shard
     from ..supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -56,18 +57,22 @@ class StopRequests:
     def _pause(self) -> None:
         # A runner has a session of its own: the terminal does not stop it, and it would go on reading what is typed
         # for the shell. A runner that is stopped for a while is not felt; the host stands still too.
-        for pid in self._terminal_readers():
-            os.kill(pid, signal.SIGSTOP)
+        if os.getpid() == 1:
+            return  # in a container: no signal of its own stops it, and no shell would continue it
+        for shard in self._terminal_readers():
+            shard.is_paused = True  # it is no hang, also while the host goes on in the background
+            _signal_runner(shard, signal.SIGSTOP)
         os.kill(os.getpid(), signal.SIGSTOP)  # returns when somebody continues us
 
     def _go_on(self) -> None:
         if _is_in_foreground():  # after `bg` the terminal is still the shell's
-            for pid in self._terminal_readers():
-                os.kill(pid, signal.SIGCONT)
+            for shard in self._terminal_readers():
+                _signal_runner(shard, signal.SIGCONT)
+                shard.is_paused = False
 
-    def _terminal_readers(self) -> list[int]:
+    def _terminal_readers(self) -> list[Shard]:
         shards = self._supervisor.shards.values() if self._supervisor is not None else ()
-        return [shard.pid for shard in shards if shard.settings.terminal and shard.pid is not None]
+        return [shard for shard in shards if shard.settings.terminal]
 
     def _take(self, number: int) -> None:
         if not self.asked.is_set():
@@ -78,6 +83,12 @@ class StopRequests:
             self.forced_by = number
             if self._supervisor is not None:
                 self._supervisor.request_stop(force=True)
+
+
+def _signal_runner(shard: Shard, number: signal.Signals) -> None:
+    # A shard has a pid for as long as its runner is not reaped: the number is nobody else's.
+    if shard.pid is not None:
+        os.kill(shard.pid, number)
 
 
 def _is_in_foreground() -> bool:

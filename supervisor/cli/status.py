@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..control_client import NotRunning, ask
+from ..control_client import HostGone, ask, follow
 from .durations import seconds
 from .host import find_host, told
 from .terminal import RESET, printable, wants_colour
@@ -18,10 +19,14 @@ from .terminal import RESET, printable, wants_colour
 COLUMNS = ("SHARD", "INC", "PID", "STATE", "SINCE", "RESTARTS", "QUEUE", "INFLIGHT", "PLUGINS")
 NUMBERS = {"INC", "PID", "RESTARTS", "QUEUE", "INFLIGHT"}
 
-WATCH_PERIOD = 1.0
-HOME = "\x1b[H\x1b[2J"
-"""Clears the terminal and begins at its top."""
-CLEAR = "\x1b[J"
+WATCH_PATIENCE = 10.0
+"""Seconds without a word after which a host that is watched counts as gone astray; it speaks every second."""
+
+CLEAR_SCREEN = "\x1b[H\x1b[2J"
+HOME = "\x1b[H"
+END_OF_LINE = "\x1b[K\n"
+"""Erases what was right of the cursor before."""
+CLEAR_BELOW = "\x1b[J"
 
 STATE_COLOURS = {"READY": "\x1b[32m", "FAILED": "\x1b[31m", "LOST": "\x1b[31m", "STOPPED": "", "DISABLED": ""}
 ON_THE_WAY = "\x1b[33m"
@@ -29,19 +34,37 @@ ON_THE_WAY = "\x1b[33m"
 
 
 @click.command("status", short_help="Show what a running bot is doing.")
-@click.argument("config", type=click.Path(path_type=Path), default="rookery.toml")
+@click.argument("config", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "-c",
+    "--config",
+    "config_option",
+    type=click.Path(path_type=Path),
+    help="CONFIG, as the other commands take it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything the host tells, as JSON.")
 @click.option("--watch", is_flag=True, help="Show it again every second, until Ctrl-C.")
 @click.option(
     "--state", type=click.Path(path_type=Path), metavar="DIR", help="Look there, whatever CONFIG says."
 )
-def command(config: Path, as_json: bool, watch: bool, state: Path | None) -> None:
+def command(
+    config: Path | None, config_option: Path | None, as_json: bool, watch: bool, state: Path | None
+) -> None:
     """Show the shards of the bot that runs with CONFIG (rookery.toml in this directory).
 
     SINCE is how long a shard has been in its state, QUEUE how many calls wait for it, INFLIGHT how many it is working
-    on. Exit codes: 0 it runs; 1 it does not, or does not answer.
+    on.
+
+    \b
+    Examples:
+      rookery status examples/chatbot
+      rookery status --watch --state ~/.local/state/rookery/chatbot
+
+    Exit codes: 0 it runs, or has ended while it was watched; 1 it does not run, or does not answer.
     """
-    state_dir = find_host(config, state)
+    if config is not None and config_option is not None:
+        raise click.UsageError(f"the configuration is given twice, as {config} and as {config_option}")
+    state_dir = find_host(config or config_option or Path("rookery.toml"), state)
     with told(state_dir):
         if watch:
             _watch(state_dir, as_json=as_json)
@@ -51,23 +74,30 @@ def command(config: Path, as_json: bool, watch: bool, state: Path | None) -> Non
 
 def _watch(state_dir: Path, *, as_json: bool) -> None:
     """Draw over what was drawn, on a terminal; else one block after the other. Ctrl-C is the way to end it."""
-    status: dict[str, Any] | None = None
-    in_place = sys.stdout.isatty() and not as_json
+    in_place = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not as_json
+    name = ""
     try:
-        while True:
-            try:
-                status = ask(state_dir, "status")
-            except NotRunning:
-                if status is None:
-                    raise
-                click.echo(f"{status['name']} has gone")
-                return
-            click.echo(
-                f"{HOME if in_place else ''}{_shown(status, as_json=as_json)}{CLEAR if in_place else ''}"
-            )
-            time.sleep(WATCH_PERIOD)
+        for status in follow(state_dir, "watch", patience=WATCH_PATIENCE):
+            if as_json:
+                click.echo(json.dumps(status))
+            elif in_place:
+                click.echo(_frame(_shown(status, as_json=False), is_first=not name), nl=False)
+            else:
+                click.echo(("\n" if name else "") + _shown(status, as_json=False))
+            name = status["name"]
+    except HostGone:
+        click.echo(f"{printable(name) or 'the bot'} has gone", err=as_json)
     except KeyboardInterrupt:
         pass
+
+
+def _frame(text: str, *, is_first: bool) -> str:
+    """What shows the text in the place of the one before it, without a moment of nothing."""
+    rows = shutil.get_terminal_size().lines - 1
+    lines = text.split("\n")
+    if len(lines) > rows:
+        lines = [*lines[: rows - 1], f"({len(lines) - rows + 1} more lines)"]
+    return (CLEAR_SCREEN if is_first else HOME) + END_OF_LINE.join([*lines, ""]) + CLEAR_BELOW
 
 
 def _shown(status: dict[str, Any], *, as_json: bool) -> str:

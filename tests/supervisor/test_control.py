@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,13 @@ from rookery.supervisor import control
 from rookery.supervisor.control import (
     MAX_CLIENTS,
     MAX_REQUEST_BYTES,
+    Command,
     Lines,
     Request,
     RequestRefused,
     serve_control,
 )
-from rookery.supervisor.control_client import AskFailed, NotRunning, ask
+from rookery.supervisor.control_client import AskFailed, HostGone, NotRunning, ask, follow
 
 
 async def status(request: Request) -> Any:
@@ -35,13 +36,55 @@ async def fail(_: Request) -> Any:
     raise RookeryError("two\nlines")
 
 
+async def count_up(request: Request) -> Any:
+    return _numbers(request)
+
+
+async def _numbers(request: Request) -> AsyncIterator[Any]:
+    try:
+        for number in range(request.get("size", 3)):
+            yield {"number": number, "text": "x" * request.get("width", 0)}
+            await trio.lowlevel.checkpoint()
+        if request.get("endless"):
+            await trio.sleep_forever()
+        if request.get("fails"):
+            raise RookeryError("half way")
+    finally:
+        ENDED.append("stream")
+
+
+async def wait(_: Request) -> Any:
+    try:
+        await trio.sleep_forever()
+    finally:
+        ENDED.append("wait")
+
+
+async def odd(_: Request) -> Any:
+    return {"bytes": b"\xff", b"key": 1, "set": {1}}
+
+
 COMMANDS = {"status": status, "fail": fail}
+STREAMS = {**COMMANDS, "count": count_up, "wait": wait, "odd": odd}
+ENDED: list[str] = []
+"""What was ended of the commands that last."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_ended() -> None:
+    ENDED.clear()
+
+
+async def wait_ended(count: int = 1) -> None:
+    with trio.fail_after(5):
+        while len(ENDED) < count:
+            await trio.testing.wait_all_tasks_blocked(0.005)
 
 
 @asynccontextmanager
-async def served(state_dir: Path) -> AsyncIterator[None]:
+async def served(state_dir: Path, commands: Mapping[str, Command] = COMMANDS) -> AsyncIterator[None]:
     async with trio.open_nursery() as nursery:
-        await nursery.start(serve_control, state_dir, COMMANDS)
+        await nursery.start(serve_control, state_dir, commands)
         yield
         nursery.cancel_scope.cancel()
 
@@ -217,3 +260,107 @@ async def test_a_host_that_does_not_answer_is_not_waited_for(state_dir: Path) ->
 
         with pytest.raises(AskFailed, match=r"did not answer within 0\.05 s"):
             await trio.to_thread.run_sync(partial(ask, state_dir, "status", timeout=0.05))
+
+
+def _followed(state_dir: Path, **arguments: Any) -> list[Any]:
+    return list(follow(state_dir, "count", **arguments))
+
+
+async def test_an_answer_may_have_many_parts(state_dir: Path) -> None:
+    """A line for each, and one that says that it was the last; the connection serves the next request."""
+    async with served(state_dir, STREAMS), await connect(state_dir) as stream:
+        parts = await trio.to_thread.run_sync(partial(_followed, state_dir))
+        await stream.send_all(b'{"command": "count"}\n')
+        text = b""
+        with trio.fail_after(5):
+            while not text.endswith(b'{"end": true}\n'):
+                text += await stream.receive_some()
+        after = await exchange(stream, b'{"command": "status"}\n')
+
+    assert [part["number"] for part in parts] == [0, 1, 2]
+    assert text.count(b'"item"') == 3
+    assert after["result"]["name"] == "bot"
+
+
+async def test_a_long_answer_may_end_with_an_error(state_dir: Path) -> None:
+    """What went wrong half way is told in its place."""
+    async with served(state_dir, STREAMS):
+        with pytest.raises(AskFailed, match="half way"):
+            await trio.to_thread.run_sync(partial(_followed, state_dir, fails=True))
+
+
+@pytest.mark.parametrize("line", [b'{"command": "count", "endless": true}', b'{"command": "wait"}'])
+async def test_hanging_up_ends_what_was_asked_for(line: bytes, state_dir: Path) -> None:
+    """A log that is followed and a restart that is waited for end with their client; others are served on."""
+    async with served(state_dir, STREAMS):
+        async with await connect(state_dir) as stream:
+            await stream.send_all(line + b"\n")
+            await trio.testing.wait_all_tasks_blocked(0.01)
+
+        await wait_ended()
+        async with await connect(state_dir) as other:
+            answer = await exchange(other, b'{"command": "status"}\n')
+
+    assert answer["result"]["name"] == "bot"
+
+
+async def test_a_client_that_does_not_read_is_dropped(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its stream ends; the endpoint and the other clients do not."""
+    monkeypatch.setattr(control, "IDLE_TIMEOUT", 0.05)
+    async with served(state_dir, STREAMS), await connect(state_dir) as stream:
+        await stream.send_all(b'{"command": "count", "size": 1000, "width": 100000}\n')
+        await wait_ended()
+        async with await connect(state_dir) as other:
+            answer = await exchange(other, b'{"command": "status"}\n')
+
+    assert ENDED == ["stream"]
+    assert answer["result"]["name"] == "bot"
+
+
+async def test_a_client_that_is_cut_off_in_the_middle_harms_nobody(state_dir: Path) -> None:
+    """Whether the end is seen by reading or by writing."""
+    async with served(state_dir, STREAMS):
+        for _ in range(20):
+            async with await connect(state_dir) as stream:
+                await stream.send_all(b'{"command": "count", "size": 200, "width": 10000}\n')
+                await stream.receive_some()
+        await wait_ended(20)
+        async with await connect(state_dir) as other:
+            answer = await exchange(other, b'{"command": "status"}\n')
+
+    assert answer["result"]["name"] == "bot"
+
+
+async def test_what_is_no_json_is_told_by_its_name(state_dir: Path) -> None:
+    """A plugin's answer may hold anything, and must not end the host."""
+    async with served(state_dir, STREAMS), await connect(state_dir) as stream:
+        answer = await exchange(stream, b'{"command": "odd"}\n')
+
+    assert answer == {"result": {"bytes": "b'\\xff'", "set": "{1}"}}
+
+
+async def test_the_host_goes_while_it_is_followed(state_dir: Path) -> None:
+    """Whoever follows learns that it was the host and not the answer that ended."""
+    gone = []
+
+    def watch() -> None:
+        try:
+            for _ in follow(state_dir, "count", endless=True):
+                pass
+        except HostGone as error:
+            gone.append(str(error))
+
+    async with trio.open_nursery() as nursery, served(state_dir, STREAMS):
+        nursery.start_soon(trio.to_thread.run_sync, watch)
+        await trio.testing.wait_all_tasks_blocked(0.1)
+
+    assert gone == ["the host has gone"]
+
+
+async def test_a_host_that_falls_silent_is_not_followed_for_ever(state_dir: Path) -> None:
+    """With patience, where the host is known to speak."""
+    async with served(state_dir, STREAMS):
+        with pytest.raises(AskFailed, match=r"has said nothing for 0\.1 s"):
+            await trio.to_thread.run_sync(partial(_followed, state_dir, patience=0.1, endless=True))

@@ -43,6 +43,7 @@ class Host:
         }
         self.forced = False
         self.escalated, self.finished = Outcome(), Outcome()
+        self.is_restart_wanted = False
 
     wait_ready = property(lambda self: self.ready.wait)
     wait_input_end = property(lambda self: self.input_end.wait)
