@@ -182,7 +182,8 @@ class Incarnation:
             stdout=channels.stdout,
             stderr=channels.stderr,
             inherited=channels.inherited,
-            nofile=self._shard.settings.limits.nofile,
+            limits=self._shard.settings.limits,
+            run=f"{self._shard.name}.{self._number}",
         )
         return confine(launch)
 

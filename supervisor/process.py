@@ -21,6 +21,7 @@ from typing import Protocol
 import attrs
 import trio
 
+from .limits import ShardLimits
 from .process_look import UNKNOWN, ProcessLook, catches, look_at
 
 POLL_PERIOD = 0.02
@@ -39,8 +40,10 @@ class Launch:
     """Becomes the child's descriptor 2."""
     inherited: tuple[int, ...]
     """The only other descriptors that the child gets, under the same numbers."""
-    nofile: int = 0
-    """Descriptors that it may have open; 0 leaves the host's own limit."""
+    limits: ShardLimits | None = None
+    """What it may use; None leaves the host's own limits."""
+    run: str = ""
+    """``<shard>.<incarnation>``, by which what it leaves behind is known; "" for a child that is known by nothing."""
 
 
 @attrs.frozen(kw_only=True)
@@ -51,6 +54,21 @@ class Usage:
     """Seconds, its reaped children included."""
     max_rss: int
     """Bytes of resident memory at its largest."""
+    oom_kills: int = 0
+    """How many of its processes the kernel has killed for memory; known with a control group only."""
+
+
+class Remains(Protocol):
+    """What belongs to a child besides its process group, and how it is ended."""
+
+    def kill(self) -> None:
+        """SIGKILL to what the kernel holds together itself."""
+
+    def sweep(self) -> None:
+        """SIGKILL to everything that is left; the child is dead and not reaped."""
+
+    def finish(self) -> int:
+        """The child was reaped: how many of its processes the kernel has killed for memory."""
 
 
 class Child(Protocol):
@@ -82,7 +100,16 @@ class Child(Protocol):
 
 
 def spawn(launch: Launch) -> Process:
-    """Start a child in a session and a process group of its own, with nothing to read. Blocks for 0.4 ms.
+    """Start a child that leaves nothing behind but its group. Blocks for 0.4 ms.
+
+    Raises:
+        OSError: It could not be started; there is nothing to clean up.
+    """
+    return Process(start(launch))
+
+
+def start(launch: Launch) -> subprocess.Popen[bytes]:
+    """Start a process in a session and a process group of its own, with nothing to read. Blocks for 0.4 ms.
 
     Raises:
         OSError: It could not be started; there is nothing to clean up.
@@ -96,22 +123,41 @@ def spawn(launch: Launch) -> Process:
         pass_fds=launch.inherited,
         start_new_session=True,
     )
-    _limit(popen.pid, launch.nofile)
-    return Process(popen)
+    _limit(popen.pid, launch.limits)
+    return popen
 
 
-def _limit(pid: int, nofile: int) -> None:
-    """Limit a fresh child, from outside: the interpreter is still starting. ``preexec_fn`` is not safe beside threads."""
+def _limit(pid: int, limits: ShardLimits | None) -> None:
+    """Limit a fresh child, from outside: the interpreter is still starting. ``preexec_fn`` is not safe beside threads.
+
+    RLIMIT_AS is not among them: libraries that map a lot and use little would break, and so the size is looked at instead.
+    """
     if not hasattr(resource, "prlimit"):
         return
     try:
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
-        if nofile:
+        if limits is not None and limits.nofile:
             _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-            allowed = nofile if most == resource.RLIM_INFINITY else min(nofile, most)
+            allowed = limits.nofile if most == resource.RLIM_INFINITY else min(limits.nofile, most)
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (allowed, allowed))
+        processes = processes_for_child(resource.getrlimit(resource.RLIMIT_NPROC)[0])
+        if limits is not None and limits.pids and os.getuid() and processes:
+            resource.prlimit(pid, resource.RLIMIT_NPROC, (processes, processes))
     except (OSError, ValueError):
         pass  # it is dead already, which its pidfd will say
+
+
+def processes_for_child(own: int) -> int:
+    """Processes of this user up to which a child may make more; 0 for no limit.
+
+    RLIMIT_NPROC counts those of the user on the whole machine, whoever has started them, so ``pids`` would be the wrong
+    number for it. A quarter stays with the host, which so can still start runners while a fork bomb goes off. The kernel
+    does not hold root to it.
+
+    Args:
+        own: The host's own limit.
+    """
+    return 0 if own == resource.RLIM_INFINITY else own * 3 // 4
 
 
 class Process:
@@ -119,10 +165,12 @@ class Process:
 
     Args:
         popen: Freshly started, the leader of its process group.
+        remains: What else belongs to it; None for nothing.
     """
 
-    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], remains: Remains | None = None) -> None:
         self._popen = popen
+        self._remains = remains
         self._pidfd = _open_pidfd(popen.pid)
         self.usage: Usage | None = None
         """None until it was reaped, and where somebody else has reaped it."""
@@ -151,10 +199,14 @@ class Process:
     def kill(self) -> None:
         """SIGKILL to the group. After the death of the process, to what is left of its group."""
         self._signal_group(signal.SIGKILL)
+        if self._remains is not None:
+            self._remains.kill()
 
     def sweep(self) -> None:
-        """End what a dead process has left in its group. Before the reaping: until then its number is not another's."""
+        """End what a dead process has left behind. Before the reaping: until then its number is not another's."""
         self._signal_group(signal.SIGKILL)
+        if self._remains is not None:
+            self._remains.sweep()
 
     def ask_for_stacks(self) -> bool:
         """Have it write its stacks to standard error; False when it does not know how to, and would be ended instead."""
@@ -184,7 +236,14 @@ class Process:
         status = self._popen.poll()
         if status is not None:
             self._close_pidfd()
+            self._finish()
         return status
+
+    def _finish(self) -> None:
+        remains, self._remains = self._remains, None
+        oom_kills = remains.finish() if remains is not None else 0
+        if self.usage is not None and oom_kills:
+            self.usage = attrs.evolve(self.usage, oom_kills=oom_kills)
 
     def _take_status(self) -> None:
         # As Popen.poll, but with what the process has used. Popen is told, so that it does not wait for it again.

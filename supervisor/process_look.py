@@ -1,4 +1,4 @@
-"""What does the kernel say about a process: its state, who traces it, how large it is, which signals it has handlers for?
+"""What does the kernel say about a process: its state, its size, its signals, its children, what it was started with?
 
 Read from ``/proc``; where there is none, nothing is known. The caller sees to it that the number still means the process.
 """
@@ -53,6 +53,57 @@ def start_time(pid: int) -> int | None:
     """When the process started, in ticks since boot: with its number it means one process for ever."""
     fields = stat_fields(pid)
     return int(fields[19]) if fields is not None else None
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that have it for a parent, dead ones that were not reaped among them.
+
+    The kernel lists them by the thread that they belong to, and may miss some while others end: ask again later.
+    """
+    tasks = f"/proc/{pid}/task"
+    try:
+        if not os.path.exists(f"{tasks}/{pid}/children"):  # a kernel built without that list
+            return _children_by_parent(pid) if os.path.exists(tasks) else []
+        return [int(child) for thread in os.listdir(tasks) for child in _children_of_thread(tasks, thread)]
+    except OSError:
+        return []
+
+
+def started_with(pid: int, name: str) -> str:
+    """A variable of the environment that its program was started with; "" when it has none, or it cannot be read."""
+    wanted = f"{name}=".encode()
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return ""
+    for line in environment.split(b"\0"):
+        if line.startswith(wanted):
+            return line[len(wanted) :].decode("utf-8", "replace")
+    return ""
+
+
+def _children_of_thread(tasks: str, thread: str) -> list[str]:
+    try:
+        return Path(tasks, thread, "children").read_text("ascii").split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []  # the thread has ended
+
+
+def _children_by_parent(pid: int) -> list[int]:
+    found = []
+    for each in all_processes():
+        fields = stat_fields(each)
+        if fields is not None and int(fields[1]) == pid:
+            found.append(each)
+    return found
+
+
+def all_processes() -> list[int]:
+    """Every process of the machine, or of the container; empty where there is no ``/proc``."""
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
 
 
 def catches(pid: int, number: int) -> bool:

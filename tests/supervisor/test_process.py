@@ -12,6 +12,7 @@ import pytest
 import trio
 
 from rookery.supervisor import process
+from rookery.supervisor.limits import ShardLimits
 from rookery.supervisor.process import Launch, Process, spawn
 
 pytestmark = pytest.mark.slow
@@ -270,7 +271,7 @@ async def test_a_child_makes_no_core_and_opens_only_so_many_descriptors() -> Non
             stdout=stdout,
             stderr=2,
             inherited=(),
-            nofile=99,
+            limits=ShardLimits(nofile=99),
         )
     )
     os.close(stdout)

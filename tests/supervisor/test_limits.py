@@ -1,0 +1,43 @@
+"""What a runner may use, as a value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rookery.supervisor.limits import MIB, ShardLimits
+
+
+def test_the_defaults_are_valid_and_in_bytes() -> None:
+    """768 MiB to be replaced, twice that to be killed."""
+    limits = ShardLimits()
+
+    assert (limits.rss_soft, limits.rss_hard) == (768 * MIB, 1536 * MIB)
+    assert (limits.nofile, limits.pids) == (1024, 256)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"rss_soft": -1}, id="negative memory"),
+        pytest.param({"nofile": 2_000_000}, id="more descriptors than there are"),
+        pytest.param({"max_age": -0.1}, id="a negative age"),
+        pytest.param({"rss_soft": 2, "rss_hard": 1}, id="killed before it is asked"),
+        pytest.param({"rss_soft": 2, "rss_hard": 2}, id="killed as it is asked"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(values: dict[str, Any]) -> None:
+    """By a message that names the field."""
+    with pytest.raises(ValueError, match=next(iter(values))):
+        ShardLimits(**values)
+
+
+@pytest.mark.parametrize("values", [{"rss_soft": 0}, {"rss_hard": 0}, {"nofile": 0, "pids": 0}])
+def test_nothing_is_no_limit(values: dict[str, int]) -> None:
+    """Each may be switched off, also without the other."""
+    assert attrs_of(ShardLimits(**values), values) == values
+
+
+def attrs_of(limits: ShardLimits, names: dict[str, int]) -> dict[str, int]:
+    return {name: getattr(limits, name) for name in names}
