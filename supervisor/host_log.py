@@ -11,10 +11,10 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
 from .errors import UsageError
+from .log_file import LogFile
 from .state_directory import LOG_FILE, make_state_dir
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ Show = Callable[[str, int], None]
 @contextmanager
 def open_host_log(
     state_dir: Path, show: Show, *, level: int = logging.INFO, as_json: bool = False
-) -> Iterator[Path]:
-    """Send the process's log to the state directory and to ``show`` for as long as the block runs.
+) -> Iterator[LogFile]:
+    """Send the process's log to the state directory and to ``show`` for as long as the block runs. Gives the file.
 
     Args:
-        show: Gets the host's warnings, what is worse, and what is marked with ``SHOWN``.
+        show: Gets the host's warnings, what is worse, and what is marked with ``SHOWN``; from any thread.
         level: What is below it goes nowhere.
         as_json: Write the file as one JSON object a line, for machines.
 
@@ -55,25 +55,24 @@ def open_host_log(
     except OSError as error:
         raise UsageError(f"the log file {path} cannot be made: {error.strerror}") from None
     # Opened at the first line: by then this process owns the directory, or the line is that it does not.
-    file = _LogFile(
-        path, maxBytes=MAX_FILE_BYTES, backupCount=KEPT_FILES, encoding="utf-8", errors="replace", delay=True
-    )
-    file.setFormatter(
+    file = LogFile(path, _tell_change(path, show), max_bytes=MAX_FILE_BYTES, kept=KEPT_FILES)
+    to_file = _ToFile(file, show)
+    to_file.setFormatter(
         JsonLine() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
-    file.show = show
     root, before = logging.getLogger(), logging.getLogger().level
-    handlers = (file, _ShownLines(show))
+    handlers = (to_file, _ShownLines(show))
     root.setLevel(level)
     for handler in handlers:
         root.addHandler(handler)
     try:
-        yield path
+        yield file
     finally:
         root.setLevel(before)
         for handler in handlers:
             root.removeHandler(handler)
             handler.close()
+        file.close()
 
 
 class JsonLine(logging.Formatter):
@@ -91,15 +90,31 @@ class JsonLine(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-class _LogFile(RotatingFileHandler):
-    """Says once that the file cannot be written to, instead of a traceback for each line."""
+def _tell_change(path: Path, show: Show) -> Callable[[str], None]:
+    def tell(reason: str) -> None:
+        if reason:
+            text = (
+                f"the log file {path} cannot be written: {reason}; lines wait in memory, and the bot goes on"
+            )
+            show(text, logging.ERROR)
+        else:
+            show(f"the log file {path} is written again", logging.WARNING)
 
-    show: Show | None = None
+    return tell
+
+
+class _ToFile(logging.StreamHandler[LogFile]):
+    """Says once that somebody logs what cannot be formatted, instead of a traceback on the terminal for each line."""
+
+    def __init__(self, file: LogFile, show: Show) -> None:
+        super().__init__(file)
+        self._show: Show | None = show
 
     def handleError(self, record: logging.LogRecord) -> None:
-        show, self.show = self.show, None
+        show, self._show = self._show, None
         if show is not None:
-            show(f"the log file {self.baseFilename} cannot be written: {sys.exception()}", logging.ERROR)
+            text = f"a line of {record.name} ({record.pathname}:{record.lineno}) cannot be logged: {sys.exception()!r}"
+            show(text, logging.ERROR)
 
 
 class _ShownLines(logging.Handler):

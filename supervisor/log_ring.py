@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
+from .limits import ShardLimits
 from .observers import LogWritten
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
-RING_BYTES = 1024 * 1024
-"""Characters that are kept of one shard."""
+LINE_COST = 400
+"""Bytes that a line takes in memory besides its text."""
 
 READER_LINES = 1000
 """Lines that wait for one reader."""
@@ -28,9 +29,18 @@ READER_LINES = 1000
 
 @attrs.define
 class _Ring:
+    most: int
+    """Bytes that are kept, about: what a line needs besides its text counts with `LINE_COST`."""
     lines: deque[tuple[int, dict[str, Any]]] = attrs.field(factory=deque)
     """By the number of the line, oldest first."""
     size: int = 0
+
+    def add(self, number: int, line: dict[str, Any]) -> None:
+        self.lines.append((number, line))
+        self.size += _cost(line)
+        while self.size > self.most and len(self.lines) > 1:
+            _, oldest = self.lines.popleft()
+            self.size -= _cost(oldest)
 
 
 @attrs.define(eq=False)
@@ -40,10 +50,14 @@ class _Reader:
 
 
 class LogRing:
-    """Keeps the newest lines of every shard; an observer of the host's."""
+    """Keeps the newest lines of every shard; an observer of the host's.
 
-    def __init__(self, ring_bytes: int = RING_BYTES) -> None:
-        self._ring_bytes = ring_bytes
+    Args:
+        limits: What is kept of a shard of this name; the defaults without it.
+    """
+
+    def __init__(self, limits: Callable[[str], ShardLimits] = lambda _: ShardLimits()) -> None:
+        self._limits = limits
         self._rings: dict[str, _Ring] = {}
         self._readers: list[_Reader] = []
         self._number = 0
@@ -61,12 +75,10 @@ class LogRing:
             "text": record.text,
         }
         self._number += 1
-        ring = self._rings.setdefault(record.shard, _Ring())
-        ring.lines.append((self._number, line))
-        ring.size += len(record.text)
-        while ring.size > self._ring_bytes and len(ring.lines) > 1:
-            _, oldest = ring.lines.popleft()
-            ring.size -= len(oldest["text"])
+        ring = self._rings.get(record.shard)
+        if ring is None:
+            ring = self._rings[record.shard] = _Ring(self._limits(record.shard).log_ring)
+        ring.add(self._number, line)
         for reader in self._readers:
             try:
                 reader.send.send_nowait(line)
@@ -111,3 +123,7 @@ class LogRing:
             self._readers.remove(reader)
             send.close()
             receive.close()
+
+
+def _cost(line: dict[str, Any]) -> int:
+    return len(line["text"]) + LINE_COST

@@ -12,6 +12,28 @@ from typing import Any
 
 import attrs
 
+MOST_BYTES = 2**62
+"""More than any machine has, and as much as every machine can count."""
+
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?(?:([KMGTkmgt])(?:iB)?)?", re.ASCII)
+
+
+class Clash(ValueError):
+    """Values that are right by themselves and do not go together.
+
+    Attributes:
+        keys: The fields, the one that is told first; a dot leads into a field's own fields.
+        given, expected, advice: As of a `Mistake`.
+    """
+
+    def __init__(self, *keys: str, given: str, expected: str = "", advice: str = "") -> None:
+        self.keys = keys
+        self.given = given
+        self.expected = expected
+        self.advice = advice
+        told = f"{keys[0]} is {given}, expected {expected}" if expected else f"{keys[0]}: {given}"
+        super().__init__(f"{told}; {advice}" if advice else told)
+
 
 @attrs.frozen
 class Range:
@@ -32,6 +54,27 @@ class Range:
         is_low = value <= self.low if self.above else value < self.low
         if not math.isfinite(value) or is_low or (self.high is not None and value > self.high):
             raise ValueError(f"{attribute.name} is {value!r}, expected {self.expected}")
+
+
+@attrs.frozen
+class Size:
+    """A validator for numbers of bytes. A file may also write them as a text, see `parse_size`."""
+
+    expected: str = "a size such as '512M' or '1.5G', or a whole number of bytes from 0 up"
+
+    def __call__(self, instance: object, attribute: attrs.Attribute[Any], value: int) -> None:
+        if not 0 <= value <= MOST_BYTES:
+            raise ValueError(f"{attribute.name} is {value!r}, expected {self.expected}")
+
+
+def parse_size(text: str) -> int | None:
+    """The bytes of `512M`, `1.5G`, `64 KiB` or `4096`; None when it is no size. The units are powers of 1024, as in
+    systemd; `MB`, which is read in two ways, is none."""
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        return None
+    number, unit = found.groups()
+    return round(float(number) * (1024 ** (1 + "KMGT".index(unit.upper())) if unit else 1))
 
 
 @attrs.frozen

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from .log_file import LogState
 from .shard_state import ShardState
 from .status import GatewayStatus, QuarantineStatus, ShardStatus, Status
 
@@ -52,10 +53,12 @@ def take_status(supervisor: Supervisor) -> Status:
             for plugin_id, kept in supervisor.court.kept_out.items()
         ),
         dead_letters=supervisor.dead_letters.count,
+        logs=LogState() if supervisor.log_file is None else supervisor.log_file.state,
         shadowed_commands=tuple(
             f"{each.name!r} calls {each.by.full_name}, not {each.command.full_name}"
             for each in parts.registry.commands.shadowed
         ),
+        custody=dict(supervisor.custody.means),
     )
 
 
@@ -89,5 +92,6 @@ def _status_of(shard: Shard, supervisor: Supervisor, now: float) -> ShardStatus:
         counted=len(shard.history.deaths),
         rss=shard.rss,
         lost=shard.lost_pids,
+        dropped_lines=supervisor.log_sink.dropped_of(shard.name),
         next_start=None if shard.next_start is None else max(0.0, shard.next_start - now),
     )

@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 
+from .log_file import LogState
+
 
 @attrs.frozen(kw_only=True)
 class ShardStatus:
@@ -45,6 +47,8 @@ class ShardStatus:
     """Resident memory of the runner in bytes; 0 while it is not known."""
     lost: tuple[int, ...] = ()
     """Processes of earlier runners that the kernel has not let go."""
+    dropped_lines: int = 0
+    """Lines of its log that were dropped because it wrote too much at once, since the host's start."""
 
 
 @attrs.frozen(kw_only=True)
@@ -88,8 +92,12 @@ class Status:
     quarantine: tuple[QuarantineStatus, ...]
     dead_letters: int
     """Those that were made since the start."""
+    logs: LogState
+    """How the host's log file is."""
     shadowed_commands: tuple[str, ...]
     """Commands that a name does not reach, in a line each."""
+    custody: Mapping[str, str] = attrs.field(factory=dict)
+    """What holds the processes of plugins together beside their groups, by name: ``adoption``, ``cgroup``."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, as ``rookery status --json`` prints them."""

@@ -15,6 +15,7 @@ from .dead_letters import DeadLetters
 from .errors import UsageError
 from .fate import DispatchFailed, Fate
 from .group import Groups
+from .limits import ShardLimits
 from .log_ring import LogRing
 from .logs import LogSink
 from .observers import GatewayReported, ShardMoved
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
 
     from .application import Process
     from .catalog import Catalog
+    from .custody import Custody
     from .events import EventResult
     from .hooks import HookResult
+    from .log_file import LogFile
     from .platform.outbound import Receipt
     from .settings import Settings, ShardSettings
     from .status import Status
@@ -58,6 +61,7 @@ class Supervisor:
         parts: Everything that a host application may reach: registry, dispatcher, events, hooks, capabilities, …
         shards: By name; seats that no plugin took are left out.
         host_version: What runners and plugins are told.
+        log_file: Where this process logs, for the status; None when whoever embeds the host has not said.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Supervisor:
         catalog: Catalog,
         plan: ShardPlan,
         store: Store,
+        custody: Custody,
         *,
         process: Process | None,
         observers: Sequence[Callable[[object], None]],
@@ -74,6 +79,7 @@ class Supervisor:
         self.settings = settings
         self.catalog = catalog
         self.plan = plan
+        self.custody = custody
         self.host_version = version("rookery")
         self.parts = Parts(settings, catalog, store, process)
         for observer in (self._note, *observers):
@@ -86,8 +92,9 @@ class Supervisor:
         self.parts.observers.add(self.court.note)
         self.escalated = Outcome()
         self.finished = Outcome()
-        self._log_sink = LogSink(self.parts.observers)
-        self.log_ring = LogRing()
+        self.log_sink = LogSink(self.parts.observers, limits=self._limits_of)
+        self.log_ring = LogRing(self._limits_of)
+        self.log_file: LogFile | None = None
         self.parts.observers.add(self.log_ring.note)
         self._terminal = dict(terminal)
         self._start_shard: Callable[[Shard], None] | None = None
@@ -127,10 +134,11 @@ class Supervisor:
             assign=self._assign,
             traffic=self.parts.traffic,
             observers=self.parts.observers,
-            log_sink=self._log_sink,
+            log_sink=self.log_sink,
             host_version=self.host_version,
             terminal=self._terminal if settings.terminal else {},
             judge=self.court,
+            spawn=self.custody.spawn,
         )
         if hold:
             shard.hold(hold, reason)
@@ -149,6 +157,10 @@ class Supervisor:
             yield
         finally:
             self._start_shard = None
+
+    def _limits_of(self, shard: str) -> ShardLimits:
+        found = self.shards.get(shard)
+        return ShardLimits() if found is None else found.settings.limits
 
     def _assign(self, shard: Shard, incarnation: int, blocked: Mapping[str, str]) -> Assignment:
         return assign(
@@ -333,7 +345,8 @@ class Supervisor:
     # --- reading -----------------------------------------------------------------------------------------------
 
     def note_lag(self, lag: float) -> None:
-        """The watchdog's latest look was so many seconds late."""
+        """The watchdog's latest look, one a second, was so many seconds late."""
+        self.log_sink.tell_drops()
         self._largest_lag = max(self._largest_lag, lag)
 
     def take_largest_lag(self) -> float:

@@ -2,9 +2,9 @@
 
 ```
 open_supervisor()
- └ state directory: lock, store
+ └ state directory: lock, custody of all processes, store
     └ root nursery
-       ├ control endpoint, capability table, dispatcher, inbox, answers
+       ├ control endpoint, capability table, dispatcher, inbox, answers, reaper
        └ shard nursery: one Shard.run each
 ```
 
@@ -24,6 +24,7 @@ from .catalog import find_plugins
 from .control import serve_control
 from .control_commands import command_table
 from .crash_report import CRASH_DIRECTORY, CrashReports
+from .custody import open_custody
 from .errors import UsageError
 from .host_checks import check_host
 from .planning import make_plan
@@ -55,6 +56,7 @@ async def open_supervisor(
     process: Process | None = None,
     observers: Sequence[Callable[[object], None]] = (),
     terminal: Mapping[str, int] | None = None,
+    owns_process: bool = False,
 ) -> AsyncIterator[Supervisor]:
     """Run a deployment for as long as the block runs.
 
@@ -66,6 +68,7 @@ async def open_supervisor(
         process: What to do with each message from outside, in place of the default pipeline.
         observers: Called with every record of `observers.py`, synchronously; they must be quick.
         terminal: ``stdin`` and ``stdout`` as descriptor numbers, for the shard that has the terminal.
+        owns_process: Nobody else starts children in this process: one that nobody knows is then a plugin's, and is reaped.
 
     Raises:
         ConfigError: The plugins cannot be placed.
@@ -76,9 +79,19 @@ async def open_supervisor(
     plan = make_plan(settings, catalog)
     _make_state_dir(settings)
     with hold_run_lock(settings.state_dir):
-        async with open_store(settings.state_dir / STORE_FILE) as store:
+        async with (
+            open_custody(settings.state_dir, owns_process=owns_process) as custody,
+            open_store(settings.state_dir / STORE_FILE) as store,
+        ):
             supervisor = Supervisor(
-                settings, catalog, plan, store, process=process, observers=observers, terminal=terminal or {}
+                settings,
+                catalog,
+                plan,
+                store,
+                custody,
+                process=process,
+                observers=observers,
+                terminal=terminal or {},
             )
             async with trio.open_nursery() as root:
                 await _start_services(root, supervisor)
@@ -104,6 +117,7 @@ async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
     reports = CrashReports(supervisor.settings.state_dir / CRASH_DIRECTORY)
     parts.observers.add(reports.observe)
     root.start_soon(reports.run)
+    root.start_soon(supervisor.custody.run)
     await root.start(partial(serve_control, supervisor.settings.state_dir, command_table(supervisor)))
     await root.start(parts.capabilities.run)
     root.start_soon(parts.dispatcher.run)

@@ -194,6 +194,8 @@ def _death(record: RunnerDied) -> Line:
     last_words = report.stderr_tail.strip().rpartition("\n")[2].strip()
     if report.kind is ExitKind.EXITED and last_words:
         text += f" ({last_words})"
+    if record.culprit and record.culprit not in text:
+        text += f"; {record.culprit} is to blame"
     text += f"; {record.next}"
     if report.planned:
         return Line(text=text)

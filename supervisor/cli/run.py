@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ..config import Settings
+    from ..log_file import LogFile
     from ..observers import Observer
     from ..supervisor import Supervisor
 
@@ -68,17 +69,18 @@ def command(config: Path, state: Path | None, log_json: bool) -> None:
     over_prompt = os.isatty(2) and any(shard.terminal for shard in settings.shards)
     with (
         open_screen(over_prompt=over_prompt) as screen,
-        open_host_log(settings.state_dir, screen.show, level=settings.log_level, as_json=log_json),
+        open_host_log(settings.state_dir, screen.show, level=settings.log_level, as_json=log_json) as log,
     ):
-        code = trio.run(partial(run_bot, settings, Teller(screen.show)))
+        code = trio.run(partial(run_bot, settings, Teller(screen.show), log_file=log))
     sys.exit(code)
 
 
-async def run_bot(settings: Settings, tell: Observer) -> int:
+async def run_bot(settings: Settings, tell: Observer, *, log_file: LogFile | None = None) -> int:
     """Run until an end; the exit code.
 
     Args:
         tell: Told everything that happens.
+        log_file: Where this process logs, for the status.
 
     Raises:
         RookeryError: It could not start.
@@ -88,7 +90,10 @@ async def run_bot(settings: Settings, tell: Observer) -> int:
     async with trio.open_nursery() as outer:
         # Outside of the host, so that the second signal is heard while it stops.
         await outer.start(stop.watch)
-        async with open_supervisor(settings, observers=[tell], terminal=TERMINAL) as supervisor:
+        async with open_supervisor(
+            settings, observers=[tell], terminal=TERMINAL, owns_process=True
+        ) as supervisor:
+            supervisor.log_file = log_file
             stop.attach(supervisor)
             _refuse_emptiness(supervisor)
             service = ServiceSocket()

@@ -128,6 +128,12 @@ def status_lines(status: dict[str, Any], *, colour: bool) -> list[str]:
     ]
     if status["dead_letters"]:
         remarks.append(f"{status['dead_letters']} dead letters; `rookery events dead` lists them")
+    if status["logs"]["degraded"]:
+        remarks.append(
+            f"the log file cannot be written: {status['logs']['reason']}; the newest lines are in `rookery logs`"
+        )
+    if status["logs"]["lost"]:
+        remarks.append(f"{status['logs']['lost']} lines are missing in the log file")
     remarks += status["shadowed_commands"]
     return [*lines, *([""] if remarks else []), *map(printable, remarks)]
 

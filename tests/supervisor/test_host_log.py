@@ -23,13 +23,13 @@ def test_the_file_gets_everything_and_the_terminal_what_matters(tmp_path: Path) 
     """Below the level nothing is kept; warnings and marked lines are shown."""
     shown = Shown()
 
-    with open_host_log(tmp_path, shown, level=logging.INFO) as path:
+    with open_host_log(tmp_path, shown, level=logging.INFO) as log:
         logger.debug("too small")
         logger.info("kept")
         logger.info("kept and shown", extra=SHOWN)
         logger.warning("a %s", "warning")
 
-    texts = [line.partition("rookery.test: ")[2] for line in path.read_text().splitlines()]
+    texts = [line.partition("rookery.test: ")[2] for line in log.path.read_text().splitlines()]
     assert texts == ["kept", "kept and shown", "a warning"]
     assert shown == [("kept and shown", logging.INFO), ("a warning", logging.WARNING)]
 
@@ -47,13 +47,13 @@ def test_the_log_ends_with_its_block(tmp_path: Path) -> None:
 
 def test_a_line_as_json(tmp_path: Path) -> None:
     """One object a line, with the exception when there was one."""
-    with open_host_log(tmp_path, Shown(), as_json=True) as path:
+    with open_host_log(tmp_path, Shown(), as_json=True) as log:
         try:
             raise ValueError("boom")
         except ValueError:
             logger.exception("two\nlines")
 
-    [line] = path.read_text().splitlines()
+    [line] = log.path.read_text().splitlines()
     entry = json.loads(line)
     assert (entry["level"], entry["logger"], entry["message"]) == ("ERROR", "rookery.test", "two\nlines")
     assert "ValueError: boom" in entry["exception"]
@@ -64,13 +64,36 @@ def test_a_file_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
     shown = Shown()
     (tmp_path / "log" / "rookery.log").mkdir(parents=True)
 
-    with open_host_log(tmp_path, shown):
+    with open_host_log(tmp_path, shown) as log:
         logger.warning("one")
         logger.warning("two")
 
-    told = [text for text, _ in shown]
-    assert "cannot be written" in told[0]
-    assert told[1:] == ["one", "two"]
+    told = [text for text, _ in shown]  # that of the file comes from a thread, at any time
+    assert [text for text in told if len(text) == 3] == ["one", "two"]
+    assert len([text for text in told if "cannot be written: Is a directory" in text]) == 1
+    assert len(told) == 3
+    assert log.state.degraded
+    assert log.state.lost == 2
+
+
+def test_a_line_that_cannot_be_formatted_is_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By whom it is, and without a traceback on the terminal; the next line is written."""
+    shown = Shown()
+
+    with open_host_log(tmp_path, shown) as log:
+        # Not by the logger: pytest's own handler raises.
+        [handler] = [each for each in logging.getLogger().handlers if getattr(each, "stream", None) is log]
+        for text in ("%d", "%d", "a good one %s"):
+            handler.handle(
+                logging.LogRecord("rookery.test", logging.INFO, "x.py", 3, text, ("no number",), None)
+            )
+
+    assert len(shown) == 1
+    assert "a line of rookery.test (x.py:3) cannot be logged" in shown[0][0]
+    assert "a good one" in log.path.read_text()
+    assert capsys.readouterr().err == ""
 
 
 def test_a_directory_that_cannot_be_made_is_a_clear_mistake(tmp_path: Path) -> None:
@@ -85,12 +108,12 @@ def test_what_shards_write_is_for_the_file(tmp_path: Path) -> None:
     """Whether it is shown depends on more than its level."""
     shown = Shown()
 
-    with open_host_log(tmp_path, shown) as path:
+    with open_host_log(tmp_path, shown) as log:
         logging.getLogger("rookery.plugin.chatbot.dice").warning("hot")
         logging.getLogger("rookery.shard.games").warning("cold")
 
     assert shown == []
-    assert len(path.read_text().splitlines()) == 2
+    assert len(log.path.read_text().splitlines()) == 2
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,27 @@ def test_a_death_names_the_calls_that_failed_with_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("reason", "culprit", "told_of"),
+    [
+        pytest.param(
+            "", "chatbot.dice", "SIGKILL; chatbot.dice is to blame; back", id="known from elsewhere"
+        ),
+        pytest.param(
+            "it was chatbot.dice", "chatbot.dice", "(it was chatbot.dice); back", id="named already"
+        ),
+        pytest.param("", "", "SIGKILL; back", id="nobody knows"),
+    ],
+)
+def test_a_death_names_who_is_to_blame(reason: str, culprit: str, told_of: str) -> None:
+    """Once."""
+    report = attrs.evolve(REPORT, reason=reason)
+
+    told = line(RunnerDied(report=report, next="back at once", delay=0.0, culprit=culprit))
+
+    assert told_of in told.text
+
+
+@pytest.mark.parametrize(
     ("called", "named"),
     [
         (("a.a",), "1 open call of a.a failed with it"),

@@ -63,7 +63,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Awaitable[int]]:
 
     async def run(script: Callable[[Host], Awaitable[None]], stopping: Any = None) -> int:
         @asynccontextmanager
-        async def open_host(_: object, *, observers: Any, terminal: object) -> AsyncIterator[Host]:
+        async def open_host(_: object, **__: object) -> AsyncIterator[Host]:
             host = Host()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(script, host)

@@ -22,7 +22,7 @@ SHARD: dict[str, Any] = {
 STATUS: dict[str, Any] = {
     "name": "chatbot", "pid": 4000, "version": "0.1.0", "config": "rookery.toml", "started_at": 0.0, "uptime": 7391.0,
     "state": "running", "shards": [SHARD], "gateways": [], "counters": {}, "shadowed_commands": [],
-    "quarantine": [], "dead_letters": 0,
+    "quarantine": [], "dead_letters": 0, "logs": {"degraded": False, "reason": "", "lost": 0},
 }  # fmt: skip
 
 
