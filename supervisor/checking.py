@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 _NO_MATTER_FOR_THE_PLAN = re.compile(
     r"(?:pipeline\b|rookery\.(?:name|state_dir|command_prefix|log_level)$"
-    r"|shard\.[a-z0-9_-]+\.(?:restart|timeouts|max_inflight|queue_limit|thread_limit|terminal)\b"
+    r"|group\b|shard\.[^.\[\]]+\.(?:group|significance|order|autostart|restart|quarantine|timeouts|health|limits)\b"
+    r"|shard\.[^.\[\]]+\.(?:max_inflight|queue_limit|thread_limit|terminal)\b"
     r'|plugins\."[^"]+"\.(?:config|capabilities)\b).*'
 )
 

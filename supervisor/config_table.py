@@ -6,6 +6,7 @@ stops at the first wrong field of a list, names Python types, and knows no close
 
 from __future__ import annotations
 
+import re
 import types
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -15,13 +16,16 @@ import attrs
 from rookery.protocol import shown
 
 from .errors import Mistake
-from .ranges import Each, Form
+from .ranges import Clash, Each, Form, Size, parse_size
 from .suggestion import one_of, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 T = TypeVar("T")
+
+
+_NUMBER = re.compile(r"[+-]?[0-9][0-9_]*(?:\.[0-9_]+)?")
 
 
 class _Wrong:
@@ -49,6 +53,11 @@ class Notes:
 
     def add(self, key: str, given: str, expected: str = "", advice: str = "") -> None:
         self.mistakes.append(Mistake(file=self.file, key=key, given=given, expected=expected, advice=advice))
+
+    def keys_below(self, path: str) -> tuple[str, ...]:
+        """What is wrong in a table, by the keys from there on."""
+        keys = (mistake.key for mistake in self.mistakes)
+        return tuple(key.removeprefix(f"{path}.") for key in keys if key.startswith(f"{path}."))
 
     def check_keys(self, table: Mapping[str, object], known: Collection[str], path: str) -> None:
         """Note every key that is not known."""
@@ -109,11 +118,30 @@ def _build(
     path: str,
     notes: Notes,
 ) -> T:
-    try:
-        return cls(**values)
-    except ValueError as error:  # fields that do not go together
-        notes.add(path, str(error))
-        return cls(**{name: value for name, value in values.items() if _is_required(name, fields)})
+    """Each clash of values is noted, and one of them left out, until the others go together."""
+    # Where one of them was wrong anyway, its default stands in its place, and nobody has chosen that.
+    replaced = set(notes.keys_below(path))
+    while True:
+        try:
+            return cls(**values)
+        except Clash as clash:
+            if not any(_touches(key, other) for key in clash.keys for other in replaced):
+                notes.add(f"{path}.{clash.keys[0]}", clash.given, clash.expected, clash.advice)
+            replaced.add(_leave_out(clash, values, fields))
+
+
+def _leave_out(clash: Clash, values: dict[str, Any], fields: Mapping[str, attrs.Attribute[Any]]) -> str:
+    for key in clash.keys:
+        name = key.partition(".")[0]
+        if name in values and not _is_required(name, fields):
+            del values[name]
+            return name
+    raise AssertionError(f"the defaults of {', '.join(clash.keys)} clash") from clash
+
+
+def _touches(key: str, other: str) -> bool:
+    """Whether one of two keys is the other, or lies below it."""
+    return key == other or key.startswith(f"{other}.") or other.startswith(f"{key}.")
 
 
 def _is_required(name: str, fields: Mapping[str, attrs.Attribute[Any]]) -> bool:
@@ -125,6 +153,9 @@ def _read_field(field: attrs.Attribute[Any], kind: object, value: object, path: 
     validator = getattr(field.validator, "validator", field.validator)  # what attrs' `optional` holds
     if isinstance(validator, Each):
         return _read_texts(value, path, notes, validator.item)
+    if isinstance(validator, Size) and type(value) is str:
+        size = parse_size(value)
+        value = value if size is None else size
     found = read_value(kind, value, path, notes, expected)
     if found is WRONG or field.validator is None or _check(field, found, path, notes, expected):
         return found
@@ -181,9 +212,16 @@ def read_value(kind: object, value: object, path: str, notes: Notes, expected: s
         return float(value)  # type: ignore[arg-type]  # one of the two
     if type(value) is origin or (type(value) is dict and expected == _EXPECTED[dict]):
         return value
-    advice = "take the quotes away" if type(value) is str and origin in (bool, int, float) else ""
-    notes.add(path, as_written(value), expected, advice)
+    notes.add(path, as_written(value), expected, _unquoted(value, origin))
     return WRONG
+
+
+def _unquoted(value: object, origin: object) -> str:
+    """Advice for a number or a boolean in quotes."""
+    if type(value) is not str or origin not in (bool, int, float):
+        return ""
+    is_plain = value in ("true", "false") if origin is bool else _NUMBER.fullmatch(value)
+    return "take the quotes away" if is_plain else ""
 
 
 def _read_word(kind: type[Enum], value: object, path: str, notes: Notes) -> Any:

@@ -18,7 +18,7 @@ import attrs
 
 from .exit_report import ExitKind
 from .hang import HangClass, classify_hang
-from .ranges import Range
+from .ranges import Clash, Range
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,9 +59,12 @@ class HealthPolicy:
     def __attrs_post_init__(self) -> None:
         for name, least in (("beat_timeout", self.beat_timeout), ("ack_timeout", self.ack_timeout)):
             if self.hang_timeout <= least:
-                raise ValueError(
-                    f"hang_timeout is {self.hang_timeout:g}, expected more than {name} ({least:g}): a runner is"
-                    f" suspect before it is killed; raise hang_timeout or lower {name}"
+                raise Clash(
+                    "hang_timeout",
+                    name,
+                    given=f"{self.hang_timeout:g}",
+                    expected=f"more than {name} ({least:g}): a runner is suspect before it is killed",
+                    advice=f"raise hang_timeout or lower {name}",
                 )
 
 

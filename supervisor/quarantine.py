@@ -19,7 +19,7 @@ import attrs
 from rookery.protocol import page
 
 from .exit_report import ExitKind, ExitReport
-from .ranges import Range
+from .ranges import Clash, Range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,9 +51,12 @@ class QuarantinePolicy:
 
     def __attrs_post_init__(self) -> None:
         if self.quarantine_max < self.quarantine_base:
-            raise ValueError(
-                f"quarantine_max is {self.quarantine_max:g}, expected at least quarantine_base"
-                f" ({self.quarantine_base:g})"
+            raise Clash(
+                "quarantine_max",
+                "quarantine_base",
+                given=f"{self.quarantine_max:g}",
+                expected=f"at least quarantine_base ({self.quarantine_base:g})",
+                advice="raise quarantine_max or lower quarantine_base",
             )
 
 

@@ -19,7 +19,7 @@ from types import MappingProxyType
 import attrs
 
 from .exit_report import ExitKind, ExitReport
-from .ranges import Range
+from .ranges import Clash, Range
 
 PERMANENT_EXIT_CODES = {
     76: "the protocol was refused",
@@ -98,10 +98,13 @@ class RestartPolicy:
             self.backoff_base,
         )
         if self.backoff_reset < 2 * self.backoff_max:
-            raise ValueError(
-                f"backoff_reset is {self.backoff_reset:g}, expected at least twice backoff_max ({self.backoff_max:g}):"
-                f" a shard would clear its record between two of its delays; raise backoff_reset to"
-                f" {2 * self.backoff_max:g} or lower backoff_max"
+            raise Clash(
+                "backoff_reset",
+                "backoff_max",
+                given=f"{self.backoff_reset:g}",
+                expected=f"at least twice backoff_max ({self.backoff_max:g}): a shard would clear its record between two"
+                " of its delays",
+                advice=f"raise backoff_reset to {2 * self.backoff_max:g} or lower backoff_max",
             )
         _refuse(
             self.sustained_window < self.burst_window,
@@ -116,7 +119,13 @@ class RestartPolicy:
 
 def _refuse(wrong: bool, name: str, value: float, least: str, least_value: float) -> None:
     if wrong:
-        raise ValueError(f"{name} is {value:g}, expected at least {least} ({least_value:g})")
+        raise Clash(
+            name,
+            least,
+            given=f"{value:g}",
+            expected=f"at least {least} ({least_value:g})",
+            advice=f"raise {name} or lower {least}",
+        )
 
 
 def _frozen(counts: Mapping[str, int]) -> Mapping[str, int]:

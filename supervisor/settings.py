@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -22,7 +22,7 @@ from rookery.sharding import Policy
 from .health import HealthPolicy
 from .limits import ShardLimits
 from .quarantine import QuarantinePolicy
-from .ranges import CAPABILITY, Each, Form, Range
+from .ranges import CAPABILITY, Clash, Each, Form, Range
 from .restart import RestartMode, RestartPolicy
 from .strategy import DEFAULT_GROUP, GROUP_FORM, GroupSettings, Significance
 
@@ -43,6 +43,12 @@ NAME_FORM = Form(
 PREFIX_FORM = Form(
     lambda text: 0 < len(text) <= 16 and text == text.strip(), "1 to 16 characters without blanks around"
 )
+
+
+def _with_default(groups: Iterable[GroupSettings]) -> tuple[GroupSettings, ...]:
+    groups = tuple(groups)
+    is_there = any(group.name == DEFAULT_GROUP for group in groups)
+    return groups if is_there else (*groups, GroupSettings())
 
 
 def _frozen(plugins: Mapping[str, PluginSettings]) -> Mapping[str, PluginSettings]:
@@ -80,9 +86,27 @@ class ShardTimeouts:
     def __attrs_post_init__(self) -> None:
         total = self.drain + self.term_grace + self.kill_wait
         if total > MAX_STOP:
-            raise ValueError(
-                f"drain, term_grace and kill_wait are {total:g} s together, expected at most {MAX_STOP:g} s"
+            raise Clash(
+                "drain",
+                "term_grace",
+                "kill_wait",
+                given=f"{self.drain:g}, which is {total:g} s with term_grace ({self.term_grace:g}) and kill_wait"
+                f" ({self.kill_wait:g})",
+                expected=f"at most {MAX_STOP:g} s in all: service managers kill the whole host soon after",
+                advice=_advise_drain(MAX_STOP - self.term_grace - self.kill_wait),
             )
+        if self.start_max < self.load:
+            raise Clash(
+                "start_max",
+                "load",
+                given=f"{self.start_max:g}",
+                expected=f"at least load ({self.load:g}): it is the end of every extension",
+                advice="raise start_max or lower load",
+            )
+
+
+def _advise_drain(most: float) -> str:
+    return f"lower drain to {most:g}" if most >= 0 else "lower term_grace and kill_wait"
 
 
 @attrs.frozen(kw_only=True)
@@ -103,6 +127,10 @@ class ShardSettings:
     group: str = attrs.field(default=DEFAULT_GROUP, validator=GROUP_FORM)
     """The [[group]] whose rules it follows."""
     significance: Significance = Significance.OPTIONAL
+    """What its end means for its group."""
+    order: int | None = attrs.field(default=None, validator=attrs.validators.optional(Range(0)))
+    """Its place in a group whose strategy has an order, the lowest first. Shards without one come after those with one, as
+    they stand in the file, and those that a policy makes come last."""
     autostart: bool = True
     """Whether it starts with the host; else `rookery start` starts it."""
     restart: RestartPolicy = attrs.field(factory=RestartPolicy)
@@ -120,9 +148,18 @@ class ShardSettings:
 
     def __attrs_post_init__(self) -> None:
         if self.significance is Significance.ONE_SHOT and self.restart.mode is RestartMode.PERMANENT:
-            raise ValueError(
-                "significance is 'one_shot' and restart.mode is 'permanent': a job that is always started again never"
-                " ends; set restart.mode to 'transient' or 'temporary'"
+            raise Clash(
+                "significance",
+                "restart.mode",
+                given="'one_shot' with restart.mode 'permanent': a job that is always started again never ends",
+                advice="set restart.mode to 'transient' or 'temporary'",
+            )
+        if self.significance is Significance.REQUIRED and self.restart.mode is RestartMode.TEMPORARY:
+            raise Clash(
+                "significance",
+                "restart.mode",
+                given="'required' with restart.mode 'temporary': what is never started again is never given up either",
+                advice="set restart.mode to 'permanent' or 'transient', or significance to 'one_shot'",
             )
 
 
@@ -191,7 +228,7 @@ class Settings:
     command_prefix: str = attrs.field(default="!", validator=PREFIX_FORM)
     log_level: int = logging.INFO
     placement: PlacementSettings = attrs.field(factory=PlacementSettings)
-    groups: tuple[GroupSettings, ...] = (GroupSettings(),)
+    groups: tuple[GroupSettings, ...] = attrs.field(default=(), converter=_with_default)
     """The one that shards without a group belong to is always there."""
     shards: tuple[ShardSettings, ...] = ()
     """In the order of the file."""

@@ -47,6 +47,28 @@ def test_a_wrong_number_does_not_hide_the_other_mistakes(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("health.hang_timeout = 1", "shard.s.health.hang_timeout"),
+        ("limits.rss_soft = '9G'", "shard.s.limits.rss_soft"),
+        ("quarantine.max_fraction = 2", "shard.s.quarantine.max_fraction"),
+        ("significance = 'one_shot'", "shard.s.significance"),
+        ("group = 'mine'", "shard.s.group"),
+        ("order = -1", "shard.s.order"),
+        ("[[group]]\nname = 'plugins'\nrestart_limit = -1", "group.plugins.restart_limit"),
+    ],
+)
+def test_a_wrong_policy_does_not_hide_where_plugins_go(text: str, key: str, tmp_path: Path) -> None:
+    """A policy has no say in that, so the plan is looked at all the same."""
+    write_plugin(tmp_path, "a.dice")
+    write_plugin(tmp_path, "a.stray")
+
+    checked = check_deployment(write_config(tmp_path, f"{GOOD}{text}"), environ=ENVIRON)
+
+    assert [mistake.key for mistake in checked.mistakes] == [key, 'plugins."a.stray".shard']
+
+
+@pytest.mark.parametrize(
     "slip",
     [
         pytest.param('plugin = ["a.dice"]', id="an unknown key"),

@@ -182,7 +182,8 @@ def test_a_plugin_that_nobody_speaks_of_has_the_defaults() -> None:
         pytest.param("[[shard]]\nname = 'a'\nrestart.burst_limit = -1",
                      "shard.a.restart.burst_limit: got -1, expected a whole number from 0 up", id="a nested key"),
         pytest.param("[[shard]]\nname = 'a'\ntimeouts.drain = 100",
-                     "shard.a.timeouts: drain, term_grace and kill_wait are 107 s together, expected at most 30 s",
+                     "shard.a.timeouts.drain: got 100, which is 107 s with term_grace (5) and kill_wait (2), expected at most "
+                     "30 s in all: service managers kill the whole host soon after; lower drain to 23",
                      id="keys that do not go together"),
         pytest.param("[plugins.chatbot.dice]\nweight = 1",
                      "plugins.\"chatbot\": got a section for no plugin, expected a plugin's id, two or more words joined "
