@@ -11,6 +11,7 @@ from rookery.protocol import ADAPTER
 from .catalog import find_plugins
 from .restart import RestartPolicy
 from .settings import PluginSettings, ShardSettings
+from .strategy import AutoShutdown, GroupSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,8 @@ def settings_for_replay(
     """Change a deployment's settings so that a recording takes the place of its gateways.
 
     The gateways are disabled rather than forgotten: what the configuration says about them stays valid. Shards that
-    are theirs alone go, so that a replay needs no process for nothing.
+    are theirs alone go, so that a replay needs no process for nothing. The shard that plays has a group of its own: no other
+    one takes it along. No job ends the host before the recording does.
 
     Args:
         input: The recording, absolute.
@@ -75,9 +77,11 @@ def settings_for_replay(
             "rate": rate,
         }
     )
+    group = GroupSettings(name=_free_name({group.name for group in settings.groups}))
     shard = ShardSettings(
         name=_free_name({shard.name for shard in kept}),
         plugins=(REPLAY_PLUGIN,),
+        group=group.name,
         terminal=to_stdout,
         restart=NEVER_GIVEN_UP,
     )
@@ -85,6 +89,7 @@ def settings_for_replay(
         settings,
         state_dir=state_dir,
         bundled=(*_without(settings.bundled, REPLAY_PLUGIN), REPLAY_PLUGIN),
+        groups=(*(attrs.evolve(each, auto_shutdown=AutoShutdown.NEVER) for each in settings.groups), group),
         shards=(*kept, shard),
         plugins={**settings.plugins, **disabled, REPLAY_PLUGIN: replay},
     )

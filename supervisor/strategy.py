@@ -14,7 +14,7 @@ import attrs
 from .ranges import Form, Range
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 GROUP_FORM = Form(
     lambda text: 0 < len(text) <= 32 and text.replace("-", "_").isidentifier() and text == text.lower(),
@@ -76,6 +76,19 @@ class GroupSettings:
         return self.strategy is not Strategy.ONE_FOR_ONE
 
 
+def start_order(places: Mapping[str, int | None]) -> tuple[str, ...]:
+    """The shards of a group as they start: those with a place by it, then the others as they are given.
+
+    Args:
+        places: By name, in the order of the file; None is no place.
+    """
+    return tuple(sorted(places, key=lambda name: _place(places[name])))
+
+
+def _place(order: int | None) -> tuple[bool, int]:
+    return order is None, order or 0
+
+
 def followers(strategy: Strategy, order: Sequence[str], failed: str) -> tuple[str, ...]:
     """The siblings that are restarted because one ended, the last of the order first, as they are to be stopped.
 
@@ -93,17 +106,3 @@ def predecessors(settings: GroupSettings, order: Sequence[str], name: str) -> tu
     if not settings.is_ordered or name not in order:
         return ()
     return tuple(order[: order.index(name)])
-
-
-def may_restart_group(
-    settings: GroupSettings, restarts: Sequence[float], now: float
-) -> tuple[bool, tuple[float, ...]]:
-    """Whether a group may be restarted once more, and the restarts that count from now on.
-
-    Args:
-        restarts: When the earlier ones were, oldest first.
-    """
-    counted = tuple(moment for moment in restarts if moment > now - settings.restart_window)
-    if len(counted) >= settings.restart_limit:
-        return False, counted
-    return True, (*counted, now)

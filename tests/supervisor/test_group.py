@@ -2,103 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
-
-import attrs
 import pytest
 import trio
 from trio.testing import MockClock
 
-from rookery.supervisor.group import Groups
 from rookery.supervisor.observers import Escalated, GroupRestarted
 from rookery.supervisor.restart import RestartPolicy
 from rookery.supervisor.settings import ShardSettings
 from rookery.supervisor.shard_state import ShardState
 from rookery.supervisor.strategy import AutoShutdown, GroupSettings, Significance, Strategy
-from tests.doubles.scripted_runner import Script, ScriptedRunner, ScriptedRunners, work
-from tests.doubles.shards import PLUGINS, Watched, die_with
+from tests.doubles.groups import group_of
+from tests.doubles.scripted_runner import Script, ScriptedRunner, work
+from tests.doubles.shards import PLUGINS, die_with
 
 S = ShardState
 QUICK = RestartPolicy(burst_limit=0, failed_retry=0)
 """Given up at the first death."""
-
-
-class Stage:
-    """Several shards of one group, and what the host was told to do."""
-
-    def __init__(self, settings: GroupSettings) -> None:
-        self.records: list[object] = []
-        self.escalated: list[str] = []
-        self.finished: list[str] = []
-        self.is_stopping = False
-        self.watched: dict[str, Watched] = {}
-        self.started: list[str] = []
-        self.settings = settings
-        self.groups: Groups | None = None
-
-    def escalate(self, reason: str) -> None:
-        self.escalated.append(reason)
-
-    def finish(self, reason: str) -> None:
-        self.finished.append(reason)
-
-    def __getitem__(self, name: str) -> Any:
-        return self.watched[name].shard
-
-    async def all(self, state: ShardState) -> None:
-        for watched in self.watched.values():
-            await watched.shard.state.wait_value(state)
-
-    def told(self, kind: type) -> list[Any]:
-        return [each for each in self.records if isinstance(each, kind)]
-
-
-@asynccontextmanager
-async def group_of(
-    settings: GroupSettings, scripts: dict[str, Script | list[Script]], **changes: Any
-) -> AsyncIterator[Stage]:
-    """Run the shards of one group."""
-    stage = Stage(settings)
-    async with trio.open_nursery() as nursery:
-        for name, script in scripts.items():
-            runners = ScriptedRunners(nursery, _noting(stage, name, script))
-            watched = stage.watched[name] = Watched(spawn=runners.spawn)
-            shard = watched.shard
-            shard.name = name
-            fields = {"name": name, **{key: value for key, value in changes.items() if key != "of"}}
-            if "of" in changes and name not in changes["of"]:
-                fields = {"name": name}
-            shard.settings = attrs.evolve(shard.settings, **fields)
-            if stage.groups is None:
-                stage.groups = Groups([settings], watched.shard.observers, stage)
-            stage.groups.add(shard)
-            shard.observers.add(stage.groups.note)
-            shard.observers.add(stage.records.append)
-        assert stage.groups is not None
-        nursery.start_soon(stage.groups.run)
-        async with trio.open_nursery() as shards:
-            for watched in stage.watched.values():
-                shards.start_soon(watched.shard.run, stage.groups)
-            yield stage
-            stage.is_stopping = True
-            for watched in stage.watched.values():
-                watched.shard.request_stop(force=True)
-        nursery.cancel_scope.cancel()
-
-
-def _noting(stage: Stage, name: str, script: Script | list[Script]) -> list[Script]:
-    scripts = script if isinstance(script, list) else [script]
-
-    def noting(inner: Script) -> Script:
-        async def noted(runner: ScriptedRunner) -> None:
-            stage.started.append(name)
-            await inner(runner)
-
-        return noted
-
-    return [noting(each) for each in scripts]
 
 
 @pytest.mark.parametrize(

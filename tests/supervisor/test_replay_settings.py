@@ -101,3 +101,26 @@ def test_a_replay_of_a_replay_is_one(tmp_path: Path) -> None:
     assert prepared.bundled == ("rookery.replay",)
     assert [shard.name for shard in prepared.shards] == ["replay"]
     assert prepared.plugin("rookery.replay").config["input"] == "/in"
+
+
+def test_what_plays_a_recording_follows_nobody(tmp_path: Path) -> None:
+    """No strategy of the deployment takes its shard along, and no job ends the host before the recording does."""
+    text = """
+    [[group]]
+    name = "plugins"
+    strategy = "one_for_all"
+    auto_shutdown = "any_significant"
+    [[shard]]
+    name = "job"
+    plugins = ["a.job"]
+    significance = "one_shot"
+    restart.mode = "transient"
+    """
+    write_plugin(tmp_path, "a.job")
+
+    prepared = replayed(load(tmp_path, text)[0])
+
+    own = prepared.shards[-1].group
+    groups = {group.name: (group.strategy.value, group.auto_shutdown.value) for group in prepared.groups}
+    assert groups == {"plugins": ("one_for_all", "never"), own: ("one_for_one", "never")}
+    assert own != "plugins"

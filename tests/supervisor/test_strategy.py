@@ -10,8 +10,8 @@ from rookery.supervisor.strategy import (
     GroupSettings,
     Strategy,
     followers,
-    may_restart_group,
     predecessors,
+    start_order,
 )
 
 ORDER = ("a", "b", "c", "d")
@@ -48,16 +48,15 @@ def test_a_stranger_has_no_followers() -> None:
     assert followers(Strategy.ONE_FOR_ALL, ORDER, "x") == ()
 
 
-@given(st.lists(st.floats(0.0, 400.0), max_size=30), st.integers(0, 5))
-def test_a_group_is_restarted_only_so_often_within_its_window(steps: list[float], limit: int) -> None:
-    """In no window of 300 s more than the limit."""
-    settings = GroupSettings(restart_limit=limit)
-    counted: tuple[float, ...] = ()
-    allowed: list[float] = []
-    now = 0.0
-    for step in steps:
-        now += step
-        may, counted = may_restart_group(settings, counted, now)
-        if may:
-            allowed.append(now)
-        assert sum(moment > now - settings.restart_window for moment in allowed) <= limit
+@given(st.dictionaries(st.text("abcdefgh", min_size=1, max_size=2), st.none() | st.integers(0, 9)))
+def test_numbers_come_first_and_the_rest_keeps_its_order(places: dict[str, int | None]) -> None:
+    """Everybody is in it once; equal numbers, which no file may have, keep the order of the file."""
+    order = start_order(places)
+    numbers = [places[name] for name in order]
+    numbered = [number for number in numbers if number is not None]
+
+    assert sorted(order) == sorted(places)
+    assert numbers == [*sorted(numbered), *[None] * (len(numbers) - len(numbered))]
+    assert [name for name in order if places[name] is None] == [
+        name for name in places if places[name] is None
+    ]
