@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from ..planning import shard_settings
 from ..state_directory import locate_config
 from .check import as_map
 from .mistake_lines import mistake_lines
+from .policies import NOTHING, give_up_lines, give_up_map, group_map, group_rows, plain, shard_rows
 from .terminal import printable, wants_colour
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ..settings import Settings, ShardSettings
 
 COLUMNS = ("SHARD", "TRUST", "PLUGIN", "WHY")
-NOTHING = "-"
 
 
 @click.command("plan", short_help="Show which plugin lives in which shard, and why.")
@@ -38,7 +37,7 @@ NOTHING = "-"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(config: Path, verbose: bool, as_json: bool) -> None:
-    """Show which plugin of CONFIG would live in which shard, and why.
+    """Show which plugin of CONFIG would live in which shard and why, and when a shard is given up.
 
     CONFIG is a file, or a directory with a rookery.toml (without it: rookery.toml in this directory). Nothing is
     started. The plan is the same on every machine, and a plugin that comes later moves no other, unless it is
@@ -68,6 +67,7 @@ def command(config: Path, verbose: bool, as_json: bool) -> None:
 
 def plan_as_map(settings: Settings, catalog: Catalog, plan: ShardPlan) -> dict[str, Any]:
     """What `--json` prints."""
+    shards = shard_settings(settings, plan)
     return {
         "config": str(settings.path),
         "ok": True,
@@ -76,11 +76,13 @@ def plan_as_map(settings: Settings, catalog: Catalog, plan: ShardPlan) -> dict[s
         "policy": settings.placement.policy.value,
         "shards": [
             {
-                **attrs.asdict(shard, value_serializer=_plain),
+                **attrs.asdict(shard, value_serializer=plain),
                 "plugins": [_plugin_map(plugin_id, settings, catalog, plan) for plugin_id in shard.plugins],
+                "give_up": give_up_map(shard.restart),
             }
-            for shard in shard_settings(settings, plan)
+            for shard in shards
         ],
+        "groups": [group_map(group, shards) for group in settings.groups],
         "disabled": disabled_plugins(settings, catalog),
     }
 
@@ -97,12 +99,8 @@ def _plugin_map(plugin_id: str, settings: Settings, catalog: Catalog, plan: Shar
     }
 
 
-def _plain(instance: object, field: object, value: object) -> object:
-    return value.value if isinstance(value, Enum) else value
-
-
 def plan_lines(settings: Settings, catalog: Catalog, plan: ShardPlan, *, verbose: bool) -> list[str]:
-    """The table, and with `verbose` what each shard is allowed."""
+    """The tables, and with `verbose` what each shard is allowed and when it is given up."""
     shards = shard_settings(settings, plan)
     rows = [row for shard in shards for row in _rows(shard, plan)]
     lines = [
@@ -110,9 +108,13 @@ def plan_lines(settings: Settings, catalog: Catalog, plan: ShardPlan, *, verbose
         "",
         *_aligned([COLUMNS, *rows]),
     ]
+    if any(shard.plugins for shard in shards):
+        lines += ["", *_aligned(shard_rows(shard for shard in shards if shard.plugins))]
+        lines += ["", *_aligned(group_rows(settings.groups, shards))]
     if verbose:
         for shard in shards:
             lines += ["", f"shard {shard.name}", *_aligned(_allowances(shard), indent="  ")]
+            lines += [f"  {line}" for line in give_up_lines(shard.restart)]
     if disabled := disabled_plugins(settings, catalog):
         lines += ["", f"disabled: {', '.join(disabled)}"]
     return [printable(line) for line in lines]
@@ -134,7 +136,7 @@ def _rows(shard: ShardSettings, plan: ShardPlan) -> Iterable[tuple[str, ...]]:
 
 def _allowances(shard: ShardSettings) -> Iterable[tuple[str, str]]:
     """Every setting of a shard but those that the table shows, nested ones by their path."""
-    for name, value in _flat(attrs.asdict(shard, value_serializer=_plain)):
+    for name, value in _flat(attrs.asdict(shard, value_serializer=plain)):
         if name not in ("name", "plugins", "trust"):
             yield name, _shown(value)
 

@@ -49,6 +49,12 @@ def test_the_table_has_shards_plugins_and_reasons(config: Path, capsys: pytest.C
         "                a.karma  The configuration names this shard for it.",
         "spare  trusted  -        No plugin: nothing is started for it.",
         "",
+        "SHARD  GROUP    SIGNIFICANCE  RESTART    A CRASH LOOP IS GIVEN UP    THEN",
+        "games  plugins  optional      permanent  after 4.0 s and 5 restarts  one attempt after 300 s, doubling up to 3600 s",
+        "",
+        "GROUP    STRATEGY     RESTARTS    STARTS AT ONCE  AUTO SHUTDOWN  SHARDS",
+        "plugins  one_for_one  3 in 300 s  4               never          games",
+        "",
         "disabled: a.off",
     ]
 
@@ -60,7 +66,17 @@ def test_verbose_shows_what_each_shard_is_allowed(config: Path, capsys: pytest.C
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines[lines.index("shard games") + 1] == "capacity 5"
     assert lines[lines.index("shard spare") + 1] == "capacity -"
-    for line in ("terminal no", "restart.mode permanent", "restart.burst_window 60", "timeouts.hello 5"):
+    for line in (
+        "terminal no",
+        "restart.mode permanent",
+        "restart.burst_window 60",
+        "timeouts.hello 5",
+        "health.hang_timeout 15",
+        "limits.rss_soft 805306368",
+        "group plugins",
+        "order -",
+        "an instant crash loop is given up after 4.0 s and 5 restarts",
+    ):
         assert line in lines
 
 
@@ -79,6 +95,8 @@ def test_json_has_everything(config: Path, capsys: pytest.CaptureFixture[str]) -
     games, spare = found["shards"]
     assert (games["name"], games["trust"], games["capacity"]) == ("games", "trusted", 5)
     assert games["restart"]["mode"] == "permanent"
+    assert games["give_up"]["never_from"] == 200.0
+    assert [(group["name"], group["shards"]) for group in found["groups"]] == [("plugins", ["games"])]
     assert spare["plugins"] == []
     assert games["plugins"][1] == {
         "id": "a.karma",
