@@ -109,6 +109,7 @@ class LogFile:
                         data = data[self._write_some(data) :]
                         self._note("")
                     except OSError as error:
+                        self._close_descriptor()  # another file may have its name when there is room again
                         self._note(error.strerror or str(error))
                         if not self._wait_to_retry():
                             self._give_up(data)

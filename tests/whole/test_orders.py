@@ -14,8 +14,10 @@ import pytest
 import trio
 
 from rookery.supervisor.control_client import NotRunning, ask
+from rookery.supervisor.shard_state import ShardState
 from tests.doubles.deployments import write_config, write_plugin
 from tests.whole.deployment import COMMAND, Finished, environment, rookery
+from tests.whole.host import Deployment
 
 pytestmark = pytest.mark.slow
 
@@ -176,7 +178,8 @@ async def test_logs_are_read_back_and_followed(tmp_path: Path) -> None:
 
 async def test_status_answers_while_a_shard_hangs(tmp_path: Path) -> None:
     """I26: suspect is a state like any other; the answer takes milliseconds."""
-    async with bot(tmp_path, {"hanging": HANGING, "quiet": QUIET}) as running:
+    quick = "[shard.timeouts]\ndrain = 1.0\nterm_grace = 1.0\n"
+    async with bot(tmp_path, {"hanging": HANGING, "quiet": QUIET}, quick) as running:
         shard = await running.wait_state("hanging", "suspect")
         took = []
         for _ in range(20):
@@ -203,3 +206,44 @@ async def test_status_answers_while_a_shard_hangs(tmp_path: Path) -> None:
     assert sorted(took)[10] < 0.5  # ten times the bound, and as a median: the machine is shared
     assert shard["reason"].startswith("its loop is blocked")
     assert "test.hanging was at plugin.py line 12, in hang" in (tmp_path / "out").read_text()
+
+
+async def test_a_status_takes_milliseconds_of_the_hosts_time(tmp_path: Path, state_dir: Path) -> None:
+    """I26: measured inside, in every state that a wedged shard goes through until its runner is killed."""
+    deployment = Deployment(tmp_path, state_dir)
+    deployment.shard_more = "[shard.health]\nbeat_timeout = 1.5\nhang_timeout = 3.0\nack_timeout = 1.5\n"
+    deployment.module("hanging", "hanging", HANGING)
+    deployment.module("quiet", "quiet", QUIET)
+    took: dict[str, list[float]] = {}
+    async with deployment.run() as supervisor:
+        shard = supervisor.shards["hanging"]
+        while shard.incarnation < 2 or shard.state.value is not ShardState.READY:
+            began = time.perf_counter()
+            json.dumps(supervisor.status().as_json())
+            took.setdefault(shard.state.value.value, []).append(time.perf_counter() - began)
+            await trio.sleep(0.005)  # real processes: a sample every so often is what is wanted
+        supervisor.request_stop(force=True)
+
+    assert "suspect" in took
+    assert {state: min(times) for state, times in took.items() if min(times) >= 0.05} == {}
+    assert sorted(took["suspect"])[len(took["suspect"]) // 2] < 0.05
+
+
+async def test_an_order_that_nobody_waits_for_and_one_that_cannot_succeed(tmp_path: Path) -> None:
+    """--no-wait returns at once; a shard that is given up is told as that, with 1."""
+    async with bot(
+        tmp_path, {"quiet": QUIET}, more="[shard.restart]\nburst_limit = 1\nbackoff_base = 0.05\n"
+    ) as running:
+        await running.wait_state("quiet", "ready")
+        quick = await running.order("restart", "quiet", "--no-wait")
+        await running.wait_state("quiet", "ready")
+        (tmp_path / "plugins" / "test.quiet" / "plugin.py").write_text("import os\nos._exit(3)\n")
+        failed = await running.order("restart", "quiet")
+        stopped = await running.order("stop", "--no-wait")
+        code = running.process.wait(30)
+
+    assert quick.code == 0
+    assert failed.code == 1
+    assert failed.out.startswith("quiet is failed: ")
+    assert stopped.code in (0, 1)  # the only shard was given up, which ends the bot
+    assert code in (0, 70)

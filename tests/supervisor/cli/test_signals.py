@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import trio
 import trio.testing
 
+from rookery.supervisor.cli import signals as signals_file
 from rookery.supervisor.cli.signals import StopRequests
 
 
@@ -86,3 +88,53 @@ async def test_nohup_is_respected() -> None:
         signal.signal(signal.SIGHUP, before)
 
     assert not stop.asked.is_set()
+
+
+class Kills(list[tuple[int, int]]):
+    """What would have been sent to whom."""
+
+    def __call__(self, pid: int, number: int) -> None:
+        self.append((pid, number))
+
+
+def with_shards(stop: StopRequests) -> dict[str, Any]:
+    shards = {
+        name: SimpleNamespace(settings=SimpleNamespace(terminal=name != "games"), pid=pid, is_paused=False)
+        for name, pid in (("gateway", 11), ("games", 12), ("away", None))
+    }
+    stop.attach(SimpleNamespace(shards=shards))  # type: ignore[arg-type]  # what is looked at
+    return shards
+
+
+@pytest.mark.parametrize("in_foreground", [True, False])
+def test_ctrl_z_pauses_the_runner_that_reads_the_terminal(
+    in_foreground: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no hang, and in the background it stays paused: what is typed is for the shell."""
+    stop, kills = StopRequests(), Kills()
+    shards = with_shards(stop)
+    monkeypatch.setattr(signals_file.os, "kill", kills)
+    monkeypatch.setattr(signals_file, "_is_in_foreground", lambda: in_foreground)
+
+    stop._pause()
+    paused = {name for name, shard in shards.items() if shard.is_paused}
+    stop._go_on()
+
+    assert "gateway" in paused
+    assert "games" not in paused
+    assert shards["gateway"].is_paused is not in_foreground
+    expected = [(11, signal.SIGSTOP), (os.getpid(), signal.SIGSTOP)]
+    assert kills == [*expected, *([(11, signal.SIGCONT)] if in_foreground else [])]
+
+
+def test_ctrl_z_is_nothing_for_process_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container no shell could continue it, and its gateway would be paused for good."""
+    stop, kills = StopRequests(), Kills()
+    shards = with_shards(stop)
+    monkeypatch.setattr(signals_file.os, "kill", kills)
+    monkeypatch.setattr(signals_file.os, "getpid", lambda: 1)
+
+    stop._pause()
+
+    assert kills == []
+    assert not any(shard.is_paused for shard in shards.values())

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+import trio.lowlevel
 from click.testing import CliRunner, Result
 
+from rookery.supervisor.cli import status as status_file
 from rookery.supervisor.cli.status import command, status_lines
 from rookery.supervisor.control import Request, serve_control
 
@@ -81,6 +84,29 @@ def test_colour_tells_the_state(state: str, colour: str) -> None:
     )
 
 
+def test_a_log_that_cannot_be_written_is_a_remark() -> None:
+    """With where the newest lines are."""
+    logs = {"degraded": True, "reason": "No space left on device", "lost": 12}
+
+    lines = status_lines({**STATUS, "logs": logs}, colour=False)
+
+    assert lines[-2:] == [
+        "the log file cannot be written: No space left on device; the newest lines are in `rookery logs`",
+        "12 lines are missing in the log file",
+    ]
+
+
+def test_a_frame_is_drawn_over_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of it stays, nothing flickers, and a long one does not scroll the terminal."""
+    monkeypatch.setenv("LINES", "5")
+
+    first = status_file._frame("a\nb", is_first=True)
+    later = status_file._frame("\n".join("abcdefgh"), is_first=False)
+
+    assert first == "\x1b[H\x1b[2Ja\x1b[K\nb\x1b[K\n\x1b[J"
+    assert later == "\x1b[Ha\x1b[K\nb\x1b[K\nc\x1b[K\n(5 more lines)\x1b[K\n\x1b[J"
+
+
 def invoke(*arguments: str | Path) -> Result:
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
@@ -139,3 +165,53 @@ def test_a_configuration_that_cannot_be_read_is_one_line(content: str | None, tm
     assert result.exit_code == 1
     assert len(result.output.splitlines()) == 1
     assert str(config) in result.output
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_a_bot_is_watched_until_it_goes(as_json: bool, state_dir: Path) -> None:
+    """One connection, a block for each state, and the end is said."""
+    connections = []
+
+    async def watch(request: Request) -> Any:
+        connections.append(request)
+        return states()
+
+    async def states() -> AsyncIterator[Any]:
+        for _ in range(3):
+            yield STATUS
+            await trio.lowlevel.checkpoint()
+        stop.set()
+        await trio.sleep_forever()
+
+    stop = trio.Event()
+    results = []
+
+    async def ask() -> None:
+        options = ["--json"] if as_json else []
+        results.append(
+            await trio.to_thread.run_sync(lambda: invoke("--watch", *options, "--state", state_dir))
+        )
+
+    async with trio.open_nursery() as nursery, trio.open_nursery() as host:
+        await host.start(serve_control, state_dir, {"watch": watch})
+        nursery.start_soon(ask)
+        await stop.wait()
+        host.cancel_scope.cancel()
+
+    [result] = results
+    assert (result.exit_code, len(connections)) == (0, 1)
+    if as_json:
+        assert [json.loads(line) for line in result.stdout.splitlines()] == [STATUS] * 3
+    else:
+        assert result.stdout.count("chatbot (pid 4000) running") == 3
+        assert result.stdout.endswith("\n\nchatbot has gone\n") or result.stdout.endswith(
+            "\nchatbot has gone\n"
+        )
+
+
+def test_a_configuration_that_is_given_twice_is_a_mistake(tmp_path: Path) -> None:
+    """As an argument or as an option, as the other commands take it."""
+    result = invoke(tmp_path / "a.toml", "--config", tmp_path / "b.toml")
+
+    assert result.exit_code == 2
+    assert "given twice" in result.output
