@@ -24,7 +24,7 @@ from .incident import WINDOW
 from .observers import EnvironmentIncident, Escalated, GroupRestarted, Observers, ShardMoved
 from .restart import History
 from .shard_state import AT_REST, ShardState
-from .strategy import GroupSettings, Significance, followers, predecessors, start_order
+from .strategy import AutoShutdown, GroupSettings, Significance, followers, predecessors, start_order
 from .turns import Turns
 
 if TYPE_CHECKING:
@@ -144,6 +144,16 @@ class Groups:
         group.shards[shard.name] = shard
         if self._is_running:
             group.added.add(shard.name)
+
+    def answers_for(self, shard: Shard) -> bool:
+        """Whether its group says what follows now that a shard is given up or its job has ended."""
+        group = self._groups[shard.settings.group]
+        match shard.settings.significance:
+            case Significance.REQUIRED:
+                return shard.state.value is _S.FAILED
+            case Significance.ONE_SHOT:
+                return shard.is_given_up and group.settings.auto_shutdown is not AutoShutdown.NEVER
+        return False
 
     # --- turns -------------------------------------------------------------------------------------------------
 

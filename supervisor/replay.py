@@ -144,6 +144,7 @@ async def _play(supervisor: Supervisor, watch: _Watch, interrupted: trio.Event, 
         nursery.start_soon(end_when, interrupted.wait)
         nursery.start_soon(end_when, watch.failed.wait)
         nursery.start_soon(end_when, supervisor.wait_failed, lambda: "every shard was given up")
+        nursery.start_soon(end_when, supervisor.escalated.wait, lambda: supervisor.escalated.reason)
         for shard in _shards_of_the_gateway(supervisor):
             wait = partial(shard.state.wait_value, ShardState.FAILED)
             nursery.start_soon(end_when, wait, partial(_given_up, shard))

@@ -66,7 +66,11 @@ class OnUnavailable(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class ShardTimeouts:
-    """How long each step of a runner's life may take."""
+    """How long each step of a runner's life may take, in seconds.
+
+    Raises:
+        Clash: Two or more do not go together.
+    """
 
     hello: float = attrs.field(default=5.0, validator=Range(0, above=True))
     """From the start of the process to its hello."""
@@ -111,7 +115,11 @@ def _advise_drain(most: float) -> str:
 
 @attrs.frozen(kw_only=True)
 class ShardSettings:
-    """One shard, and what its runner is allowed."""
+    """One shard, and what its runner is allowed.
+
+    Raises:
+        Clash: Its significance and its restart mode do not go together.
+    """
 
     name: str = attrs.field(validator=SHARD_FORM)
     plugins: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGIN_FORM))

@@ -64,6 +64,7 @@ class GroupSettings:
     restart_limit: int = attrs.field(default=3, validator=Range(0))
     """How often the group is restarted for a required shard within `restart_window`; once more ends the host."""
     restart_window: float = attrs.field(default=300.0, validator=Range(0, above=True))
+    """A restart of the group counts for so long."""
     auto_shutdown: AutoShutdown = AutoShutdown.NEVER
     start_concurrency: int = attrs.field(default=4, validator=Range(1, 256))
     """Shards that are on their way up at once."""

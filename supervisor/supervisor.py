@@ -288,7 +288,7 @@ class Supervisor:
             await dispatcher.wait_idle()
 
     async def wait_failed(self) -> None:
-        """Return when every shard has been given up."""
+        """Return when every shard has been given up, and no group has another answer to that."""
         await self._failed.wait()
 
     # --- stopping ----------------------------------------------------------------------------------------------
@@ -361,7 +361,9 @@ class Supervisor:
     def _note(self, record: object) -> None:
         if isinstance(record, ShardMoved) and record.new in ENDED:
             self.parts.traffic.shard_given_up(record.shard, f"it is {record.new.value}: {record.reason}")
-            if not self.is_stopping and all(shard.is_given_up for shard in self.shards.values()):
+            shards = self.shards.values()
+            is_answered = any(self.groups.answers_for(shard) for shard in shards)
+            if not (self.is_stopping or is_answered) and all(shard.is_given_up for shard in shards):
                 self._failed.set()
         elif isinstance(record, GatewayReported):
             reported = self.parts.drivers.reported.values()
