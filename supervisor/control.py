@@ -8,6 +8,7 @@ last; the client ends it by hanging up. HTTP would let a browser in and needs a 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import stat
@@ -24,6 +25,8 @@ from .state_directory import CONTROL_SOCKET, control_address
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_LOG = logging.getLogger("rookery.control")
 
 MAX_REQUEST_BYTES = 64 * 1024
 """A longer request is answered with an error; the largest honest one is a command with a few names."""
@@ -159,6 +162,11 @@ class _Endpoint:
             return {"end": True}
         except RookeryError as error:
             return {"error": " ".join(str(error).split())}
+        except _ClientGone:
+            raise
+        except Exception as error:  # a question must not end the host: the bug is its answer, and in the log
+            _LOG.exception("a control command failed")
+            return {"error": f"a bug in the host, see its log: {type(error).__name__}: {error}"[:500]}
 
     def _find(self, name: str) -> Command:
         command = self._commands.get(name)

@@ -14,7 +14,9 @@ import trio
 from rookery.protocol import shown
 
 from .control import Command, Request, RequestRefused
+from .errors import UsageError
 from .shard_state import ShardState
+from .suggestion import one_of, suggest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -117,9 +119,17 @@ class _Orders:
         of = {name: _text(request, name, default="") for name in ("shard", "plugin")}
         if of["shard"]:
             self._supervisor.shard(of["shard"])
+        if of["plugin"]:
+            self._check_plugin(of["plugin"])
         if request.get("follow") is True:
             return self._supervisor.log_ring.follow(count, **of)
         return _items(self._supervisor.log_ring.latest(count, **of))
+
+    def _check_plugin(self, plugin_id: str) -> None:
+        known = [each for shard in self._supervisor.shards.values() for each in shard.plugins]
+        if plugin_id not in known:
+            advice = suggest(plugin_id, known) or f"there is {one_of(known)}"
+            raise UsageError(f"there is no plugin {plugin_id!r} in a shard of this bot; {advice}")
 
     # --- dead letters ------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ import trio
 from ..config import load_settings
 from ..errors import UsageError
 from ..exit_codes import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK
+from ..host_checks import expect_children
 from ..host_log import open_host_log
 from ..replay import Position, ReplaySummary, run_replay
 from ..replay_settings import settings_for_replay
@@ -96,6 +97,7 @@ def command(
     its end; 130 Ctrl-C, with the summary so far.
     """
     open_missing_descriptors()
+    expect_children()
     size = _check_input(recording)
     to_stdout = output == STANDARD_OUTPUT
     output_path = None if output in (None, STANDARD_OUTPUT) else Path(str(output)).absolute()

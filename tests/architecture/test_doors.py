@@ -63,10 +63,9 @@ def test_a_door_names_everything_it_opens(folder: str) -> None:
 
 @pytest.mark.slow
 def test_the_command_line_starts_without_trio() -> None:
-    """`rookery status` and its like answer at once: what they import stays light."""
-    modules = ["rookery.supervisor.cli"]
-    if (ROOT / "supervisor" / "cli" / "status.py").is_file():
-        modules.append("rookery.supervisor.cli.status")
+    """Whatever asks a running bot answers at once: what it imports stays light."""
+    commands = ("status", "logs", "restart", "stop", "start", "release", "events")
+    modules = ["rookery.supervisor.cli", *(f"rookery.supervisor.cli.{name}" for name in commands)]
     program = f"import sys, {', '.join(modules)}; print(*{{'trio', 'msgpack', 'rich'}} & set(sys.modules))"
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -36,6 +36,9 @@ BORDERS = {
     "supervisor/capabilities/table.py": Border(
         2, "an implementation may be the embedding host's code: its failure is the answer to one call"
     ),
+    "supervisor/control.py": Border(
+        1, "an operator's question must not end the host: a bug is its answer, and in the log"
+    ),
     "supervisor/observers.py": Border(
         1, "an observer is the embedding host's code and must not stop the tree"
     ),

@@ -65,7 +65,13 @@ async def odd(_: Request) -> Any:
 
 
 COMMANDS = {"status": status, "fail": fail}
-STREAMS = {**COMMANDS, "count": count_up, "wait": wait, "odd": odd}
+
+
+async def broken(request: Request) -> Any:
+    return request["what is not there"]
+
+
+STREAMS = {**COMMANDS, "broken": broken, "count": count_up, "wait": wait, "odd": odd}
 ENDED: list[str] = []
 """What was ended of the commands that last."""
 
@@ -364,3 +370,14 @@ async def test_a_host_that_falls_silent_is_not_followed_for_ever(state_dir: Path
     async with served(state_dir, STREAMS):
         with pytest.raises(AskFailed, match=r"has said nothing for 0\.1 s"):
             await trio.to_thread.run_sync(partial(_followed, state_dir, patience=0.1, endless=True))
+
+
+async def test_a_bug_in_a_command_is_its_answer(state_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Told to the one who asked and to the log; the host goes on."""
+    async with served(state_dir, STREAMS), await connect(state_dir) as stream:
+        bad = await exchange(stream, b'{"command": "broken"}\n')
+        good = await exchange(stream, b'{"command": "status"}\n')
+
+    assert bad["error"].startswith("a bug in the host, see its log: KeyError")
+    assert "a control command failed" in caplog.messages
+    assert good["result"]["name"] == "bot"

@@ -153,6 +153,7 @@ async def test_logs_are_read_back_and_followed(tmp_path: Path) -> None:
         await trio.sleep(0.3)
         read = await running.order("logs", "-n", "3", "--shard", "chatty")
         nothing = await running.order("logs", "--plugin", "test.quiet")
+        wrong = await running.order("logs", "--plugin", "test.quite")
         follower = await trio.lowlevel.open_process(
             [*COMMAND, "logs", "-f", "--json", "--plugin", "test.chatty", "--state", str(running.state_dir)],
             stdout=subprocess.PIPE,
@@ -173,6 +174,8 @@ async def test_logs_are_read_back_and_followed(tmp_path: Path) -> None:
     assert len(read.lines) == 3
     assert all("test.chatty: line " in line for line in read.lines)
     assert nothing.out == ""
+    assert wrong.code == 1
+    assert "did you mean 'test.quiet'?" in wrong.err
     assert {json.loads(line)["plugin"] for line in text.splitlines()[:5]} == {"test.chatty"}
 
 

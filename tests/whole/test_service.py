@@ -190,6 +190,47 @@ def test_a_shell_that_ignores_its_children_does_no_harm(bots: Bots) -> None:
     assert bot.order("stop").returncode == 0
 
 
+JOB = """
+import threading, os
+from rookery.runner import Plugin
+
+class It(Plugin):
+    async def on_load(self):
+        threading.Timer(0.5, os._exit, [0]).start()
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "more", "exit_code", "told"),
+    [
+        pytest.param(
+            JOB,
+            'group = "jobs"\nsignificance = "one_shot"\n[shard.restart]\nmode = "transient"\n'
+            '[[group]]\nname = "jobs"\nauto_shutdown = "all_significant"\n',
+            0,
+            "stopping: ",
+            id="a job that is done",
+        ),
+        pytest.param(
+            "import os\nos._exit(3)\n",
+            'group = "core"\nsignificance = "required"\n[shard.restart]\nbackoff_base = 0.05\nburst_limit = 1\n'
+            '[[group]]\nname = "core"\nrestart_limit = 1\n',
+            70,
+            "the host ends: ",
+            id="a required shard that cannot be helped",
+        ),
+    ],
+)
+def test_an_end_that_nobody_asked_for_has_its_exit_code(
+    code: str, more: str, exit_code: int, told: str, bots: Bots
+) -> None:
+    """As a service manager reads it, and with a line for people."""
+    bot = bots.start(code, more=more)
+
+    assert bot.process.wait(30) == exit_code, bot.told
+    assert told in bot.told
+
+
 def test_a_full_disk_stops_no_log_reader_and_no_bot(bots: Bots) -> None:
     """D7: told once, seen in the status; the newest lines are in memory; when there is room the file goes on."""
     code = QUIET.replace("    pass", '    async def on_load(self):\n        self.ctx.logger.info("hello")')
