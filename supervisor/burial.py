@@ -62,6 +62,7 @@ def bury(shard: Shard, runner: LiveRunner, course: Course) -> ExitReport:
             was_signalled=runner.was_signalled,
             rss=course.rss,
             rss_hard=shard.settings.limits.rss_hard,
+            oom_killed=usage is not None and usage.oom_kills > 0,
         )
     )
     report = ExitReport(

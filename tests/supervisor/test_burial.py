@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 from rookery.protocol import PLUGIN_INVOKE_TOOL, ConnectionLost, RequestTimedOut
 from rookery.supervisor.exit_report import ExitKind
-from rookery.supervisor.process import Launch
+from rookery.supervisor.process import Launch, Usage
 from rookery.supervisor.shard_state import ShardState
 from tests.doubles.scripted_calls import accountable, ask
 from tests.doubles.scripted_runner import ScriptedRunner, ScriptedRunners, work
@@ -152,6 +152,21 @@ async def test_the_steps_of_a_burial_have_an_order(autojump_clock: MockClock) ->
             watched.shard.request_stop(force=True)
 
     assert steps[:4] == ["settled", "swept", "reaped", "told"]
+
+
+async def test_the_kernels_word_about_memory_is_the_cause(autojump_clock: MockClock) -> None:
+    """A control group has counted the kill; the last look at its size need not have been near the limit."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        runner.usage = Usage(cpu=1.0, max_rss=1, oom_kills=1)
+        await work(runner)
+
+    async with running([script, work]) as (watched, runners):
+        await watched.shard.state.wait_value(READY)
+        runners.started[0].die(-9)
+        await watched.wait_deaths(1)
+
+    assert watched.deaths[0].kind is ExitKind.OUT_OF_MEMORY
 
 
 async def test_a_kill_that_the_host_did_not_send_is_remarked(autojump_clock: MockClock) -> None:

@@ -1,4 +1,4 @@
-"""A replay ends for one of six reasons, and its summary says everything that happened until then."""
+"""A replay ends for one of seven reasons, and its summary says everything that happened until then."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import trio_util
 
 from rookery.supervisor.counters import Counters
 from rookery.supervisor.observers import GatewayReported, PluginNotLoaded
+from rookery.supervisor.outcome import Outcome
 from rookery.supervisor.replay import REPLAY_PLUGIN, Position, ReplaySummary, run_replay
 from rookery.supervisor.shard_state import ShardState
 
@@ -27,6 +28,7 @@ class Host:
         self.parts = SimpleNamespace(counters=Counters())
         self.input_end, self.idle, self.failed = trio.Event(), trio.Event(), trio.Event()
         self.ready = trio.Event()
+        self.escalated = Outcome()
         self.shard = SimpleNamespace(
             plugins=(REPLAY_PLUGIN,), state=trio_util.AsyncValue(ShardState.READY), last_exit=None
         )
@@ -192,6 +194,19 @@ async def test_a_gateway_that_is_given_up_ends_it(autojump_clock: trio.testing.M
     summary = await replay(script)
 
     assert summary.failure == "the shard of the replay gateway was given up: it was killed"
+
+
+async def test_a_group_that_is_given_up_ends_it(autojump_clock: trio.testing.MockClock) -> None:
+    """What must not be missing is missing: the rest of the recording would be answered by half a bot."""
+
+    async def script(host: Host) -> None:
+        await start(host)
+        host.escalated.decide("the shard core is required, and was given up")
+
+    summary = await replay(script)
+
+    assert not summary.complete
+    assert summary.failure == "the shard core is required, and was given up"
 
 
 async def test_a_gateway_that_cannot_go_on_ends_it(autojump_clock: trio.testing.MockClock) -> None:
