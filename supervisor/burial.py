@@ -47,6 +47,7 @@ def bury(shard: Shard, runner: LiveRunner, course: Course) -> ExitReport:
     runner.read_page()
     started = runner.read_started() if is_dead else None
     calls = ledger.started_calls(started)
+    has_served = ledger.answered > 0 or ledger.last_id == 0
     _settle(runner, course, started)
     runner.out.read_rest()
     runner.err.read_rest()
@@ -82,6 +83,7 @@ def bury(shard: Shard, runner: LiveRunner, course: Course) -> ExitReport:
         ended_at=trio.current_time(),
         in_flight=ledger.lost,
         called=tuple(sorted(ledger.called)),
+        has_served=has_served,
         stderr_tail=runner.err.tail,
         crumb=runner.crumb,
         crumb_plugin=runner.crumb_plugin,

@@ -115,6 +115,8 @@ class ExitReport:
     """Requests of the host that were failed by this end; those that are put back do not count."""
     called: tuple[str, ...] = ()
     """The plugins that these requests were for, sorted."""
+    has_served: bool = True
+    """It has answered a request of the host's, or was never asked."""
     stderr_tail: str = ""
     """The last that was written to standard error and not read by anyone, at most 64 KiB."""
     crumb: page.Crumb | None = None

@@ -70,14 +70,15 @@ class Ledger(Session):
     unbegun = 0
     called: frozenset[str] = frozenset()
     _noted: frozenset[int] = frozenset()
+    _unanswered = 0
     _idle: trio.Event | None = None
 
     # --- while it lives ----------------------------------------------------------------------------------------
 
     @property
     def answered(self) -> int:
-        """How many requests are over."""
-        return self.last_id - len(self.pending)
+        """How many requests the runner has answered while it was connected."""
+        return self.last_id - len(self.pending) - self._unanswered
 
     @property
     def noted(self) -> frozenset[int]:
@@ -111,11 +112,13 @@ class Ledger(Session):
 
     def forget(self, request_id: int) -> Pending | None:
         found = super().forget(request_id)
+        self._unanswered += found is not None
         self._tell_idle()
         return found
 
     def expire(self, now: float) -> list[RequestSettled]:
         over = super().expire(now)
+        self._unanswered += len(over)
         self._tell_idle()
         return over
 
@@ -129,6 +132,7 @@ class Ledger(Session):
         over = super().close(reason)
         self._count_lost([settled.pending for settled in over])
         self.pending.update(kept)
+        self._unanswered += len(over)
         self._tell_idle()
         return over
 

@@ -75,7 +75,7 @@ class RestartPolicy:
     backoff_jitter: float = attrs.field(default=0.5, validator=Range(0, 1))
     """The part of a delay that is left to chance, so that shards do not all come back at once."""
     backoff_reset: float = attrs.field(default=120.0, validator=Range(0))
-    """A runner that was ready for so long has cleared the record."""
+    """A runner that was ready for so long, and of some use, has cleared the record."""
     burst_limit: int = attrs.field(default=5, validator=Range(0))
     """More unplanned ends than this within `burst_window` give the shard up."""
     burst_window: float = attrs.field(default=60.0, validator=Range(0, above=True))
@@ -193,7 +193,8 @@ def decide_restart(
     """
     if report.planned:
         return Decision(verdict=Verdict.STAY_STOPPED, reason="planned", history=History())
-    if report.ready_for >= policy.backoff_reset:
+    # One that was asked for two minutes and answered nothing was up, and was no use.
+    if report.ready_for >= policy.backoff_reset and report.has_served:
         history = attrs.evolve(history, failures=0, refusals=0, give_ups=0)
     if refusal := _mode_refuses(policy, report):
         return Decision(verdict=Verdict.STAY_STOPPED, reason=refusal, history=history)

@@ -252,3 +252,20 @@ def test_each_request_is_told_exactly_once(steps: list[str], choice: Any) -> Non
     for number, outcome in asker.told:
         if isinstance(outcome, ConnectionLost) and not outcome.maybe_executed:
             assert number not in begun
+
+
+def test_only_answers_count_as_answers() -> None:
+    """Not what was given up, what was too late, nor what the end of the connection settled."""
+    asker = Asker()
+    asker.ask()
+    asker.answer_all()
+    asker.ledger.forget(asker.ask())
+    asker.ask(deadline=1.0)
+    for settled in asker.ledger.expire(now=2.0):
+        settled.pending.on_done(settled.outcome)
+    asker.ask(PLUGIN_SHUTDOWN)
+    asker.ask()
+
+    asker.close()
+
+    assert asker.ledger.answered == 1

@@ -115,6 +115,15 @@ def test_a_long_healthy_time_clears_the_record() -> None:
     assert (decision.history.failures, decision.history.give_ups) == (1, 0)
 
 
+def test_a_long_time_without_an_answer_clears_nothing() -> None:
+    """It was up and of no use: the next pause is longer all the same."""
+    history = History(failures=7)
+
+    decision = decide(history, ended_at=1000, ready_at=1000 - DEFAULT.backoff_reset, has_served=False)
+
+    assert decision.history.failures == 8
+
+
 def test_after_giving_up_there_is_one_attempt_at_a_time() -> None:
     """Each that fails doubles the pause, up to an hour."""
     history, delays = History(give_ups=1), []
