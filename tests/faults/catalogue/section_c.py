@@ -1,7 +1,41 @@
-"""Section C of the catalogue of faults."""
+"""Section C: hangs and starvation."""
 
 from __future__ import annotations
 
-WHERE: dict[str, tuple[str, ...]] = {}
+WHERE: dict[str, tuple[str, ...]] = {
+    "C1": (
+        "tests/faults/test_runner_faults.py::test_a_stopped_process_leaves",
+        "tests/supervisor/test_suspicion.py::test_a_stopped_runner_is_continued_once",
+        "tests/supervisor/test_health.py::test_a_stopped_process_is_continued_once_and_killed_at_five_seconds",
+    ),
+    "C2": ("tests/faults/test_real_runner.py::test_a_short_silence_costs_nothing",),
+    "C3": ("tests/faults/test_real_runner.py::test_a_blocked_loop_is_named_while_it_blocks",),
+    "C5": (
+        "tests/supervisor/test_health.py::test_a_blocked_loop_is_suspect_after_three_seconds_and_killed_after_fifteen",
+    ),
+    "C7": (
+        "tests/runner/test_process_duties.py::test_a_handler_that_ignores_its_cancellation_is_answered_for",
+        "tests/runner/test_process_page.py::test_nine_handlers_that_ignore_their_cancellation_have_the_runner_replaced",
+    ),
+    "C8": (
+        "tests/supervisor/test_arrival.py::test_more_time_than_a_start_may_take_is_not_given",
+        "tests/faults/test_runner_faults.py::test_hanging_while_loading",
+    ),
+    "C9": (
+        "tests/supervisor/test_arrival.py::test_ready_twice_is_a_broken_rule",
+        "tests/protocol/test_session_greeting.py::test_nothing_crosses_before_the_hello_is_answered",
+    ),
+    "C10": ("tests/supervisor/test_health.py::test_a_runner_that_beats_and_takes_nothing_is_killed",),
+    "C13": (
+        "tests/supervisor/test_watchdog.py::test_a_blocked_host_ages_nobody",
+        "tests/supervisor/test_awake.py::test_a_host_that_stood_still_counts_one_period",
+    ),
+    "C14": (
+        "tests/supervisor/test_burial.py::test_a_lost_runner_may_run_everything_yet",
+        "tests/supervisor/test_incarnation.py::test_a_process_that_the_kernel_keeps_is_left_behind",
+    ),
+    "C15": ("tests/supervisor/test_health.py::test_a_debugger_is_respected_for_ever",),
+    "C16": ("tests/faults/test_real_runner.py::test_a_short_silence_costs_nothing",),
+}
 
 NOT_HERE: dict[str, str] = {}
