@@ -4,11 +4,13 @@ from __future__ import annotations
 
 WHERE: dict[str, tuple[str, ...]] = {
     "A2": ("tests/faults/test_runner_faults.py::test_killed_before_its_hello",),
+    "A3": ("tests/faults/test_a_life.py::test_killed_at_a_step_of_its_start",),
     "A4": (
         "tests/faults/test_runner_faults.py::test_killed_while_loading",
         "tests/runner/test_process_page.py::test_a_death_in_an_import_leaves_its_phase",
         "tests/runner/test_process_page.py::test_a_death_outside_of_calls_leaves_its_phase",
     ),
+    "A5": ("tests/faults/test_a_life.py::test_killed_at_a_step_of_its_start",),
     "A6": ("tests/faults/test_runner_faults.py::test_killed_while_idle",),
     "A7": (
         "tests/faults/test_real_runner.py::test_what_waits_behind_a_crash_had_not_begun",
@@ -18,17 +20,20 @@ WHERE: dict[str, tuple[str, ...]] = {
         "tests/faults/test_real_runner.py::test_what_waits_behind_a_crash_had_not_begun",
         "tests/runner/test_process_page.py::test_what_waits_in_a_lane_has_not_begun",
     ),
+    "A9": ("tests/faults/test_a_life.py::test_killed_before_or_after_a_handlers_work",),
     "A10": (
         "tests/faults/test_runner_faults.py::test_killed_in_the_middle_of_a_request",
         "tests/runner/test_process_page.py::test_a_death_in_a_handler_leaves_the_call",
         "tests/faults/test_f_poison.py::test_a_kill_from_outside_is_charged_to_nobody",
     ),
+    "A11": ("tests/faults/test_a_life.py::test_killed_before_or_after_a_handlers_work",),
     "A12": ("tests/faults/test_runner_faults.py::test_half_an_answer_is_none",),
     "A13": (
         "tests/supervisor/test_incarnation.py::test_last_words_count",
         "tests/protocol/test_link.py::test_an_answer_written_before_the_end_still_counts",
     ),
     "A14": ("tests/supervisor/test_incarnation.py::test_a_runner_that_dies_while_it_drains_was_stopped",),
+    "A15": ("tests/faults/test_a_life.py::test_killed_while_it_leaves",),
     "A16": (
         "tests/supervisor/test_shard_orders.py::test_a_start_and_a_stop_work_at_once_while_nothing_runs",
     ),
@@ -50,6 +55,7 @@ WHERE: dict[str, tuple[str, ...]] = {
 }
 
 NOT_HERE: dict[str, str] = {
+    "A1": "a process is known to the host only after its exec; one that fails there is the test of an interpreter that is not there",
     "A17": "there is no warm standby runner yet",
     "A18": "a shard has one generation at a time: a reload drains and starts again",
     "A19": "a shard has one generation at a time: a reload drains and starts again",

@@ -10,9 +10,11 @@ WHERE: dict[str, tuple[str, ...]] = {
     ),
     "C2": ("tests/faults/test_real_runner.py::test_a_short_silence_costs_nothing",),
     "C3": ("tests/faults/test_real_runner.py::test_a_blocked_loop_is_named_while_it_blocks",),
+    "C4": ("tests/faults/test_a_life.py::test_a_plugin_that_holds_the_interpreter_is_named",),
     "C5": (
         "tests/supervisor/test_health.py::test_a_blocked_loop_is_suspect_after_three_seconds_and_killed_after_fifteen",
     ),
+    "C6": ("tests/faults/test_a_life.py::test_a_handler_that_never_ends_costs_its_own_call",),
     "C7": (
         "tests/runner/test_process_duties.py::test_a_handler_that_ignores_its_cancellation_is_answered_for",
         "tests/runner/test_process_page.py::test_nine_handlers_that_ignore_their_cancellation_have_the_runner_replaced",
@@ -26,6 +28,8 @@ WHERE: dict[str, tuple[str, ...]] = {
         "tests/protocol/test_session_greeting.py::test_nothing_crosses_before_the_hello_is_answered",
     ),
     "C10": ("tests/supervisor/test_health.py::test_a_runner_that_beats_and_takes_nothing_is_killed",),
+    "C11": ("tests/faults/test_a_life.py::test_a_handler_that_never_ends_costs_its_own_call",),
+    "C12": ("tests/faults/test_g_surroundings.py::test_a_busy_machine_kills_nobody",),
     "C13": (
         "tests/supervisor/test_watchdog.py::test_a_blocked_host_ages_nobody",
         "tests/supervisor/test_awake.py::test_a_host_that_stood_still_counts_one_period",
@@ -36,6 +40,7 @@ WHERE: dict[str, tuple[str, ...]] = {
     ),
     "C15": ("tests/supervisor/test_health.py::test_a_debugger_is_respected_for_ever",),
     "C16": ("tests/faults/test_real_runner.py::test_a_short_silence_costs_nothing",),
+    "C17": ("tests/faults/test_a_life.py::test_a_crowd_of_tasks_is_slow_and_alive",),
 }
 
 NOT_HERE: dict[str, str] = {}
