@@ -284,6 +284,7 @@ async def test_a_short_silence_costs_nothing(tmp_path: Path) -> None:
         with trio.fail_after(5):
             while not told:
                 await trio.sleep(0.01)
+        assert [report.describe() for report in watched.deaths] == []
         assert watched.shard.state.value is READY
 
     assert told["0 pause"]["success"] is True
