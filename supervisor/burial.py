@@ -47,7 +47,7 @@ def bury(shard: Shard, runner: LiveRunner, course: Course) -> ExitReport:
     runner.read_page()
     started = runner.read_started() if is_dead else None
     calls = ledger.started_calls(started)
-    has_served = ledger.answered > 0 or ledger.last_id == 0
+    has_served = ledger.has_served  # before all that is left is settled
     _settle(runner, course, started)
     runner.out.read_rest()
     runner.err.read_rest()

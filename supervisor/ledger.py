@@ -8,7 +8,7 @@ while.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -71,6 +71,9 @@ class Ledger(Session):
     called: frozenset[str] = frozenset()
     _noted: frozenset[int] = frozenset()
     _unanswered = 0
+    """Requests that ended without an answer."""
+    _told = 0
+    """Broadcasts; each uses up an id."""
     _idle: trio.Event | None = None
 
     # --- while it lives ----------------------------------------------------------------------------------------
@@ -78,7 +81,12 @@ class Ledger(Session):
     @property
     def answered(self) -> int:
         """How many requests the runner has answered while it was connected."""
-        return self.last_id - len(self.pending) - self._unanswered
+        return self.last_id - self._told - len(self.pending) - self._unanswered
+
+    @property
+    def has_served(self) -> bool:
+        """Whether it has answered a request, or was never asked."""
+        return self.answered > 0 or self.last_id == self._told
 
     @property
     def noted(self) -> frozenset[int]:
@@ -109,6 +117,10 @@ class Ledger(Session):
         received = super().receive(data)
         self._tell_idle()
         return received
+
+    def broadcast(self, method: str, payload: dict[str, Any], *, plugin_id: str = "") -> None:
+        super().broadcast(method, payload, plugin_id=plugin_id)
+        self._told += 1
 
     def forget(self, request_id: int) -> Pending | None:
         found = super().forget(request_id)

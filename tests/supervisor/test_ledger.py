@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from rookery.protocol import (
+    PLUGIN_CANCEL,
     PLUGIN_CONFIG_UPDATED,
     PLUGIN_INVOKE_TOOL,
     PLUGIN_SHUTDOWN,
@@ -255,7 +256,7 @@ def test_each_request_is_told_exactly_once(steps: list[str], choice: Any) -> Non
 
 
 def test_only_answers_count_as_answers() -> None:
-    """Not what was given up, what was too late, nor what the end of the connection settled."""
+    """Not what was given up, what was too late, what was only told, nor what the end of the connection settled."""
     asker = Asker()
     asker.ask()
     asker.answer_all()
@@ -263,9 +264,27 @@ def test_only_answers_count_as_answers() -> None:
     asker.ask(deadline=1.0)
     for settled in asker.ledger.expire(now=2.0):
         settled.pending.on_done(settled.outcome)
+    asker.ledger.broadcast(PLUGIN_CANCEL, {"request_ids": [2, 3]})
     asker.ask(PLUGIN_SHUTDOWN)
     asker.ask()
 
     asker.close()
 
     assert asker.ledger.answered == 1
+
+
+def test_a_runner_has_served_when_it_answered_or_was_never_asked() -> None:
+    """Each call that is too late is cancelled by a broadcast, which uses up an id and is no service."""
+    asker = Asker()
+    served = [asker.ledger.has_served]
+
+    asker.ledger.broadcast(PLUGIN_CANCEL, {"request_ids": [9]})
+    served.append(asker.ledger.has_served)
+    asker.ledger.forget(asker.ask())
+    asker.ledger.broadcast(PLUGIN_CANCEL, {"request_ids": [2]})
+    served.append(asker.ledger.has_served)
+    asker.ask()
+    asker.answer_all()
+    served.append(asker.ledger.has_served)
+
+    assert served == [True, True, False, True]
