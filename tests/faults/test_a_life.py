@@ -1,4 +1,4 @@
-"""A, B, C: real runners that are killed at each step of their life, or whose plugins do odd things. Nobody next door notices."""
+"""A, B, C, D: real runners that are killed at each step of their life, or whose plugins do odd things. Nobody next door notices."""
 
 from __future__ import annotations
 
@@ -53,6 +53,12 @@ async def walk_away(self):
     import os
     os.chdir("/")
 
+@tool("close_its_outputs")
+async def close_its_outputs(self):
+    import os
+    os.close(1)
+    os.close(2)
+
 @tool("match")
 async def match(self):
     import re
@@ -83,9 +89,8 @@ async def deployment(tmp_path: Path, state_dir: Path) -> AsyncIterator[Deploymen
     made.plugin("games", "odd", ODD)
     made.plugin("other", "bystander", ODD)
     yield made
-    assert [died for died in made.told(RunnerDied) if died.report.shard == "other"] == [
-        died for died in made.told(RunnerDied) if died.report.shard == "other" and died.report.planned
-    ]
+    (bystander,) = [died.report for died in made.told(RunnerDied) if died.report.shard == "other"]
+    assert (bystander.planned, bystander.incarnation) == (True, 1)
 
 
 async def call(supervisor: Supervisor, component: str, timeout: float = 20.0, **args: object) -> object:
@@ -178,6 +183,16 @@ async def test_a_runner_may_walk_away(deployment: Deployment) -> None:
     """B15: its connection is a descriptor and no path."""
     async with deployment.run() as supervisor:
         await call(supervisor, "walk_away")
+
+        assert await call(supervisor, "greet") == "hello"
+
+    assert all(died.report.planned for died in deployment.told(RunnerDied))
+
+
+async def test_a_runner_without_outputs_lives(deployment: Deployment) -> None:
+    """D12: a plugin has closed both; what is printed then is lost, and nothing else."""
+    async with deployment.run() as supervisor:
+        await call(supervisor, "close_its_outputs")
 
         assert await call(supervisor, "greet") == "hello"
 

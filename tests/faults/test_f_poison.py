@@ -120,6 +120,23 @@ async def test_a_plugin_that_crashes_on_each_call_is_isolated_and_then_kept_out(
     assert all("test.deadly.die" in record.report.describe() for record in deaths)
 
 
+async def test_another_version_of_a_plugin_begins_anew(deployment: Deployment) -> None:
+    """F8: what the old code was charged with is not the new code's: two deaths and two more isolate nobody."""
+    deployment.plugin("games", "deadly", DEADLY)
+    deployment.plugin("games", "good", GOOD)
+    async with deployment.run() as supervisor:
+        for _ in range(2):
+            await die(supervisor, "test.deadly")
+        (program,) = deployment.directory.rglob("*deadly*/plugin.py")
+        program.write_text(program.read_text() + "\n# another version\n")
+        for _ in range(2):
+            await die(supervisor, "test.deadly")
+        assert await call(supervisor, "test.deadly", "greet") == "hello"
+        assert supervisor.shards["games"].incarnation == 5
+
+    assert deployment.told(PluginIsolated) == []
+
+
 async def test_a_plugin_that_is_still_bad_after_its_quarantine_is_kept_out_for_longer(
     deployment: Deployment,
 ) -> None:

@@ -1,4 +1,4 @@
-"""B6, C12, F8, F10, G1: what is around a runner: its stack, its machine, its neighbours, its files, the clock on the wall."""
+"""B6, C12, F10, G1: what is around a runner: its stack, its machine, its neighbours, the clock on the wall."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from rookery.supervisor.fate import DispatchFailed
-from rookery.supervisor.observers import PluginIsolated, RunnerDied
+from rookery.supervisor.observers import RunnerDied
 from tests.whole.host import Deployment
 
 pytestmark = pytest.mark.slow
@@ -23,13 +23,6 @@ GREET = """
 @tool("greet")
 async def greet(self):
     return "hello"
-"""
-
-DEADLY = """
-@tool("die")
-async def die(self):
-    import os
-    os.abort()
 """
 
 DEEP = """
@@ -88,27 +81,6 @@ async def test_a_busy_machine_kills_nobody(deployment: Deployment) -> None:
             hog.wait()
 
     assert all(died.report.planned for died in deployment.told(RunnerDied))
-
-
-async def test_another_version_of_a_plugin_begins_anew(deployment: Deployment) -> None:
-    """F8: what the old code was charged with is not the new code's."""
-    deployment.shard_more = "[shard.restart]\nbackoff_base = 0.05\nbackoff_max = 0.1\nbackoff_reset = 0.2\n"
-    deployment.plugin("games", "deadly", DEADLY + GREET)
-    deployment.plugin("games", "good", GREET)
-
-    async with deployment.run() as supervisor:
-        for number in range(4):
-            if number == 2:
-                path = deployment.directory / "plugins" / "test.deadly" / "plugin.py"
-                (path,) = [path] if path.exists() else list(deployment.directory.rglob("*deadly*/plugin.py"))
-                path.write_text(path.read_text() + "\n# another version\n")
-            with pytest.raises(DispatchFailed):
-                await supervisor.invoke("test.deadly", "die", timeout=20)
-            await deployment.wait_told(RunnerDied, lambda died, n=number + 1: died.report.incarnation == n)
-        answer = await supervisor.invoke("test.deadly", "greet", timeout=20)
-
-    assert answer == "hello"
-    assert deployment.told(PluginIsolated) == []
 
 
 async def test_plugins_that_call_each_other_for_ever_end(deployment: Deployment) -> None:

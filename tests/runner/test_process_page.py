@@ -105,7 +105,7 @@ async def test_a_death_while_unloading_leaves_its_phase(page: Page) -> None:
     assert crumb_of(page) == Crumb(phase=Phase.UNLOAD, plugin=1)
 
 
-@pytest.mark.parametrize("how", ["kill", "segv", "abort", "exit"])
+@pytest.mark.parametrize("how", ["kill", "segv", "fpe", "bus", "abort", "exit"])
 async def test_a_death_in_a_handler_leaves_the_call(page: Page, how: str) -> None:
     """A10, B3, B4: the plugin, the request, and that it had begun."""
     async with open_runner(assignment("dies"), page=page, features=BOTH) as host:

@@ -32,7 +32,10 @@ WHERE: dict[str, tuple[str, ...]] = {
         "tests/supervisor/test_logs.py::test_a_long_line_is_cut_and_says_so",
         "tests/supervisor/test_logs.py::test_raw_output_is_lines_under_the_best_known_name",
     ),
-    "D12": ("tests/supervisor/test_output.py::test_pumping_ends_with_the_last_writer",),
+    "D12": (
+        "tests/faults/test_a_life.py::test_a_runner_without_outputs_lives",
+        "tests/supervisor/test_output.py::test_pumping_ends_with_the_last_writer",
+    ),
     "D13": ("tests/supervisor/test_shard.py::test_a_start_that_fails_for_now_is_tried_again",),
     "D14": (
         "tests/supervisor/test_process.py::test_a_child_makes_no_core_and_opens_only_so_many_descriptors",

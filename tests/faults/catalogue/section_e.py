@@ -10,8 +10,8 @@ WHERE: dict[str, tuple[str, ...]] = {
         "tests/protocol/test_framing.py::test_a_bad_length_is_refused_with_its_header",
     ),
     "E4": ("tests/protocol/test_bad_frames.py::test_a_claim_of_4_gib_in_each_header_costs_nothing_either",),
-    "E5": ("tests/protocol/test_bad_frames.py::test_a_false_claim_costs_neither_time_nor_memory",),
     "E6": (
+        "tests/protocol/test_bad_frames.py::test_a_bad_body_ends_the_stream_with_a_reason",
         "tests/protocol/test_bad_frames.py::test_deep_nesting_that_msgpack_still_reads_is_no_reason_to_fail",
     ),
     "E7": ("tests/protocol/test_bad_frames.py::test_keys_whose_hashes_collide_are_never_hashed",),
@@ -59,12 +59,15 @@ WHERE: dict[str, tuple[str, ...]] = {
     "E28": ("tests/supervisor/test_arrival.py::test_more_time_than_a_start_may_take_is_not_given",),
     "E29": ("tests/protocol/test_link.py::test_a_cancelled_run_settles_everything_and_closes_the_socket",),
     "E30": (
+        "tests/properties/test_stream.py::test_any_cut_of_a_stream_gives_the_same_events_answers_and_state",
         "tests/protocol/test_framing.py::test_a_stream_byte_by_byte_gives_the_same_frames",
         "tests/protocol/test_link_stream.py::test_a_reset_is_the_same_as_going",
     ),
 }
 
 NOT_HERE: dict[str, str] = {
+    "E5": "not survived as it should be: nothing limits how many values a frame holds, and four million empty lists in 4 MiB "
+    "are read, which takes most of a second and some 290 MiB",
     "E9": "the host listens nowhere: a runner is who holds the inherited end of a socketpair, and there is no token to be wrong, old or used twice",
     "E11": "the host listens nowhere: a runner is who holds the inherited end of a socketpair, and there is no token to be wrong, old or used twice",
     "E12": "the host listens nowhere: a runner is who holds the inherited end of a socketpair, and there is no token to be wrong, old or used twice",

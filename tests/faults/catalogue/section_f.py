@@ -17,7 +17,7 @@ WHERE: dict[str, tuple[str, ...]] = {
     "F7": (
         "tests/faults/test_f_poison.py::test_a_plugin_that_is_still_bad_after_its_quarantine_is_kept_out_for_longer",
     ),
-    "F8": ("tests/faults/test_g_surroundings.py::test_another_version_of_a_plugin_begins_anew",),
+    "F8": ("tests/faults/test_f_poison.py::test_another_version_of_a_plugin_begins_anew",),
     "F9": (
         "tests/supervisor/test_hooks.py::test_what_a_shard_that_is_down_means",
         "tests/supervisor/test_hooks.py::test_a_hook_that_waits_is_answered_when_the_shard_is_back",

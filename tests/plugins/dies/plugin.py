@@ -21,6 +21,8 @@ def die(how: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     elif how == "segv":
         ctypes.string_at(0)
+    elif how in ("fpe", "bus"):
+        os.kill(os.getpid(), signal.SIGFPE if how == "fpe" else signal.SIGBUS)
     elif how == "abort":
         os.abort()
     elif how == "exit":
