@@ -162,9 +162,7 @@ class Reaper:
             if self._wake.is_set():
                 self._wake = trio.Event()
                 delay = SOON / 2
-            is_busy = self.look()
-            if not is_busy:
-                self._forget()
+            is_busy = self.look() or self._forget()
             delay = min(PERIOD, delay * 2) if is_busy else PERIOD
 
     def look(self) -> bool:
@@ -207,7 +205,7 @@ class Reaper:
         deadline = trio.current_time() + END_WAIT
         delay = SOON
         with trio.CancelScope(shield=True):
-            while self.look() | self._end_unknown():
+            while self.look() | self._forget() | self._end_unknown():
                 if trio.current_time() > deadline:
                     _LOG.warning("processes that plugins have started do not end: %s", self._left())
                     break
@@ -242,10 +240,18 @@ class Reaper:
                 for pid, fields in _below(family.pid):
                     family.remember(pid, fields)
 
-    def _forget(self) -> None:
-        """Families of which nothing is left. The kernel's list may have missed one: its environment still tells."""
-        for run in [run for run, family in self._families.items() if family.is_over and not family.pid]:
-            del self._families[run]
+    def _forget(self) -> bool:
+        """Let go the families of which nothing is left; whether there are others, which have to go yet.
+
+        No child that is doomed was seen, but the list of children may have been read before a daemon ended, and what the
+        daemon leaves comes to the host afterwards: dead, perhaps, and then its environment tells nothing any more.
+        """
+        over = [family for family in self._families.values() if family.is_over and not family.pid]
+        for family in over:
+            family.forget_the_gone()
+            if not family.members:
+                del self._families[family.run]
+        return any(family.members for family in over)
 
     # --- what is done to them ----------------------------------------------------------------------------------
 

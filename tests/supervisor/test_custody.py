@@ -167,6 +167,29 @@ async def test_what_a_daemon_has_started_goes_too(tmp_path: Path) -> None:
         await wait_gone(other)
 
 
+async def test_what_the_kernels_list_has_missed_is_reaped_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list of children that was read before a daemon's end has not what the daemon leaves. Its name is gone, too."""
+    hidden = f"if os.fork() == 0:\n            os.setsid()\n            {HIDE.format('time.sleep(3600)')}"
+    async with custody_in(tmp_path) as custody:
+        ward = Ward(custody, DAEMON.replace("BODY", hidden))
+        one, other = await _read_two(ward)
+        await wait_adopted(one, other)
+        (daemon,) = {one, other} & set(children_of(os.getpid()))
+
+        def too_early(pid: int) -> list[int]:
+            is_there = bool(look_at(daemon).state)
+            return [each for each in children_of(pid) if not (is_there and pid == os.getpid() and each != daemon)]
+
+        monkeypatch.setattr(reaper_module, "children_of", too_early)
+
+        await ward.bury()
+
+        await wait_gone(one)
+        await wait_gone(other)
+
+
 async def _read_two(ward: Ward) -> tuple[int, int]:
     numbers: list[int] = []
     with trio.fail_after(10):
