@@ -20,6 +20,7 @@ from rookery.supervisor.process_look import children_of, look_at, started_with
 from rookery.supervisor.reaper import REMEMBER_EVERY, Reaper
 from rookery.supervisor.run_name import RUN_VARIABLE
 from rookery.supervisor.subreaper import is_subreaper
+from tests.doubles.processes import wait_asleep, wait_gone
 from tests.supervisor.test_spare import no_free_descriptor
 
 pytestmark = [
@@ -96,13 +97,6 @@ def looks(custody: Custody) -> Reaper:
     return custody.reaper
 
 
-async def wait_gone(pid: int) -> None:
-    """Dead, and reaped."""
-    with trio.fail_after(10):
-        while look_at(pid).state:
-            await trio.sleep(0.005)
-
-
 async def wait_adopted(*pids: int) -> None:
     """One of them is a child of the host."""
     with trio.fail_after(10):
@@ -132,7 +126,7 @@ async def test_a_runner_that_lives_keeps_its_daemon(tmp_path: Path) -> None:
         for _ in range(REMEMBER_EVERY + 1):
             assert not looks(custody).look()
 
-        assert look_at(daemon).state == "S"
+        await wait_asleep(daemon)
         await ward.bury()
         await wait_gone(daemon)
 
@@ -180,7 +174,9 @@ async def test_what_the_kernels_list_has_missed_is_reaped_later(
 
         def too_early(pid: int) -> list[int]:
             is_there = bool(look_at(daemon).state)
-            return [each for each in children_of(pid) if not (is_there and pid == os.getpid() and each != daemon)]
+            return [
+                each for each in children_of(pid) if not (is_there and pid == os.getpid() and each != daemon)
+            ]
 
         monkeypatch.setattr(reaper_module, "children_of", too_early)
 
@@ -232,7 +228,7 @@ async def test_a_background_job_that_ends_leaves_no_zombie(tmp_path: Path) -> No
 
         await wait_gone(job)
 
-        assert look_at(ward.process.pid).state == "S"
+        await wait_asleep(ward.process.pid)
         await ward.bury()
 
 
@@ -278,9 +274,8 @@ async def test_a_daemon_that_hides_ends_with_its_host(tmp_path: Path) -> None:
         looks(custody).look()
         await ward.bury()
         looks(custody).look()
-        hides = look_at(daemon).state
+        await wait_asleep(daemon)
 
-    assert hides == "S"
     assert look_at(daemon).state == ""
 
 
@@ -378,6 +373,6 @@ async def test_two_hosts_in_one_process_keep_to_their_own(tmp_path: Path) -> Non
         for _ in range(REMEMBER_EVERY):
             looks(one).look()
 
-        assert look_at(daemons[1]).state == "S"
+        await wait_asleep(daemons[1])
         await wards[1].bury()
         await wait_gone(daemons[1])

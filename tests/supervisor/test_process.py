@@ -14,6 +14,7 @@ import trio
 from rookery.supervisor import process
 from rookery.supervisor.limits import ShardLimits
 from rookery.supervisor.process import Launch, Process, spawn
+from tests.doubles.processes import wait_asleep
 
 pytestmark = pytest.mark.slow
 
@@ -218,7 +219,7 @@ async def test_stacks_are_asked_for_only_where_they_are_given() -> None:
     async with Started(f"{READY}\ntime.sleep(60)") as child:
         await child.read_line()
         assert not child.process.ask_for_stacks()
-        assert child.process.look().state in {"R", "S"}
+        await wait_asleep(child.process.pid)
 
     program = f"import faulthandler\nfaulthandler.register(signal.SIGUSR1, file=1)\n{READY}\ntime.sleep(60)"
     async with Started(program) as child:
