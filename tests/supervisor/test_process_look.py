@@ -63,8 +63,18 @@ def test_children_are_found(has_list: bool, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_environment_of_a_program_is_read() -> None:
-    """A whole name only, and never another's beginning."""
-    with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, env={"AB": "1=2", "B": "3"}) as child:
+    """A whole name only, and never another's beginning.
+
+    ``Popen`` returns a moment before the kernel has set the new program's environment: what the program answers is waited for.
+    """
+    with subprocess.Popen(
+        ["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"AB": "1=2", "B": "3"}
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(b"here")
+        child.stdin.flush()
+        assert child.stdout.read(4) == b"here"
         found = [started_with(child.pid, name) for name in ("AB", "B", "A")]
 
     assert found == ["1=2", "3", ""]
