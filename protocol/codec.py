@@ -10,11 +10,11 @@ import msgpack
 
 from .envelope import Envelope, envelope_from_map
 from .errors import CannotEncode, RemoteProtocolError
-from .limits import MAX_DEPTH
+from .limits import MAX_CONTAINERS, MAX_DEPTH
 from .shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 EXT_DATETIME = 42
 """ISO 8601 text of a ``datetime.datetime`` (protocol 1.0.0)."""
@@ -23,6 +23,9 @@ EXT_DATE = 43
 """ISO 8601 text of a ``datetime.date`` (protocol 1.0.0)."""
 
 _SCALARS = frozenset({str, bytes, int, float, bool, type(None)})
+
+_CONTAINER_TAGS = bytes([*range(0x80, 0xA0), 0xC7, 0xC8, 0xC9, *range(0xD4, 0xD9), *range(0xDC, 0xE0)])
+"""The first bytes of maps, lists and extensions."""
 
 
 def encode_value(value: Any) -> bytes:
@@ -52,14 +55,18 @@ def decode_value(data: bytes, *, loose_keys: bool = False) -> Any:
 
     Raises:
         RemoteProtocolError: The bytes are not exactly one msgpack value of bounded depth, or a map has a key that
-            is not text (bytes pass, as in every msgpack of protocol 1.0.0) and ``loose_keys`` is not set.
+            is not text (bytes pass, as in every msgpack of protocol 1.0.0) and ``loose_keys`` is not set. More than
+            ``MAX_CONTAINERS`` maps, lists and extensions are a ``_TooManyContainers``.
     """
+    pairs_hook = _scalar_entries if loose_keys else None
     try:
+        if len(data) > MAX_CONTAINERS:
+            return _Counting(pairs_hook).unpack(data)
         return msgpack.unpackb(
             data,
             raw=False,
             strict_map_key=not loose_keys,
-            object_pairs_hook=_scalar_entries if loose_keys else None,
+            object_pairs_hook=pairs_hook,
             ext_hook=_decode_ext,
         )
     except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
@@ -72,9 +79,12 @@ def encode_envelope(envelope: Envelope) -> bytes:
     """The body of a frame.
 
     Raises:
-        CannotEncode: See ``encode_value``.
+        CannotEncode: See ``encode_value``; or the envelope holds more maps, lists and extensions than the peer takes.
     """
-    return encode_value(envelope.to_map())
+    body = encode_value(envelope.to_map())
+    if len(body) > MAX_CONTAINERS:
+        _check_containers(body)
+    return body
 
 
 def decode_envelope(body: bytes) -> Envelope:
@@ -90,6 +100,8 @@ def decode_envelope(body: bytes) -> Envelope:
     defect = ""
     try:
         data = decode_value(body)
+    except _TooManyContainers:
+        raise
     except RemoteProtocolError:
         data = decode_value(body, loose_keys=True)  # raises again unless only the keys were wrong
         defect = "a map in it has keys that are not text"
@@ -120,6 +132,67 @@ def check_sendable(value: Any, depth: int = 0) -> None:
         for item in value:
             if isinstance(item, (dict, list, tuple)):
                 check_sendable(item, depth + 1)
+
+
+class _TooManyContainers(RemoteProtocolError):
+    """Apart from the other refusals only because a second try with loose keys would cost the same again."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the frame holds more than {MAX_CONTAINERS} maps, lists and extensions")
+
+
+class _Counting:
+    """Unpacks one value and stops where its maps, lists and extensions become too many.
+
+    Only large frames come here: a call for each container makes a frame full of them a fifth slower. A look at all tags
+    before anything is built would refuse sooner and count scalars as well, but in Python it takes longer than the
+    decoding itself. Time stamps of msgpack's own kind reach no hook and are not counted.
+    """
+
+    def __init__(self, pairs_hook: Callable[[Any], Any] | None) -> None:
+        self._pairs_hook = pairs_hook
+        self._left = MAX_CONTAINERS
+
+    def unpack(self, data: bytes) -> Any:
+        loose = self._pairs_hook is not None
+        return msgpack.unpackb(
+            data,
+            raw=False,
+            strict_map_key=not loose,
+            list_hook=self._count,
+            object_hook=None if loose else self._count,
+            object_pairs_hook=self._count_pairs if loose else None,
+            ext_hook=self._count_ext,
+        )
+
+    def _count(self, made: Any) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise _TooManyContainers
+        return made
+
+    def _count_pairs(self, pairs: Any) -> Any:
+        self._count(None)
+        assert self._pairs_hook is not None
+        return self._pairs_hook(pairs)
+
+    def _count_ext(self, code: int, data: bytes) -> Any:
+        self._count(None)
+        return _decode_ext(code, data)
+
+
+def _check_containers(body: bytes) -> None:
+    # Most large frames are text and numbers with few bytes that could be a container's first: that is quick to see.
+    if len(body) - len(body.translate(None, _CONTAINER_TAGS)) <= MAX_CONTAINERS:
+        return
+    try:
+        decode_value(body, loose_keys=True)
+    except _TooManyContainers:
+        raise CannotEncode(
+            f"the value cannot be sent: it holds more than {MAX_CONTAINERS} maps, lists and extensions"
+        ) from None
+    except RemoteProtocolError:
+        pass  # something else in it that the peer will not read: not what is asked here
 
 
 def _encode_other(value: Any) -> Any:

@@ -62,7 +62,8 @@ class RemoteProtocolError(ProtocolError):
 
 
 class CannotEncode(LocalProtocolError):
-    """A value has no form on the wire: a set, an object, an integer beyond 64 bits, a lone surrogate, a cycle.
+    """A value has no form on the wire: a set, an object, an integer beyond 64 bits, a lone surrogate, a cycle, or more
+    maps and lists than a peer takes.
 
     Not a ``FrameTooLarge``: a smaller value of the same kind would not help.
     """

@@ -12,7 +12,7 @@ MAX_FRAME_BYTES = 16 * MIB
 """The frame limit of protocol 1.0.0, both directions."""
 
 UNTRUSTED_MAX_FRAME_BYTES = 1 * MIB
-"""For shards that are not trusted: an untyped body may cost seventy times its size once it is decoded."""
+"""For shards that are not trusted: an untyped body may cost twenty times its size once it is decoded."""
 
 READ_CHUNK_BYTES = 64 * KIB
 """One read. From 128 KiB on, malloc maps and unmaps memory on each call, which triples the cost of a read."""
@@ -22,6 +22,11 @@ MAX_NAME_CHARS = 1024
 
 MAX_ERROR_CHARS = 16 * KIB
 """The text of an error answer. A longer one is cut, so that refusing always works."""
+
+MAX_CONTAINERS = 131_072
+"""Maps, lists and extensions in one frame. They are what costs seventy times its bytes, and a quarter of a second a MiB;
+texts, bytes and numbers cost some twenty times at worst, and what is honest less. A frame of the largest size still has
+room for one in each 128 bytes, and one of at most this many bytes cannot exceed it."""
 
 MAX_DEPTH = 128
 """How deep maps and arrays may nest. msgpack itself stops at 511 when it packs."""
