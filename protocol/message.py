@@ -99,7 +99,8 @@ def message_text(message: MessageMap) -> str:
 def user_of(message: MessageMap) -> tuple[str, str]:
     """The sender: id and shown name."""
     user = message["message_info"]["user_info"]
-    return user["user_id"], user.get("user_cardname") or user["user_nickname"]
+    card = user.get("user_cardname")
+    return user["user_id"], card if type(card) is str and card else user["user_nickname"]
 
 
 def group_of(message: MessageMap) -> str | None:

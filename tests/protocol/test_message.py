@@ -202,6 +202,14 @@ def test_a_user_is_shown_by_the_name_of_the_group() -> None:
     assert user_of(message) == ("u1", "Countess")
 
 
+@pytest.mark.parametrize("card", [7, [], {"a": 1}, b"x"], ids=repr)
+def test_a_card_that_is_no_text_is_no_name(card: object) -> None:
+    """It came from outside and nobody checked it; what is shown and stored is the nickname."""
+    message = _changed("message_info.user_info.user_cardname", card)
+
+    assert user_of(message) == ("u1", "Ada")
+
+
 @pytest.mark.parametrize("group", [None, {}], ids=["null", "empty"])
 def test_no_group_is_a_private_chat(group: object) -> None:
     """Of the one user."""
