@@ -39,10 +39,9 @@ def _fuzz(name: str, arguments: list[str]) -> None:
 
     target = TARGETS[name]
     seeds = target.seeds()
-    seed = next((int(text[6:]) for text in arguments if text.startswith("-seed=")), 0)
 
     def try_one(data: bytes) -> None:
-        finding: Finding | None = try_input(target, bytes(data), seed)
+        finding: Finding | None = try_input(target, bytes(data))
         if finding is not None:
             sys.stdout.write(finding.told() + "\n")
             sys.stdout.flush()

@@ -28,18 +28,23 @@ class Finding:
     target: str
     seed: int
     number: int
-    """Which of the seed's inputs it is, from 1."""
+    """Which of the seed's inputs it is, from 1; 0 for one that comes from elsewhere."""
     data: bytes
     error: Exception
 
     def told(self) -> str:
         """What happened, and the command that lets it happen again."""
-        return (
-            f"FAILED {self.target}, input {self.number} of seed {self.seed}: {type(self.error).__name__}: {self.error!s:.500}\n"
-            f"input: {self.data.hex()}\n"
-            f"again: python -m tests.fuzz --target {self.target} --repeat {self.data.hex() or 'empty'}\n"
-            f"or:    python -m tests.fuzz --target {self.target} --seed {self.seed} --inputs {self.number}"
-        )
+        which = f"input {self.number} of seed {self.seed}" if self.number else "an input"
+        lines = [
+            f"FAILED {self.target}, {which}: {type(self.error).__name__}: {self.error!s:.500}",
+            f"input: {self.data.hex()}",
+            f"again: python -m tests.fuzz --target {self.target} --repeat {self.data.hex() or 'empty'}",
+        ]
+        if self.number:
+            lines.append(
+                f"or:    python -m tests.fuzz --target {self.target} --seed {self.seed} --inputs {self.number}"
+            )
+        return "\n".join(lines)
 
 
 @attrs.define
@@ -85,7 +90,7 @@ class Search:
 
 
 def try_input(
-    target: Target, data: bytes, seed: int = 0, number: int = 1, outcomes: set[str] | None = None
+    target: Target, data: bytes, seed: int = 0, number: int = 0, outcomes: set[str] | None = None
 ) -> Finding | None:
     """Check one input; its outcome is added to ``outcomes``."""
     began = time.process_time()

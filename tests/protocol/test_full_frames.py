@@ -11,6 +11,8 @@ from typing import Any
 
 import msgpack
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rookery.protocol import (
     CAP_CALL,
@@ -23,6 +25,7 @@ from rookery.protocol import (
     decode_envelope,
     decode_value,
     encode_envelope,
+    encode_value,
     frame,
 )
 from rookery.protocol.limits import MAX_CONTAINERS, MIB
@@ -139,3 +142,37 @@ def test_a_count_of_what_is_sent_reports_nothing_else() -> None:
     body = encode_envelope(Envelope(1, MessageType.RESPONSE, "m", "", payload))
 
     assert len(body) > 2 * MAX_CONTAINERS
+
+
+keys = st.text(max_size=5)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.text()
+    | st.binary()
+    | st.datetimes()
+    | st.dates()
+)
+sendable = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(keys, inner), max_leaves=20)
+
+
+@pytest.mark.slow
+@given(sendable, st.booleans())
+def test_a_large_frame_is_read_as_a_small_one(value: object, loose_keys: bool) -> None:
+    """Counting changes nothing of what is read."""
+    packed = encode_value([value, "x" * MAX_CONTAINERS])
+
+    assert decode_value(packed, loose_keys=loose_keys) == [value, "x" * MAX_CONTAINERS]
+
+
+@pytest.mark.slow
+def test_a_large_frame_with_odd_keys_has_the_same_defect() -> None:
+    """As every other: its caller is told, and the connection lives."""
+    payload = {"result": {1: "a", (1, 2): "b"}, "pad": "x" * MAX_CONTAINERS}
+    body = msgpack.packb({"request_id": 4, "message_type": "response", "payload": payload})
+
+    envelope = decode_envelope(body)
+
+    assert envelope.defect == "a map in it has keys that are not text"
+    assert envelope.payload["result"] == {1: "a"}
