@@ -41,6 +41,7 @@ COMMANDS = {
     "release": "End the quarantine of a plugin.",
     "events": "Deal with events that ended their runners.",
     "replay": "Play recorded chat through a bot and say what came of it.",
+    "soak": "Hurt runners for minutes under load, and check what must hold.",
 }
 """In the order in which somebody needs them; each is the `command` of the module of its name."""
 

@@ -70,6 +70,8 @@ PURE_FILES = (
     "supervisor/registry.py",
     "supervisor/restart.py",
     "supervisor/shard_state.py",
+    "supervisor/soak_plan.py",
+    "supervisor/soak_rules.py",
     "supervisor/strategy.py",
     "supervisor/wear.py",
 )
