@@ -16,6 +16,7 @@ import attrs
 
 from .cgroup import ControlGroups, Leaf, open_groups
 from .process import Process, spawn, start
+from .process_look import ticks_since_boot
 from .reaper import Reaper, open_reaper
 from .run_name import RUN_VARIABLE, RunNames
 from .runs import RunsDirectory
@@ -54,6 +55,7 @@ class Custody:
         cookie = self.names.cookie_of(launch.run)
         launch = attrs.evolve(launch, environment={**launch.environment, RUN_VARIABLE: cookie})
         leaf = self.groups.open_leaf(launch.run, launch.limits) if self.groups is not None else None
+        before = ticks_since_boot()
         try:
             popen = start(launch)
         except OSError as error:
@@ -63,7 +65,10 @@ class Custody:
             raise
         if leaf is not None:
             leaf.add(popen.pid)
-        self.runs.note(launch.run, popen.pid, cookie)
+        # Its tick is nearly always the one in which all this happened. Asking the kernel for it makes every other shard
+        # wait until the new program is set up: three milliseconds, and five at times.
+        started = before if before == ticks_since_boot() else None
+        self.runs.note(launch.run, popen.pid, cookie, started=started)
         if self.reaper is not None:
             self.reaper.begin(launch.run, popen.pid)
         return Process(popen, _Remains(self, launch.run, leaf))

@@ -6,11 +6,15 @@ Read from ``/proc``; where there is none, nothing is known. The caller sees to i
 from __future__ import annotations
 
 import os
+import sys
+import time
 from pathlib import Path
 
 import attrs
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICKS = os.sysconf("SC_CLK_TCK")
+"""In a second."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,6 +57,13 @@ def start_time(pid: int) -> int | None:
     """When the process started, in ticks since boot: with its number it means one process for ever."""
     fields = stat_fields(pid)
     return int(fields[19]) if fields is not None else None
+
+
+def ticks_since_boot() -> int | None:
+    """The tick in which a process would start now, as ``start_time`` gives it; None where there is no such clock."""
+    if sys.platform != "linux":
+        return None
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) * _TICKS // 1_000_000_000
 
 
 def children_of(pid: int) -> list[int]:

@@ -56,13 +56,14 @@ class RunsDirectory:
         self._boot = boot_id() if boot is None else boot
         self._has_complained = False
 
-    def note(self, run: str, pid: int, cookie: str) -> None:
+    def note(self, run: str, pid: int, cookie: str, *, started: int | None = None) -> None:
         """Remember a runner. One that cannot be written down runs all the same.
 
         Args:
             run: ``<shard>.<incarnation>``.
+            started: The tick in which it did, where that is known; None asks the kernel.
         """
-        started = start_time(pid)
+        started = start_time(pid) if started is None else started
         if not self._boot or started is None:
             return
         entry = _Entry(pid=pid, started=started, cookie=cookie)

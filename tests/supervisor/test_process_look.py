@@ -16,6 +16,7 @@ from rookery.supervisor.process_look import (
     start_time,
     started_with,
     stat_fields,
+    ticks_since_boot,
 )
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
@@ -32,6 +33,19 @@ def test_this_process_is_seen() -> None:
     assert look.rss > 1_000_000
     assert start_time(os.getpid()) == start_time(os.getpid())
     assert os.getpid() in all_processes()
+
+
+def test_a_process_starts_in_a_tick_of_the_clock() -> None:
+    """So it need not be asked for, which waits until the kernel has set the new program up."""
+    before = ticks_since_boot()
+    with subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE) as child:
+        after = ticks_since_boot()
+        started = start_time(child.pid)
+
+    assert before is not None
+    assert after is not None
+    assert started is not None
+    assert before <= started <= after
 
 
 def test_of_nobody_nothing_is_known() -> None:

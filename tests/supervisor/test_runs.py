@@ -111,6 +111,15 @@ def test_files_live_as_long_as_runners(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_a_tick_that_is_told_is_as_good_as_one_that_is_read(
+    tmp_path: Path, left: subprocess.Popen[bytes]
+) -> None:
+    """A21: whoever has just started it knows when that was."""
+    RunsDirectory(tmp_path).note("games.7", left.pid, COOKIE, started=start_time(left.pid))
+
+    assert await RunsDirectory(tmp_path).sweep() == [left.pid]
+
+
 def test_one_that_cannot_be_written_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The disk is full: runners start all the same."""
     (tmp_path / RUNS_DIRECTORY).write_text("in the way")
