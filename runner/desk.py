@@ -44,6 +44,7 @@ from .calls import Calls, Unwanted, refuse_unwanted
 from .config_requests import ConfigRefused, inspect_config, update_config, validate_config
 from .invoke import deadline_of
 from .logs import RUNNER_LOGGER
+from .parking import Parking
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Container, Sequence
@@ -123,6 +124,7 @@ class Desk:
         """Calls that wait for their turn, by plugin and ordering key."""
         self._early: dict[int, trio.CancelScope] = {}
         """Calls that wait for the ``on_load`` of their plugin."""
+        self._parking = Parking(roster.away, nursery, self._take_call)
         self._is_draining = False
         self._started_at = trio.current_time()
         self._others: dict[str, Callable[[Request], Awaitable[None]]] = {
@@ -166,6 +168,8 @@ class Desk:
             for request in [each for each in requests if each.request_id in wanted]:
                 requests.remove(request)
                 refuse_unwanted(request, unwanted)
+        for request in self._parking.take_out(wanted):
+            refuse_unwanted(request, unwanted)
         self._calls.drop([each for each in request_ids if each in self._owed], unwanted)
         for request_id in wanted & self._early.keys():
             self._early[request_id].cancel()
@@ -174,6 +178,8 @@ class Desk:
         """Once a second: nobody waits for an answer because a handler does not end."""
         for request in self._calls.give_up(self._owed):
             self._pass_by(request)
+        for request in self._parking.take_late():
+            _refuse_late(request)
         now = trio.current_time()
         for requests in self._lanes.values():
             for request in [each for each in requests if now >= deadline_of(each)]:
@@ -183,9 +189,11 @@ class Desk:
     def end(self) -> None:
         """This process is about to end, whatever still goes on in it."""
         self._calls.give_up_all()
-        for requests in self._lanes.values():  # behind a handler that does not end
-            while requests:
-                requests.popleft().refuse(ErrorCode.E_SHUTTING_DOWN, "this runner ends")
+        behind = [request for requests in self._lanes.values() for request in requests]
+        for request in (*behind, *self._parking.take_all()):  # behind a handler that does not end
+            request.refuse(ErrorCode.E_SHUTTING_DOWN, "this runner ends")
+        for requests in self._lanes.values():
+            requests.clear()
 
     # --- calls of components -----------------------------------------------------------------------------------
 
@@ -193,6 +201,8 @@ class Desk:
         plugin_id = request.plugin_id
         if self._is_draining or self._stopping.has_begun:
             request.refuse(ErrorCode.E_SHUTTING_DOWN, "this runner is shutting down")
+            return
+        if self._parking.park(request):
             return
         key = request.payload.get("ordering_key")
         if key and type(key) is str:
@@ -259,7 +269,8 @@ class Desk:
             if self._lanes.get(lane) is requests:
                 del self._lanes[lane]
             for request in requests:
-                request.refuse(ErrorCode.E_SHUTTING_DOWN, f"{plugin_id} is being unloaded")
+                if not self._parking.park(request):
+                    request.refuse(ErrorCode.E_SHUTTING_DOWN, f"{plugin_id} is being unloaded")
 
     async def _answer_later(self, request: Request, started: trio.Event) -> None:
         plugin: LoadedPlugin | None = None
@@ -279,6 +290,9 @@ class Desk:
             await self._invoker.answer(request, plugin)
 
     def _refuse_unknown(self, request: Request) -> None:
+        """Its plugin is not here: it waits if that is to be again, or is refused."""
+        if self._parking.park(request):
+            return
         request.refuse(
             ErrorCode.E_PLUGIN_NOT_FOUND, f"the plugin {request.plugin_id!r:.100} is not loaded here"
         )

@@ -138,6 +138,10 @@ class _Swap:
         if failed:
             self._restore_modules()
             return _answer(wanted, failed=_with_outcome(failed, "the running version goes on"))
+        with self._roster.exchanging(unload):
+            return await self._exchange(wanted, unload, modules)
+
+    async def _exchange(self, wanted: list[str], unload: list[str], modules: Modules) -> ReloadAnswer:
         for plugin_id in unload:
             self._old_plugins.append(
                 await self._roster.take_out(plugin_id, grace=UNLOAD_GRACE, dismiss_reason=self._reason)

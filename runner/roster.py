@@ -18,7 +18,7 @@ from .loader import import_plugin, module_name_of, purge_modules
 from .scope import PluginScope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import ModuleType
 
     from .discovery import Candidate
@@ -68,6 +68,9 @@ class Roster:
         """In the order of loading."""
         self.starting: dict[str, trio.Event] = {}
         """Plugins that the host knows already and whose ``on_load`` has not ended; the event is set when it has."""
+        self.away: dict[str, trio.Event] = {}
+        """Plugins that are being exchanged and cannot take calls; the event is set when they can, or never will."""
+        self._exchanged: frozenset[str] = frozenset()
         self.scopes = scopes
         self.is_loading = False
         """True while the plugins come in for the first time."""
@@ -85,6 +88,22 @@ class Roster:
             yield
         finally:
             self.is_loading = False
+
+    @contextlib.contextmanager
+    def exchanging(self, plugin_ids: Iterable[str]) -> Iterator[None]:
+        """While inside, these plugins are ``away`` and not simply gone when they are taken out."""
+        self._exchanged = frozenset(plugin_ids)
+        try:
+            yield
+        finally:
+            self._exchanged = frozenset()
+            for plugin_id in list(self.away):
+                self.away.pop(plugin_id).set()
+
+    def _leave(self, plugin_id: str) -> None:
+        """It takes no calls from now on."""
+        if plugin_id in self._exchanged:
+            self.away.setdefault(plugin_id, trio.Event())
 
     # --- in ----------------------------------------------------------------------------------------------------
 
@@ -146,6 +165,8 @@ class Roster:
         await self._nursery.start(scope.run)
         self.scopes[plugin_id] = scope
         self.starting[plugin_id] = trio.Event()
+        if plugin_id in self.away:
+            self.away.pop(plugin_id).set()  # its calls wait for its on_load from now on
         try:
             await self._host.introduce(plugin)
             await self._run_on_load(plugin)
@@ -158,6 +179,8 @@ class Roster:
             await self._host.dismiss(plugin_id, "not_accepted")
             raise NotLoaded(str(error)) from None
         finally:
+            if plugin_id not in self.loaded:
+                self._leave(plugin_id)
             self.starting.pop(plugin_id).set()
             if plugin_id not in self.loaded:
                 await self._close(plugin_id, CLOSE_GRACE)
@@ -196,6 +219,7 @@ class Roster:
             KeyError: It is not loaded.
         """
         plugin = self.loaded.pop(plugin_id)
+        self._leave(plugin_id)
         deadline = trio.current_time() + grace
         with trio.move_on_after(grace / 2):
             await self.scopes[plugin_id].wait_idle()
