@@ -187,7 +187,10 @@ class _Soak:
 
     def _break(self, broken: Broken) -> None:
         key = (broken.rule, broken.subject)
-        if key not in self._broken and len(self._broken) < MAX_BROKEN:
+        known = self._broken.get(key)
+        if known is not None:
+            self._broken[key] = attrs.evolve(known, times=known.times + 1)
+        elif len(self._broken) < MAX_BROKEN:
             self._broken[key] = broken
             self._on_broken(broken)
 

@@ -202,11 +202,13 @@ class Load:
                 rule = "a call to a shard that nobody has hurt succeeds"
                 if wounds:
                     rule = f'a shard that {wounds[-1].kind.value} fails no call with "{outcome.fate.value}"'
-                self._on_broken(rule, str(ticket), str(outcome))
+                self._on_broken(rule, ticket.shard, f"{ticket}: {outcome}")
             return
         self.counts[ticket.kind, "ok"] += 1
         if ticket.kind == "call" and outcome.get("result") != ticket.number:
-            self._on_broken("an answer is its call's", str(ticket), f"the answer was {outcome!r:.200}")
+            self._on_broken(
+                "an answer is its call's", ticket.shard, f"{ticket}: the answer was {outcome!r:.200}"
+            )
 
 
 def _is_excused(wound: Wound, ticket: Ticket, fate: Fate, now: float) -> bool:

@@ -43,9 +43,12 @@ class Broken:
     """The values."""
     at: float
     """Seconds since the load began."""
+    times: int = 1
+    """How often it was seen; the values are those of the first time."""
 
     def describe(self) -> str:
-        return f"{self.at:.1f} s: {self.rule}: {self.subject}: {self.text}"
+        times = f" ({self.times} times)" if self.times > 1 else ""
+        return f"{self.at:.1f} s: {self.rule}: {self.subject}: {self.text}{times}"
 
 
 @attrs.frozen(kw_only=True)
