@@ -50,6 +50,8 @@ class HostOverLink:
     ) -> None:
         self.terminal: Mapping[str, int] = assignment.terminal
         self.command_prefix = assignment.command_prefix
+        self.replaces = "assignment" in features
+        """Whether it takes a second registration of a plugin in place of the first; others are not known to."""
         self._link = link
         self._scopes = scopes
         self._hears_loading = "loading" in features

@@ -143,14 +143,17 @@ class _Swap:
 
     async def _exchange(self, wanted: list[str], unload: list[str], modules: Modules) -> ReloadAnswer:
         for plugin_id in unload:
+            told = "" if self._roster.stays_known(plugin_id) else self._reason
             self._old_plugins.append(
-                await self._roster.take_out(plugin_id, grace=UNLOAD_GRACE, dismiss_reason=self._reason)
+                await self._roster.take_out(plugin_id, grace=UNLOAD_GRACE, dismiss_reason=told)
             )
         started, inactive, failed = await self._start_all(modules)
         if failed:
             lost = await self._roll_back(started)
             outcome = f"not restored: {', '.join(lost)}" if lost else "the previous version was restored"
             return _answer(wanted, failed=_with_outcome(failed, outcome) | lost)
+        for plugin_id in inactive:
+            await self._roster.dismiss(plugin_id, self._reason)
         return _answer(wanted, reloaded=started, unloaded=unload, inactive=inactive)
 
     async def _import_all(self) -> tuple[Modules, dict[str, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from rookery.protocol import RookeryError
+from rookery.protocol import ComponentType, RookeryError
 from rookery.protocol import page as layout
 
 from .config_file import read_config
@@ -237,6 +237,19 @@ class Roster:
         if dismiss_reason:
             await self._host.dismiss(plugin_id, dismiss_reason)
         return plugin
+
+    async def dismiss(self, plugin_id: str, reason: str) -> None:
+        """Have the host forget a plugin that was taken out without a word."""
+        await self._host.dismiss(plugin_id, reason)
+
+    def stays_known(self, plugin_id: str) -> bool:
+        """Whether the host may go on knowing a plugin while it is exchanged: its calls wait here.
+
+        Not one with a gateway: the new one has to say first that it is connected.
+        """
+        components = self.loaded[plugin_id].components.values()
+        has_gateway = any(each.type is ComponentType.MESSAGE_GATEWAY for each in components)
+        return self._host.replaces and not has_gateway
 
     async def wait_idle(self) -> None:
         """Wait until no call of the host is being run."""

@@ -65,6 +65,9 @@ WITH_PROCESS = frozenset(
 AT_REST = frozenset({_S.DISABLED, _S.IDLE, _S.BACKOFF, _S.FAILED, _S.STOPPED})
 """The states in which nothing runs; whatever is wanted then happens at once."""
 
+HAS_LOADED = frozenset({_S.READY, _S.SUSPECT, _S.DRAINING})
+"""The states of a runner that has said that its plugins are loaded; what it registers from then on counts at once."""
+
 _ALIVE = (_S.HELLO, _S.LOADING, _S.READY, _S.SUSPECT, _S.DRAINING, _S.STOPPING)
 _OVER = (_S.REAPING, _S.LOST)
 """A lost runner is followed like a dead one: nobody waits for it."""

@@ -39,7 +39,7 @@ from rookery.protocol import (
 from .component import Api, Gateway
 from .observers import GatewayReported, SecurityViolation
 from .platform.inbound import read_inbound
-from .shard_state import ShardState
+from .shard_state import HAS_LOADED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -198,7 +198,7 @@ class Traffic:
             payload,
             shard=shard.name,
             is_trusted=shard.settings.trust == TRUSTED,
-            live=shard.state.value is ShardState.READY,
+            live=shard.state.value in HAS_LOADED,
         )
         if self._registry.registration(payload.plugin_id) is registration:
             self._retain_gateways(payload.plugin_id)
