@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..soak_rules import MIB
 from .durations import seconds
+from .run import count
 
 if TYPE_CHECKING:
     from ..soak import SoakSummary
@@ -75,9 +76,9 @@ def _ms(value: float | None) -> str:
 
 def _verdict(summary: SoakSummary) -> str:
     early = "" if summary.is_complete else ", ended early"
-    after = f"after {seconds(summary.seconds)} and {len(summary.faults)} faults{early}, seed {summary.seed}"
+    after = f"after {seconds(summary.seconds)} and {count(len(summary.faults), 'fault')}{early}, seed {summary.seed}"
     if summary.is_clean:
         return f"clean {after}"
-    wrong = [f"{len(summary.broken)} rules broken"] if summary.broken else []
+    wrong = [f"{count(len(summary.broken), 'rule')} broken"] if summary.broken else []
     wrong += [f"{name} grow" if name.endswith("s") else f"{name} grows" for name in summary.growing]
     return f"NOT CLEAN {after}: {', '.join(wrong)}"
