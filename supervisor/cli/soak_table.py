@@ -55,10 +55,10 @@ def soak_lines(summary: SoakSummary) -> list[str]:
 def _kind_lines(summary: SoakSummary) -> list[str]:
     times = Counter(told.kind for told in summary.faults)
     lines = []
-    for kind, count in times.items():
+    for kind, number in times.items():
         took = sorted(told.recovery for told in summary.faults if told.kind is kind)
         lines.append(
-            f"{kind.value:<{WIDTH}}{count:>6}{seconds(took[len(took) // 2]):>16}{seconds(took[-1]):>10}"
+            f"{kind.value:<{WIDTH}}{number:>6}{seconds(took[len(took) // 2]):>16}{seconds(took[-1]):>10}"
         )
     return lines
 
