@@ -146,15 +146,35 @@ def death_of_nobody() -> float:
     return (after - before) * 1e3
 
 
+class ShareOfOthers:
+    """The part of all processors that neither this process nor what it has started and reaped has used, since then."""
+
+    def __init__(self) -> None:
+        self._at, self._busy, self._own = time.monotonic(), *self._used()
+
+    @staticmethod
+    def _used() -> tuple[float, float]:
+        user, nice, system, _, _, irq, soft_irq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+        own = os.times()
+        busy = (user + nice + system + irq + soft_irq + steal) / os.sysconf("SC_CLK_TCK")
+        return busy, sum(own[:4])
+
+    def look(self) -> float:
+        busy, own = self._used()
+        seconds = (time.monotonic() - self._at) * (os.cpu_count() or 1)
+        return max(0.0, busy - self._busy - (own - self._own)) / seconds
+
+
 @contextmanager
 def starting_strangers() -> Iterator[None]:
     """Somebody else starts interpreters, one after another, for as long as the block runs."""
-    again = f"import subprocess, sys\nwhile True: subprocess.run([sys.executable, '-c', {SAME_SIZE!r}])"
-    with subprocess.Popen([sys.executable, "-c", again], start_new_session=True) as process:
+    again = "import signal, subprocess, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit())\n"
+    again += f"while True: subprocess.run([sys.executable, '-c', {SAME_SIZE!r}])"
+    with subprocess.Popen([sys.executable, "-c", again]) as process:
         try:
             yield
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            process.send_signal(signal.SIGTERM)
 
 
 @asynccontextmanager
@@ -186,14 +206,10 @@ async def burn(
     async with traffic(burner, callers):
         bystander.taken = in_peace
         await trio.sleep(peace / 2)
-        with starting_strangers():
-            bystander.taken = beside_strangers
-            await trio.sleep(peace / 2)
+        await _beside_strangers(bystander, beside_strangers, peace / 2)
         bystander.taken = beside_deaths
         found = [await burner.die(held) for _ in range(deaths)]
-        with starting_strangers():
-            bystander.taken = beside_strangers
-            await trio.sleep(peace / 2)
+        await _beside_strangers(bystander, beside_strangers, peace / 2)
         bystander.taken = in_peace
         await trio.sleep(peace / 2)
     rows = {"death to known, ms": summary([one["known"] for one in found], KNOWN)}
@@ -212,6 +228,13 @@ async def burn(
         "bystander p99, deaths to strangers": single(p99 / percentile(beside_strangers, 0.99)),
     }
     return {f"{name}: {what}": row for what, row in rows.items()}
+
+
+async def _beside_strangers(bystander: Bystander, taken: list[float], seconds: float) -> None:
+    with starting_strangers():
+        bystander.taken = taken
+        await trio.sleep(seconds)
+        bystander.taken = []  # their end is waited for in the loop
 
 
 async def measure(config: Path, deaths: int, peace: float) -> dict[str, dict[str, Any]]:
@@ -244,6 +267,7 @@ def main() -> None:
     logging.disable()  # each death is reported, and the terminal would be measured as well
     kernel = [death_of_nobody() for _ in range(arguments.deaths // 2)]
     r0 = round_trip_us(1500)
+    others = ShareOfOthers()
     with tempfile.TemporaryDirectory() as directory:
         config = write_bot(
             Path(directory),
@@ -252,6 +276,7 @@ def main() -> None:
             group_more="start_stagger = 0.0",
         )
         rows = trio.run(measure, config, arguments.deaths, arguments.peace)
+    share = others.look()
     kernel += [death_of_nobody() for _ in range(arguments.deaths // 2)]
     r0 = (r0 + round_trip_us(1500)) / 2
     rows["kernel: death to pidfd, no host, ms"] = summary(kernel)
@@ -260,6 +285,7 @@ def main() -> None:
         rows[f"{kind}: known, median to the kernel's"] = single(known["median"] / statistics.median(kernel))
         rows[f"{kind}: known, median in R0"] = single(known["median"] * 1e3 / r0)
     rows["R0, us"] = single(r0)
+    rows["part of the CPUs that others used"] = single(share)
     sys.stdout.write(table(rows))
     write_result(arguments.json, result(rows, deaths=arguments.deaths, held=HELD, callers=CALLERS))
 

@@ -1,0 +1,57 @@
+"""Do the benchmarks of supervision run, and say what they promise to say? Short runs: the figures are nobody's business."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="they measure what the Linux kernel does"),
+]
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def run(tmp_path: Path, program: str, *options: str) -> tuple[dict[str, Any], str]:
+    """Its rows, and what it printed."""
+    result = tmp_path / "result.json"
+    command = [sys.executable, str(BENCHMARKS / program), *options, "--json", str(result)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    written = json.loads(result.read_text())
+    assert written["machine"]
+    figures: dict[str, Any] = written["figures"]
+    return figures, done.stdout
+
+
+def test_deaths_are_measured_idle_and_under_load(tmp_path: Path) -> None:
+    """Each death has its times, and the other shard loses nothing."""
+    rows, text = run(tmp_path, "deaths.py", "--deaths", "3", "--peace", "0.4")
+
+    assert "death to all callers told" in text
+    assert rows["idle: death to known, ms"]["measured"] == rows["load: death to known, ms"]["measured"] == 3
+    assert rows["bystander: lost calls"]["value"] == 0
+
+
+def test_orphans_are_watched_until_the_last_has_gone(tmp_path: Path) -> None:
+    """One host is killed, and nothing that descends from it is missed."""
+    rows, text = run(tmp_path, "orphans.py", "--trials", "1")
+
+    assert "daemon" in text
+    assert rows["the last of all, ms"]["measured"] == 1
+    assert rows["processes that nobody had foreseen"]["value"] == 0
+
+
+def test_late_hosts_are_tried_in_each_way(tmp_path: Path) -> None:
+    """Blocked, stopped, beside hogs; and it is said how the trials were split."""
+    rows, text = run(tmp_path, "false_kills.py", "--quick")
+
+    assert "2 hosts" in text
+    assert [rows[f"{kind}: trials"]["value"] for kind in ("blocked", "stopped", "hogged")] == [2, 2, 2]
+    assert rows["false kills in all"]["value"] == 0
