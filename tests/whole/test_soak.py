@@ -66,7 +66,7 @@ async def test_what_does_not_hold_ends_with_one_and_says_what(state_dir: Path, t
 
     assert done.code == 1, done
     [told, again] = [line for line in done.lines if "a runner that nobody has hurt lives" in line]
-    assert told == again
+    assert again.startswith(told)  # and how often, when it was more than once
     assert 'weak: shard "weak" #1' in told
     assert "exited by itself with code 9" in told
     assert done.lines[-2].startswith("NOT CLEAN after ")
@@ -85,5 +85,5 @@ def test_ctrl_c_ends_it_with_the_summary(state_dir: Path) -> None:
 
     assert process.wait() == 130
     assert head.startswith(b"soaking ")
-    assert b" 1.0 s  " in fault
+    assert b" s  " in fault
     assert "ended early" in rest.splitlines()[-1]
