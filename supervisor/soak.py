@@ -206,6 +206,23 @@ class _Soak:
         )
         faults = Faults(supervisor, self._deployment, self._wounds, began=began)
         self._look(supervisor, load, began)
+        if not interrupted.is_set():  # else it may not even be ready
+            await self._work(supervisor, load, faults, seconds=seconds, every=every, interrupted=interrupted)
+        self._ended = trio.current_time()
+        if not interrupted.is_set():
+            self._look(supervisor, load, began)
+
+    async def _work(
+        self,
+        supervisor: Supervisor,
+        load: Load,
+        faults: Faults,
+        *,
+        seconds: float,
+        every: float,
+        interrupted: trio.Event,
+    ) -> None:
+        end = trio.current_time() + seconds
         async with trio.open_nursery() as nursery:
 
             async def end_early() -> None:
@@ -216,16 +233,13 @@ class _Soak:
             nursery.start_soon(self._look_often, supervisor, load)
             async with trio.open_nursery() as working:
                 working.start_soon(load.run)
-                with trio.move_on_at(began + seconds):
+                with trio.move_on_at(end):
                     await self._hurt(faults, every, nursery)
                 await self._wait_healed()
                 working.cancel_scope.cancel()
             await load.wait_idle()
             self._is_complete = True
             nursery.cancel_scope.cancel()
-        self._ended = trio.current_time()
-        if not interrupted.is_set():
-            self._look(supervisor, load, began)
 
     async def _hurt(self, faults: Faults, every: float, nursery: trio.Nursery) -> None:
         """A fault every so many seconds, until cancelled."""
