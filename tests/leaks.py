@@ -180,6 +180,11 @@ def _describe(pid: int) -> str:
         command = (
             Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
         )
+        # In parentheses its name, then its state.
+        state = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0]
     except OSError:
-        command = ""
-    return f"pid {pid} ({command or 'ended, but never reaped'})"
+        command, state = "", "Z"
+    if state == "Z":
+        return f"pid {pid} (ended, but never reaped)"
+    # A child has no command line for a moment while its program is set up; Popen may return within it.
+    return f"pid {pid} ({command or 'just started'})"

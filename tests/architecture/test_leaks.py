@@ -68,14 +68,18 @@ def test_a_running_thread_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 @linux_only
 def test_a_running_child_is_seen_and_killed() -> None:
     """One test's stray process does not live on into the next."""
+    tell, told = os.pipe(), os.pipe()
     before = leaks.take_snapshot()
-    child = subprocess.Popen(["sleep", "1000"])
+    child = subprocess.Popen(["sh", "-c", "echo; read never"], stdin=tell[0], stdout=told[1])
+    os.read(told[0], 1)  # until here the kernel may not yet have set its command line
 
     found = leaks.find_leaks(before, "/nowhere")
 
-    assert found == [f"child process left: pid {child.pid} (sleep 1000)"]
+    assert found == [f"child process left: pid {child.pid} (sh -c echo; read never)"]
     assert leaks.find_leaks(before, "/nowhere") == []
     child.wait()  # tells the object that its process is gone
+    for descriptor in (*tell, *told):
+        os.close(descriptor)
 
 
 @linux_only
@@ -95,9 +99,11 @@ def test_a_zombie_is_seen() -> None:
 def test_an_orphan_is_seen_and_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process whose parent died is found by the TMPDIR that the session gave it."""
     monkeypatch.setattr(leaks, "ORPHAN_GRACE", 0.01)
+    os.mkfifo(tmp_path / "never")
     before = leaks.take_snapshot()
+    # A fork without a new program: its environment is there from the beginning.
     shell = subprocess.run(
-        ["sh", "-c", "sleep 1000 >/dev/null & echo $!"],
+        ["sh", "-c", f"(read line <{tmp_path}/never) >/dev/null & echo $!"],
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         text=True,
@@ -109,7 +115,7 @@ def test_an_orphan_is_seen_and_killed(tmp_path: Path, monkeypatch: pytest.Monkey
     ended, _, _ = select.select([pidfd], [], [], 5)
     os.close(pidfd)
 
-    assert f"orphan process left: pid {int(shell.stdout)} (sleep 1000)" in found
+    assert f"orphan process left: pid {int(shell.stdout)} (sh -c (read line" in "\n".join(found)
     assert ended
 
 
