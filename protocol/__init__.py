@@ -2,7 +2,7 @@
 
 names: identifiers · shown: values in messages · errors: who is to blame, the fifteen codes · limits: every number · envelope: the wire unit ·
 payloads: what it carries · methods: THE table of who may call what · structure: maps to typed values · message: the
-chat message · manifest: what a plugin declares, manifest_text and
+chat message · event_filter: which messages a handler wants · manifest: what a plugin declares, manifest_text and
 manifest_fields: reading it · codec: msgpack · framing: lengths · state: a connection's life ·
 received: what bytes meant · session: one end, sans-IO · request: what is owed to the peer ·
 link: a session over a socket.
@@ -26,6 +26,7 @@ from .errors import (
     RequestTimedOut,
     RookeryError,
 )
+from .event_filter import EVENT_FILTER, EVERYTHING, EventFilter, Occasion, read_event_filter
 from .framing import FrameReader, frame
 from .link import Closed, Link, OnDone, Payload, offer_hello
 from .manifest import (
@@ -163,6 +164,8 @@ from .structure import structure, unstructure
 __all__ = [
     "ADAPTER",
     "CAP_CALL",
+    "EVENT_FILTER",
+    "EVERYTHING",
     "MANIFEST_NAMES",
     "METHODS",
     "PLUGIN_BOOTSTRAP",
@@ -220,6 +223,7 @@ __all__ = [
     "Empty",
     "Envelope",
     "ErrorCode",
+    "EventFilter",
     "EventAnswer",
     "Extend",
     "FrameReader",
@@ -248,6 +252,7 @@ __all__ = [
     "MessageMap",
     "MessageType",
     "Method",
+    "Occasion",
     "OnDone",
     "PackageDependency",
     "Payload",
@@ -305,6 +310,7 @@ __all__ = [
     "offer_hello",
     "sendable",
     "parse_manifest",
+    "read_event_filter",
     "satisfies",
     "session_id_of",
     "shown",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from rookery.protocol import (
+    EVENT_FILTER,
+    EVERYTHING,
     PLUGIN_INVOKE_ACTION,
     PLUGIN_INVOKE_API,
     PLUGIN_INVOKE_COMMAND,
@@ -18,7 +20,9 @@ from rookery.protocol import (
     BadPayload,
     ComponentDeclaration,
     ComponentType,
+    EventFilter,
     full_name,
+    read_event_filter,
     shown,
 )
 
@@ -105,6 +109,8 @@ class EventHandler(Component):
     """Larger comes earlier."""
     intercepts: bool = False
     """May change or stop the event; the others only see it."""
+    filter: EventFilter = EVERYTHING
+    """Which events it gets at all; its chat scope and sessions are part of it."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -212,9 +218,18 @@ def _event_handler(metadata: Mapping[str, Any], known: dict[str, Any], path: str
     weight = metadata.get("weight", 0)
     if type(weight) is not int:
         raise BadPayload(f"must be an integer, got {shown(weight)}", f"{path}.weight")
-    event_type = _text(metadata, "event_type", path)
+    wanted = read_event_filter(
+        metadata.get(EVENT_FILTER),
+        f"{path}.{EVENT_FILTER}",
+        chat_scope=known["chat_scope"],
+        sessions=known["allowed_session"],
+    )
     return EventHandler(
-        event_type=event_type, weight=weight, intercepts=metadata.get("intercept_message") is True, **known
+        event_type=_text(metadata, "event_type", path),
+        weight=weight,
+        intercepts=metadata.get("intercept_message") is True,
+        filter=wanted,
+        **known,
     )
 
 

@@ -7,7 +7,7 @@ message, all at once, each its own copy, and can change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -51,8 +51,8 @@ class Passing:
     """As the last of them left it."""
     extra: dict[str, Any]
     key: str | None
-    interceptors: list[EventHandler]
-    observers: list[EventHandler]
+    interceptors: Sequence[EventHandler]
+    observers: Sequence[EventHandler]
     on_intercepted: Callable[[Passing], None]
     place: int = 0
     """Of the interceptor that is asked next."""
@@ -100,7 +100,7 @@ class Events:
         Args:
             message: Not to be changed by the caller while they do: who waits for a shard gets it later.
             key: For one key a plugin sees events in the order of dispatch. ``None`` takes the message's session.
-            serves: Whether a handler may have this event; ``None`` asks whether it is enabled.
+            serves: Whether a handler may have this event, of those whose filter it fits; ``None`` takes them all.
             on_observer_settled: Called once for each handler that runs on, when it has ended.
         """
         slot: Slot[Passing] = Slot()
@@ -132,18 +132,16 @@ class Events:
         self._counters.events += 1
         if key is None and message is not None:
             key = message.get("session_id")
-        handlers = [
-            handler
-            for handler in self._registry.event_handlers(event_type)
-            if (serves(handler) if serves else handler.enabled)
-        ]
+        audience = self._registry.audience(event_type, message)
+        if serves is not None:
+            audience = audience.chosen(serves)
         passing = Passing(
             event_type=event_type,
             message=message,
             extra=extra_args or {},
             key=key,
-            interceptors=[handler for handler in handlers if handler.intercepts],
-            observers=[handler for handler in handlers if not handler.intercepts],
+            interceptors=audience.interceptors,
+            observers=audience.observers,
             on_intercepted=on_intercepted,
         )
         self._go_on(passing)
@@ -151,7 +149,7 @@ class Events:
 
     def show(self, passing: Passing, on_settled: Callable[[Outcome], None]) -> EventResult:
         """The second half: those who only see it, unless it was stopped. ``on_settled`` is called once for each."""
-        observers = passing.observers if passing.stopped_by is None else []
+        observers = passing.observers if passing.stopped_by is None else ()
         args = passing.args
         for handler in observers:
             self._submit(handler, args, passing.key, on_settled)

@@ -2,37 +2,22 @@
 
 One total order, wherever the handlers live. Events: weight descending, then plugin id, then component name. Hooks:
 blocking before observe; early, normal, late; trusted before others; plugin id; name. Commands and APIs: plugin id, name.
-It is made when components change; a dispatch walks a snapshot.
+It is kept as components come and go; a dispatch walks a snapshot.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
-
 from .component import Component, EventHandler, HookHandler, HookMode, HookOrder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-_C = TypeVar("_C", bound=Component)
 
 _MODES = {HookMode.BLOCKING: 0, HookMode.OBSERVE: 1}
 _ORDERS = {HookOrder.EARLY: 0, HookOrder.NORMAL: 1, HookOrder.LATE: 2}
 
 
-def order_event_handlers(handlers: Iterable[EventHandler]) -> tuple[EventHandler, ...]:
-    return tuple(sorted(handlers, key=lambda each: (-each.weight, each.plugin_id, each.name)))
+def event_order(handler: EventHandler) -> tuple[int, str, str]:
+    return -handler.weight, handler.plugin_id, handler.name
 
 
-def order_hook_handlers(handlers: Iterable[HookHandler]) -> tuple[HookHandler, ...]:
-    return tuple(sorted(handlers, key=_hook_key))
-
-
-def order_by_name(components: Iterable[_C]) -> tuple[_C, ...]:
-    return tuple(sorted(components, key=lambda each: (each.plugin_id, each.name)))
-
-
-def _hook_key(handler: HookHandler) -> tuple[int, int, bool, str, str]:
+def hook_order(handler: HookHandler) -> tuple[int, int, bool, str, str]:
     return (
         _MODES[handler.mode],
         _ORDERS[handler.order],
@@ -40,3 +25,7 @@ def _hook_key(handler: HookHandler) -> tuple[int, int, bool, str, str]:
         handler.plugin_id,
         handler.name,
     )
+
+
+def name_order(component: Component) -> tuple[str, str]:
+    return component.plugin_id, component.name

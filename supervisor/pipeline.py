@@ -119,8 +119,7 @@ class Pipeline:
             passage.note = passing
             passage.ready()
 
-        message = passage.message
-        self.events.start(ON_MESSAGE, message, None, intercepted, serves=_serves(message))
+        self.events.start(ON_MESSAGE, passage.message, None, intercepted)
 
     def _call_command(self, passage: Passage, match: CommandMatch) -> None:
         message = passage.message

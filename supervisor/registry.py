@@ -5,8 +5,9 @@ whole when the runner is ready, so that nobody dispatches to a plugin whose ``on
 dies half-way through loading has changed nothing. When a runner dies its live components stay: the shard is expected
 back, and whether a call waits for it is the dispatcher's decision.
 
-Everything that a dispatch reads (the handlers of an event, the handlers of a hook, commands) is a tuple that was sorted
-when components changed; a dispatch holds on to the tuple it took.
+Everything that a dispatch reads (the handlers of an event, the handlers of a hook, commands) is kept in its order as
+components come and go, at a price that hangs on how many these are and not on how many there are; a dispatch holds on to
+the tuple it took.
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ from .component import (
     HookHandler,
     make_component,
 )
-from .ordering import order_by_name, order_event_handlers, order_hook_handlers
+from .handler_index import NOBODY, Audience, EventIndex, Ordered
+from .ordering import event_order, hook_order, name_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from rookery.protocol import MessageMap
 
 _C = TypeVar("_C", bound=Component)
 
@@ -66,10 +70,12 @@ class Registry:
         self._prefix = prefix
         self._live: dict[str, Registration] = {}
         self._staged: dict[str, Registration] = {}
-        self._events: dict[str, tuple[EventHandler, ...]] = {}
-        self._hooks: dict[str, tuple[HookHandler, ...]] = {}
+        self._events: dict[str, EventIndex] = {}
+        self._hooks: dict[str, Ordered[HookHandler]] = {}
         self._names: dict[tuple[str, str], Component] = {}
-        self.commands = CommandTable((), prefix)
+        self._apis: Ordered[Api] = Ordered(name_order)
+        self._commands: Ordered[Command] = Ordered(name_order)
+        self._table: CommandTable | None = None
         self.generation = 0
         """Counts the changes of what is live."""
 
@@ -110,8 +116,8 @@ class Registry:
             config_schema=registered.config_schema,
         )
         if live:
-            self._live[registration.plugin_id] = registration
-            self._index()
+            self._replace(registration.plugin_id, registration)
+            self.generation += 1
         else:
             self._staged[registration.plugin_id] = registration
         return registration
@@ -127,10 +133,10 @@ class Registry:
         for plugin_id in plugins:
             staged = self._staged.pop(plugin_id, None)
             if staged is not None and plugin_id in serving:
-                self._live[plugin_id] = staged
+                self._replace(plugin_id, staged)
             elif plugin_id not in serving:
-                self._live.pop(plugin_id, None)
-        self._index()
+                self._replace(plugin_id, None)
+        self.generation += 1
 
     def move_plugin(self, plugin_id: str, shard: str) -> None:
         """A plugin lives elsewhere from now on: what is known of it is called there, and waits until it is up again."""
@@ -138,8 +144,8 @@ class Registry:
         live = self._live.get(plugin_id)
         if live is not None:
             moved = tuple(attrs.evolve(each, shard=shard) for each in live.components)
-            self._live[plugin_id] = attrs.evolve(live, shard=shard, components=moved)
-            self._index()
+            self._replace(plugin_id, attrs.evolve(live, shard=shard, components=moved))
+            self.generation += 1
 
     def forget_staged(self, plugins: Iterable[str]) -> None:
         """The runner that had staged them is gone."""
@@ -148,18 +154,39 @@ class Registry:
 
     def unregister(self, plugin_id: str) -> int:
         """Remove a plugin; return how many components it had."""
-        staged, live = self._staged.pop(plugin_id, None), self._live.pop(plugin_id, None)
+        staged, live = self._staged.pop(plugin_id, None), self._live.get(plugin_id)
         if live is not None:
-            self._index()
+            self._replace(plugin_id, None)
+            self.generation += 1
         return len((live or staged).components) if live or staged else 0  # type: ignore[union-attr]
 
     # --- reading -----------------------------------------------------------------------------------------------
 
+    def audience(self, event_type: str, message: MessageMap | None) -> Audience:
+        """Who gets an event: the handlers of its type that are enabled and whose filter it fits. It is counted as dispatched."""
+        index = self._events.get(event_type)
+        return NOBODY if index is None else index.find(message)
+
     def event_handlers(self, event_type: str) -> tuple[EventHandler, ...]:
-        return self._events.get(event_type, ())
+        """All of a type, to be shown: a dispatch asks for its ``audience``."""
+        found = [
+            each for each in _of_kind(self._names.values(), EventHandler) if each.event_type == event_type
+        ]
+        return tuple(sorted(found, key=event_order))
+
+    def filtered(self, handler: EventHandler) -> int:
+        """How many events a live handler's filter has kept from it since it came."""
+        return self._events[handler.event_type].filtered(handler) if handler.enabled else 0
 
     def hook_handlers(self, hook: str) -> tuple[HookHandler, ...]:
-        return self._hooks.get(hook, ())
+        found = self._hooks.get(hook)
+        return () if found is None else found.all
+
+    @property
+    def commands(self) -> CommandTable:
+        if self._table is None:
+            self._table = CommandTable(self._commands.all, self._prefix)
+        return self._table
 
     @property
     def registrations(self) -> tuple[Registration, ...]:
@@ -182,7 +209,7 @@ class Registry:
         return next((each for each in gateways if each.name == name), None)
 
     def apis(self) -> tuple[Api, ...]:
-        return order_by_name(_of_kind(self._components(), Api))
+        return self._apis.all
 
     # --- inside ------------------------------------------------------------------------------------------------
 
@@ -198,23 +225,41 @@ class Registry:
             if isinstance(component, HookHandler) and (why := self._check_hook(component)):
                 raise BadPayload(why, f"components[{index}].metadata.hook")
 
-    def _components(self) -> list[Component]:
-        return [each for registration in self._live.values() for each in registration.components]
+    def _replace(self, plugin_id: str, registration: Registration | None) -> None:
+        """What a plugin offers from now on; ``None`` for nothing."""
+        old = self._live.pop(plugin_id, None)
+        for component in old.components if old else ():
+            self._remove(component)
+        if registration is not None:
+            self._live[plugin_id] = registration
+            for component in registration.components:
+                self._add(component)
 
-    def _index(self) -> None:
-        self.generation += 1
-        everything = self._components()
-        self._names = {(each.plugin_id, each.name): each for each in everything}
-        events: dict[str, list[EventHandler]] = {}
-        hooks: dict[str, list[HookHandler]] = {}
-        for component in everything:
-            if isinstance(component, EventHandler):
-                events.setdefault(component.event_type, []).append(component)
-            elif isinstance(component, HookHandler):
-                hooks.setdefault(component.hook, []).append(component)
-        self._events = {name: order_event_handlers(found) for name, found in events.items()}
-        self._hooks = {name: order_hook_handlers(found) for name, found in hooks.items()}
-        self.commands = CommandTable(order_by_name(_of_kind(everything, Command)), self._prefix)
+    def _add(self, component: Component) -> None:
+        self._names[component.plugin_id, component.name] = component
+        if isinstance(component, EventHandler):
+            if component.enabled:
+                self._events.setdefault(component.event_type, EventIndex()).add(component)
+        elif isinstance(component, HookHandler):
+            self._hooks.setdefault(component.hook, Ordered(hook_order)).add(component)
+        elif isinstance(component, Command):
+            self._commands.add(component)
+            self._table = None
+        elif isinstance(component, Api):
+            self._apis.add(component)
+
+    def _remove(self, component: Component) -> None:
+        self._names.pop((component.plugin_id, component.name), None)
+        if isinstance(component, EventHandler):
+            if component.enabled:
+                self._events[component.event_type].remove(component)
+        elif isinstance(component, HookHandler):
+            self._hooks[component.hook].remove(component)
+        elif isinstance(component, Command):
+            self._commands.remove(component)
+            self._table = None
+        elif isinstance(component, Api):
+            self._apis.remove(component)
 
 
 def _of_kind(components: Iterable[Component], kind: type[_C]) -> list[_C]:

@@ -59,6 +59,7 @@ PURE_FILES = (
     "supervisor/fate.py",
     "supervisor/give_up.py",
     "supervisor/grants.py",
+    "supervisor/handler_index.py",
     "supervisor/hang.py",
     "supervisor/health.py",
     "supervisor/hook_specs.py",

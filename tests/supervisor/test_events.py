@@ -258,3 +258,25 @@ async def test_an_event_of_the_host_application_may_carry_anything(autojump_cloc
         assert (result.continues, result.message) == (True, None)
         assert (unheard.continues, unheard.observers) == (True, 0)
         assert stage.counters.events == 2
+
+
+async def test_a_filter_is_judged_before_anything_is_sent(autojump_clock: MockClock) -> None:
+    """By the message as it was dispatched; what an interceptor makes of it shows it to nobody else."""
+    async with open_stage("one", "two") as stage:
+        stage.interceptor(
+            "p.a", "moves", {"modified_message": {**chat(user="u1"), "platform": "irc"}}, weight=9
+        )
+        stage.interceptor("p.b", "elsewhere", STOP, event_filter={"platforms": ["irc"]}, shard="two")
+        stage.watcher("p.c", "there", event_filter={"platforms": ["TEST"], "users": ["u1"]}, shard="two")
+        stage.watcher("p.d", "groups", chat_scope="group")
+
+        result = await _dispatch(stage, chat())
+
+        assert stage.asked == ["p.a.moves", "p.c.there"]
+        assert (result.continues, result.observers) == (True, 1)
+        assert [stage.registry.filtered(each) for each in stage.registry.event_handlers("on_message")] == [
+            0,
+            1,
+            0,
+            1,
+        ]

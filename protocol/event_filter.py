@@ -1,0 +1,129 @@
+"""Which events does a handler want: from where, by whom, and saying what?
+
+A filter is declared beside its handler and judged by the host before anything is sent. It sees an event as it was dispatched:
+what a handler makes of the message afterwards neither hides it from another handler nor shows it to one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .errors import BadPayload
+from .message import message_text
+from .shown import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .message import MessageMap
+
+EVENT_FILTER = "event_filter"
+"""The key in an event handler's metadata; its value is a map with the keys below, each of which may be left out."""
+
+MAX_NAMES = 1000
+"""Of one list: platforms, or users."""
+
+_KEYS = ("platforms", "users")
+
+
+class Occasion:
+    """What a filter can see of one message. Parts that a message lacks are empty, and fit no filter that names them."""
+
+    __slots__ = ("message", "names", "platform", "scope", "user_id")
+
+    def __init__(self, message: MessageMap) -> None:
+        info = message.get("message_info")
+        if type(info) is not dict:
+            info = {}
+        group = info.get("group_info")
+        platform, session_id = _text(message, "platform"), _text(message, "session_id")
+        self.message = message
+        self.platform = platform.lower()
+        self.user_id = _text(info.get("user_info"), "user_id")
+        self.scope = "group" if group else "private"
+        self.names: tuple[str, ...] = (session_id,)
+        """Everything that the conversation may be called in ``allowed_session``."""
+        if group:
+            group_id = _text(group, "group_id")
+            self.names = (session_id, group_id, f"{platform}:{group_id}")
+
+    @property
+    def text(self) -> str:
+        return message_text(self.message)
+
+
+@attrs.frozen(kw_only=True)
+class EventFilter:
+    """What a handler wants; an empty part wants everything. Filters that say the same are equal."""
+
+    chat_scope: str = "all"
+    """``all``, ``group`` or ``private``."""
+    sessions: frozenset[str] = frozenset()
+    """Session ids, group ids or ``platform:group``."""
+    platforms: frozenset[str] = frozenset()
+    """In small letters."""
+    users: frozenset[str] = frozenset()
+
+    def admits(self, occasion: Occasion) -> bool:
+        """Whether a message is from where, and by whom, the handler wants it."""
+        return (
+            (self.chat_scope in ("all", occasion.scope))
+            and (not self.sessions or not self.sessions.isdisjoint(occasion.names))
+            and (not self.platforms or occasion.platform in self.platforms)
+            and (not self.users or occasion.user_id in self.users)
+        )
+
+    def fits(self, message: MessageMap | None) -> bool:
+        """Whether a handler with this filter gets an event; one without a message goes to those who want everything."""
+        if self == EVERYTHING:
+            return True
+        return message is not None and self.admits(Occasion(message))
+
+
+EVERYTHING = EventFilter()
+
+
+def _text(owner: Any, key: str) -> str:
+    value = owner.get(key) if type(owner) is dict else None
+    return value if type(value) is str else ""
+
+
+def read_event_filter(
+    declared: Any, path: str, *, chat_scope: str = "all", sessions: frozenset[str] = frozenset()
+) -> EventFilter:
+    """Check what a handler's metadata has under ``event_filter``; nothing there is fine.
+
+    Args:
+        path: Where it stands, for errors.
+        chat_scope, sessions: What the declaration says beside the metadata.
+
+    Raises:
+        BadPayload: The first mistake, with its path.
+    """
+    if declared is None:
+        declared = {}
+    if type(declared) is not dict:
+        raise BadPayload(f"must be a map, got {shown(declared)}", path)
+    for key in declared:
+        if key not in _KEYS:
+            raise BadPayload(f"has no {shown(key)}; it knows {', '.join(_KEYS)}", path)
+    made = EventFilter(
+        chat_scope=chat_scope,
+        sessions=sessions,
+        platforms=frozenset(name.lower() for name in _names(declared, "platforms", path)),
+        users=_names(declared, "users", path),
+    )
+    return EVERYTHING if made == EVERYTHING else made
+
+
+def _names(declared: Mapping[str, Any], key: str, path: str) -> frozenset[str]:
+    values = declared.get(key)
+    if values is None:
+        return frozenset()
+    if type(values) is not list or not all(type(value) is str and value.strip() for value in values):
+        raise BadPayload(f"must be a list of texts that are not empty, got {shown(values)}", f"{path}.{key}")
+    if len(values) > MAX_NAMES:
+        raise BadPayload(f"has {len(values)}, at most {MAX_NAMES} are allowed", f"{path}.{key}")
+    return frozenset(value.strip() for value in values)
