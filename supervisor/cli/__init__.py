@@ -42,6 +42,7 @@ COMMANDS = {
     "events": "Deal with events that ended their runners.",
     "replay": "Play recorded chat through a bot and say what came of it.",
     "soak": "Hurt runners for minutes under load, and check what must hold.",
+    "bench": "Measure calls, events and hook chains on this machine.",
 }
 """In the order in which somebody needs them; each is the `command` of the module of its name."""
 

@@ -51,6 +51,11 @@ IMPURE_FILES = {"protocol/link.py"}
 PURE_FILES = (
     "supervisor/autopsy.py",
     "supervisor/awake.py",
+    "supervisor/bench_cases.py",
+    "supervisor/bench_compare.py",
+    "supervisor/bench_figures.py",
+    "supervisor/bench_rows.py",
+    "supervisor/bench_svg.py",
     "supervisor/breaker.py",
     "supervisor/commands.py",
     "supervisor/component.py",

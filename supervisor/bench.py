@@ -1,0 +1,193 @@
+"""How fast does this machine run the whole: calls, events, hook chains, over real runners?
+
+Everything is measured in repetitions: each case for a moment in each of them, the bare ping-pong of two processes among
+them, so that what slows the machine for a while slows both sides of a ratio.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from .bench_cases import KIB, Case, all_cases
+from .bench_figures import Figure
+from .bench_machine import allowed_cpus
+from .bench_rows import ABSENT, Reading, Readings, case_figures, goal_figures, read, unit_figures
+from .bench_settings import prepare_bench
+from .bench_unit import open_unit
+from .bench_work import Bench
+from .hook_specs import HookSpec
+from .tree import open_supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .bench_unit import Unit
+    from .supervisor import Supervisor
+
+READY_WAIT = 60.0
+"""Seconds for the deployment to come up."""
+
+UNIT_ROUNDS = {KIB: 1000, 64 * KIB: 200}
+"""By bytes: how many round trips make one measurement of the unit, in a run of the usual length."""
+
+LEAST_ROUNDS = 50
+
+UNIT_EVERY = 5
+"""Cases between two measurements of the unit; the median of a repetition counts."""
+
+
+@attrs.frozen(kw_only=True)
+class Extent:
+    """How long a run takes."""
+
+    is_quick: bool
+    repetitions: int
+    moment: float
+    """Seconds for one case in one repetition."""
+
+
+FULL = Extent(is_quick=False, repetitions=7, moment=0.15)
+QUICK = Extent(is_quick=True, repetitions=5, moment=0.1)
+
+
+@attrs.frozen(kw_only=True)
+class BenchResult:
+    """Everything that was measured, and where it was not."""
+
+    goals: tuple[Figure, ...]
+    sweep: tuple[Figure, ...]
+    open_loop: tuple[Figure, ...]
+    failures: tuple[str, ...]
+    """Calls that failed, a line for each case: a benchmark of errors is none."""
+    repetitions: int
+    is_quick: bool
+    is_complete: bool
+    """It was not ended early."""
+
+
+class Run:
+    """A benchmark on its way; what it has is there whenever it ends."""
+
+    def __init__(
+        self, extent: Extent, cases: tuple[Case, ...], on_step: Callable[[str, float], None]
+    ) -> None:
+        self._extent = extent
+        self._cases = cases
+        self._on_step = on_step
+        self._readings: dict[Case, list[Reading]] = {case: [] for case in cases}
+        self._units: dict[int, list[float]] = {size: [] for size in UNIT_ROUNDS}
+        self._failures: dict[Case, str] = {}
+        self._done = 0
+        self.is_complete = False
+
+    async def measure(self, bench: Bench, unit: Unit) -> None:
+        """All of it."""
+        await self._repeat(bench, unit)
+        self.is_complete = True
+
+    async def _repeat(self, bench: Bench, unit: Unit) -> None:
+        for case in self._cases:
+            await bench.measure(case, self._extent.moment / 5)  # caches, and pages of memory
+        for number in range(self._extent.repetitions):
+            units: dict[int, list[float]] = {size: [] for size in UNIT_ROUNDS}
+            for place, case in enumerate(self._cases):
+                self._on_step(case.name, (number + place / len(self._cases)) / self._extent.repetitions)
+                if place % UNIT_EVERY == 0:
+                    await self._measure_unit(bench, unit, units)
+                sample = await bench.measure(case, self._extent.moment)
+                if sample.failed:
+                    told = f"{case.name}: {sample.failed} of {len(sample.took)} calls failed: {sample.why}"
+                    self._failures.setdefault(case, told)
+                self._readings[case].append(read(sample))
+            for size, found in units.items():
+                self._units[size].append(statistics.median(found))
+            self._done += 1
+
+    async def _measure_unit(self, bench: Bench, unit: Unit, units: dict[int, list[float]]) -> None:
+        bench.hold_on(1)
+        share = min(1.0, self._extent.moment / FULL.moment)
+        for size, rounds in UNIT_ROUNDS.items():
+            units[size].append(await unit.round_trip_us(max(LEAST_ROUNDS, int(rounds * share)), size))
+
+    def result(self) -> BenchResult:
+        """What there is: whole repetitions only."""
+        done = self._done
+        readings = Readings(
+            cases={case: rows[:done] for case, rows in self._readings.items() if done},
+            units={size: rows[:done] for size, rows in self._units.items() if done},
+        )
+        return BenchResult(
+            goals=(*unit_figures(readings), *goal_figures(readings, is_spawned=True), *ABSENT),
+            sweep=tuple(case_figures(readings)),
+            open_loop=(),
+            failures=tuple(self._failures.values()),
+            repetitions=done,
+            is_quick=self._extent.is_quick,
+            is_complete=self.is_complete,
+        )
+
+
+async def run_bench(
+    directory: Path,
+    extent: Extent,
+    *,
+    interrupted: trio.Event,
+    on_step: Callable[[str, float], None] = lambda _name, _share: None,
+    on_open: Callable[[Supervisor], None] = lambda _: None,
+    observers: tuple[Callable[[object], None], ...] = (),
+) -> BenchResult:
+    """Start a deployment, measure it, and stop it.
+
+    Args:
+        directory: Absolute; where it lives.
+        interrupted: Set by the caller to end early.
+        on_step: Told what is measured now, and which share is done.
+        on_open: Given the host once it starts, to stop it by force.
+
+    Raises:
+        RookeryError: The host could not start.
+    """
+    cases = all_cases(is_quick=extent.is_quick, cpus=len(allowed_cpus()) or 1)
+    settings = prepare_bench(directory, cases, is_quick=extent.is_quick)
+    run = Run(extent, cases, on_step)
+    async with open_unit() as unit, open_supervisor(settings, observers=observers) as supervisor:
+        for case in cases:
+            supervisor.parts.hooks.specs.add(HookSpec(name=case.topic))  # before the runners ask for it
+        on_open(supervisor)
+        bench = Bench(supervisor, others=tuple(unit.pids))
+        async with trio.open_nursery() as nursery:
+
+            async def end_early() -> None:
+                await interrupted.wait()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(end_early)
+            with trio.fail_after(READY_WAIT):
+                await supervisor.wait_ready()
+            await run.measure(bench, unit)
+            nursery.cancel_scope.cancel()
+        bench.release()
+    return run.result()
+
+
+def as_json(result: BenchResult, **where: Any) -> dict[str, Any]:
+    """Plain maps, lists and numbers.
+
+    Args:
+        where: The machine and whatever else the figures depend on.
+    """
+    return {
+        **where,
+        "repetitions": result.repetitions,
+        "is_quick": result.is_quick,
+        "is_complete": result.is_complete,
+        "failures": list(result.failures),
+        "goals": [figure.as_json() for figure in result.goals],
+        "sweep": [figure.as_json() for figure in result.sweep],
+        "open_loop": [figure.as_json() for figure in result.open_loop],
+    }
