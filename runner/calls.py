@@ -30,6 +30,10 @@ THREAD_LOOKS = 15
 """Looks after which a thread that nobody waits for is stuck, and not merely slow: nothing can interrupt it."""
 
 
+NOT_STARTED = {"kind": "NotStarted"}
+"""Told with the refusal of a call that has not begun: without it, the host takes the call for one that may have run."""
+
+
 class Unwanted(Enum):
     """Why a call is not to go on, or not to begin."""
 
@@ -165,13 +169,14 @@ class Calls:
     def give_up_all(self) -> None:
         """Answer whatever has no answer, because the process ends."""
         for run in list(self._running.values()):
-            self._give_up(run, ErrorCode.E_SHUTTING_DOWN, "this runner ends, and the handler went on")
+            text = "this runner ends, and the handler went on" if run.has_begun else "this runner ends"
+            self._give_up(run, ErrorCode.E_SHUTTING_DOWN, text)
 
     def _give_up(self, run: Run, code: ErrorCode, text: str) -> None:
         del self._running[run.request.request_id]
         run.is_given_up = True
         self._given_up.add(run)
-        run.request.refuse(code, text)
+        run.request.refuse(code, text, None if run.has_begun else NOT_STARTED)
 
 
 def refuse_unwanted(request: Asked, unwanted: Unwanted) -> None:
@@ -179,4 +184,4 @@ def refuse_unwanted(request: Asked, unwanted: Unwanted) -> None:
     if unwanted is Unwanted.RECALLED:
         request.refuse(ErrorCode.E_SHUTTING_DOWN, unwanted.value, {"kind": "Recalled"})
     else:
-        request.refuse(ErrorCode.E_TIMEOUT, unwanted.value, {"kind": "NotStarted"})
+        request.refuse(ErrorCode.E_TIMEOUT, unwanted.value, NOT_STARTED)

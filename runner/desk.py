@@ -40,7 +40,7 @@ from rookery.protocol import (
     unstructure,
 )
 
-from .calls import Calls, Unwanted, refuse_unwanted
+from .calls import NOT_STARTED, Calls, Unwanted, refuse_unwanted
 from .config_requests import ConfigRefused, inspect_config, update_config, validate_config
 from .invoke import deadline_of
 from .logs import RUNNER_LOGGER
@@ -191,7 +191,7 @@ class Desk:
         self._calls.give_up_all()
         behind = [request for requests in self._lanes.values() for request in requests]
         for request in (*behind, *self._parking.take_all()):  # behind a handler that does not end
-            request.refuse(ErrorCode.E_SHUTTING_DOWN, "this runner ends")
+            request.refuse(ErrorCode.E_SHUTTING_DOWN, "this runner ends", NOT_STARTED)
         for requests in self._lanes.values():
             requests.clear()
 
@@ -200,7 +200,7 @@ class Desk:
     def _take_call(self, request: Request) -> None:
         plugin_id = request.plugin_id
         if self._is_draining or self._stopping.has_begun:
-            request.refuse(ErrorCode.E_SHUTTING_DOWN, "this runner is shutting down")
+            request.refuse(ErrorCode.E_SHUTTING_DOWN, "this runner is shutting down", NOT_STARTED)
             return
         if self._parking.park(request):
             return
@@ -270,7 +270,8 @@ class Desk:
                 del self._lanes[lane]
             for request in requests:
                 if not self._parking.park(request):
-                    request.refuse(ErrorCode.E_SHUTTING_DOWN, f"{plugin_id} is being unloaded")
+                    text = f"{plugin_id} is being unloaded"
+                    request.refuse(ErrorCode.E_SHUTTING_DOWN, text, NOT_STARTED)
 
     async def _answer_later(self, request: Request, started: trio.Event) -> None:
         plugin: LoadedPlugin | None = None
@@ -390,4 +391,4 @@ class Desk:
 
 def _refuse_late(request: Request) -> None:
     text = f"{request.plugin_id} had no time for it"
-    request.refuse(ErrorCode.E_TIMEOUT, text, {"kind": "NotStarted"})
+    request.refuse(ErrorCode.E_TIMEOUT, text, NOT_STARTED)

@@ -38,7 +38,7 @@ from rookery.protocol import (
 from rookery.protocol import page as layout
 
 from .answers import ANSWERS, failed_answer, plain_value
-from .calls import Calls, refuse_unwanted
+from .calls import NOT_STARTED, Calls, refuse_unwanted
 from .crumbs import CRUMBS
 from .failure import explain, traceback_text
 from .forks import FORKS
@@ -272,7 +272,8 @@ class Invoker:
                 self._refuse_cancelled(run, plugin, component, deadline - request.received_at)
         except BaseException:  # cancelled from outside, alone or in a group
             if not run.is_given_up:
-                request.refuse(ErrorCode.E_SHUTTING_DOWN, f"{plugin.plugin_id} is being unloaded")
+                text = f"{plugin.plugin_id} is being unloaded"
+                request.refuse(ErrorCode.E_SHUTTING_DOWN, text, None if run.has_begun else NOT_STARTED)
             raise
         finally:
             CRUMBS.leave(crumb)
@@ -289,7 +290,7 @@ class Invoker:
         if run.has_begun:
             text, details = f"did not end within {limit:g} s and was cancelled", None
         else:
-            text, details = f"found no free thread within {limit:g} s", {"kind": "NotStarted"}
+            text, details = f"found no free thread within {limit:g} s", NOT_STARTED
         self._on_failure(plugin.plugin_id, component.name, PluginFailed(text))
         request.refuse(ErrorCode.E_TIMEOUT, f"{component.name} of {plugin.plugin_id} {text}", details)
 

@@ -64,6 +64,9 @@ _LOSSES = {
     Fate.SHUTTING_DOWN,
 }
 
+_MAY_HAVE_RUN = {Fate.TIMEOUT, Fate.HANDLER_ERROR, Fate.SHUTTING_DOWN}
+"""What a runner says of a call that it cut off as well as of one that it did not begin; it tells the second apart."""
+
 _BY_CODE = {
     ErrorCode.E_TIMEOUT: Fate.TIMEOUT,
     ErrorCode.E_PLUGIN_CRASHED: Fate.RUNNER_LOST,
@@ -103,8 +106,18 @@ def never_began(error: RookeryError) -> bool:
     return isinstance(error, RemoteError) and error.details.get("kind") == "Recalled"
 
 
-def failure_of(error: RookeryError) -> DispatchFailed:
-    """What the end of a request means for the dispatch that sent it."""
+def failure_of(error: RookeryError, *, has_run: bool = False) -> DispatchFailed:
+    """What the end of a request means for the dispatch that sent it.
+
+    Args:
+        has_run: An earlier request for the same dispatch had begun: whatever this one says, it speaks for itself alone.
+    """
+    failure = _failure_of(error)
+    failure.maybe_executed = failure.maybe_executed or has_run
+    return failure
+
+
+def _failure_of(error: RookeryError) -> DispatchFailed:
     if isinstance(error, DispatchFailed):
         return error
     if isinstance(error, ConnectionLost):
@@ -130,5 +143,5 @@ def _failure_of_answer(error: RemoteError) -> DispatchFailed:
     if kind == "ResultTooLarge":
         return DispatchFailed(Fate.RESULT_TOO_LARGE, error.message, maybe_executed=True)
     fate = _BY_CODE.get(error.code, Fate.HANDLER_ERROR)
-    executed = fate in (Fate.TIMEOUT, Fate.HANDLER_ERROR) and kind != "NotStarted"
+    executed = fate in _MAY_HAVE_RUN and kind != "NotStarted"
     return DispatchFailed(fate, error.message or error.code.value, maybe_executed=executed)

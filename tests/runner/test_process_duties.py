@@ -255,6 +255,7 @@ async def test_everything_is_answered_before_the_runner_leaves() -> None:
 
     assert code == 0
     assert {outcome.code for outcome in outcomes} == {ErrorCode.E_SHUTTING_DOWN}
+    assert sorted(str(kind_of(outcome)) for outcome in outcomes) == ["None"] * 4 + ["NotStarted"] * 3
 
 
 # --- leaving in order -------------------------------------------------------------------------------------------
