@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import statistics
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,10 +22,10 @@ from driven import Driver, DriverFailed
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from figures import result, single, summary, write_result
+from figures import percentile, result, summary, write_result
 
 P50, P99, RATIO = "round trip p50, us", "round trip p99, us", "round trip p50, R0"
-CPU_ALONE, CPU_MANY, CPU_RATIO = "CPU a call alone, us", "CPU a call of 64, us", "CPU a call of 64, R0"
+CPU_ALONE, CPU_MANY = "CPU a call alone, us", "CPU a call of 64, us"
 SPAN_MANY = "time a call of 64, us"
 BUSY = 0.05
 """Part of the CPUs that others used, from which on a run says that it was disturbed."""
@@ -86,7 +85,7 @@ class Comparison:
                 self.rows.pop(name, None)  # what it said before it failed is not to be believed either
                 continue
             if unit and name != RAW:
-                row |= {RATIO: row[P50] / unit, CPU_RATIO: row[CPU_MANY] / unit}
+                row[RATIO] = row[P50] / unit
             self.rows[name].append(row)
 
     def _ask(self, name: str, case: str, seconds: float, cpus: set[int]) -> dict[str, Any] | None:
@@ -108,19 +107,43 @@ class Comparison:
 
     def figures(self) -> dict[str, dict[str, Any]]:
         """A row for each peer and figure, over the repetitions."""
-        found = {
+        return {
             f"{name}: {figure}": summary([row[figure] for row in rows])
             for name, rows in self.rows.items()
             for figure in (rows[0] if rows else ())
         }
-        return found | {"part of the CPUs that others used": single(self.share_of_others())}
+
+    def told_of(self, peer: Peer) -> dict[str, Any]:
+        """What is kept of a peer: what it is, and what is shown of it, or why there is nothing to show."""
+        about = {"how": peer.how, "spared": peer.spared, **self.about.get(peer.name, {})}
+        for what, reasons in (("skipped", self.skipped), ("failed", self.failed)):
+            if peer.name in reasons:
+                return about | {what: reasons[peer.name]}
+        return about | {"lower_quartiles": self.verdict(peer.name)}
+
+    def range_of(self, name: str, figure: str) -> str:
+        """The lowest and the highest of the repetitions."""
+        values = [row[figure] for row in self.rows[name]]
+        return f"({min(values):.2f} to {max(values):.2f})"
+
+    def verdict(self, name: str) -> Row:
+        """What is shown of a peer: of each figure the lower quartile, since noise only ever adds."""
+        rows = self.rows[name]
+        found = {figure: percentile([row[figure] for row in rows], 0.25) for figure in rows[0]}
+        units = [row[P50] for row in self.rows.get(RAW, ())]
+        if units and name != RAW:
+            unit = percentile(units, 0.25)
+            found |= {"round trip, R0": found[P50] / unit, "CPU of 64, R0": found[CPU_MANY] / unit}
+        if SPAN_MANY in found:
+            found["calls a second"] = 1e6 / found[SPAN_MANY]
+        return {figure: round(value, 2) for figure, value in found.items()}
 
 
 def table(peers: list[Peer], comparison: Comparison) -> str:
     """The peers side by side, then why some are missing, then what is compared."""
     lines = [
-        f"{'':15}{'round trip':>24}{'p50':>9}{'p99':>9}{'64 in flight':>14}{'CPU us a call':>21}",
-        f"{'':15}{'R0 (min to max)':>24}{'us':>9}{'us':>9}{'calls/s':>14}{'alone':>11}{'of 64':>10}  version",
+        f"{'':15}{'round trip':>25}{'p50':>9}{'p99':>9}{'64 in flight':>14}{'CPU a call, us':>19}{'of 64':>8}",
+        f"{'':15}{'R0   (repetitions)':>25}{'us':>9}{'us':>9}{'calls/s':>14}{'alone':>11}{'of 64':>8}{'R0':>8}  version",
     ]
     lines += [_line(peer.name, comparison) for peer in peers if comparison.rows.get(peer.name)]
     for what, reasons in (("skipped", comparison.skipped), ("FAILED", comparison.failed)):
@@ -133,18 +156,15 @@ def table(peers: list[Peer], comparison: Comparison) -> str:
 
 
 def _line(name: str, comparison: Comparison) -> str:
-    rows = comparison.rows[name]
+    found = comparison.verdict(name)
 
     def column(figure: str, width: int, digits: int = 1) -> str:
-        values = [row[figure] for row in rows if figure in row]
-        return f"{statistics.median(values):>{width}.{digits}f}" if values else " " * width
+        return f"{found[figure]:>{width},.{digits}f}" if figure in found else " " * width
 
-    ratios = [row[RATIO] for row in rows if RATIO in row]
-    spread = f"({min(ratios):.2f} to {max(ratios):.2f})" if ratios else ""
-    spans = [row[SPAN_MANY] for row in rows if SPAN_MANY in row]
-    rate = f"{1e6 / statistics.median(spans):>14,.0f}" if spans else " " * 14
-    line = f"{name:15}{column(RATIO, 7, 2) if ratios else '':7}{spread:>17}{column(P50, 9)}{column(P99, 9)}{rate}"
-    return f"{line}{column(CPU_ALONE, 11)}{column(CPU_MANY, 10)}  {comparison.about[name]['version']}"
+    spread = comparison.range_of(name, RATIO) if RATIO in found else ""
+    line = f"{name:15}{column('round trip, R0', 8, 2)}{spread:>17}{column(P50, 9)}{column(P99, 9)}"
+    line += f"{column('calls a second', 14, 0)}{column(CPU_ALONE, 11)}{column(CPU_MANY, 8)}"
+    return f"{line}{column('CPU of 64, R0', 8, 2)}  {comparison.about[name]['version']}"
 
 
 def install(peers: list[Peer], cache: Path) -> None:
@@ -203,15 +223,14 @@ def main() -> None:
             sys.stderr.write(f"repetition {count} of {arguments.repetitions}\n")
             comparison.repeat(arguments.seconds, max(cpus), cpus)
     sys.stdout.write(table(peers, comparison))
-    told = {
-        peer.name: {"how": peer.how, "spared": peer.spared, **comparison.about.get(peer.name, {})}
-        for peer in peers
-    }
-    for what, reasons in (("skipped", comparison.skipped), ("failed", comparison.failed)):
-        for name, reason in reasons.items():
-            told[name][what] = reason
-    counts = {"repetitions": arguments.repetitions, "seconds": arguments.seconds}
-    write_result(arguments.json, result(comparison.figures(), **counts, peers=told))
+    found = result(
+        comparison.figures(),
+        repetitions=arguments.repetitions,
+        seconds=arguments.seconds,
+        part_of_the_cpus_that_others_used=round(comparison.share_of_others(), 4),
+        peers={peer.name: comparison.told_of(peer) for peer in peers},
+    )
+    write_result(arguments.json, found)
     if comparison.failed:
         sys.exit(f"failed: {', '.join(comparison.failed)}")
 

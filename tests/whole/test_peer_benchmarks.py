@@ -60,7 +60,7 @@ def test_what_needs_no_installation_is_measured(tmp_path: Path) -> None:
         ):
             assert rows[f"{peer}: {figure}"]["measured"] == 2
             assert rows[f"{peer}: {figure}"]["min"] > 0
-        assert set(result["peers"][peer]) == {"how", "spared", "version", "runtime"}
+        assert set(result["peers"][peer]) == {"how", "spared", "version", "runtime", "lower_quartiles"}
 
 
 def test_an_absent_peer_is_skipped_with_its_reason(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_an_interrupted_comparison_leaves_no_process(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     """In the middle of a long case: drivers, workers and runners are gone when it is (the check after each test looks)."""
-    line = command(tmp_path, "rookery,pipe,executor", "--seconds", "60")
+    line = command(tmp_path, "rookery,pipe", "--seconds", "60")
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         while (said := process.stderr.readline()) != "repetition 1 of 7\n":
