@@ -12,6 +12,7 @@ import attrs
 
 from .errors import BadPayload
 from .message import message_text
+from .pattern import MAX_PATTERN_TEXT, PatternError, TextPattern, compile_pattern, letters_of
 from .shown import shown
 
 if TYPE_CHECKING:
@@ -25,13 +26,13 @@ EVENT_FILTER = "event_filter"
 MAX_NAMES = 1000
 """Of one list: platforms, or users."""
 
-_KEYS = ("platforms", "users")
+_KEYS = ("platforms", "users", "pattern")
 
 
 class Occasion:
     """What a filter can see of one message. Parts that a message lacks are empty, and fit no filter that names them."""
 
-    __slots__ = ("message", "names", "platform", "scope", "user_id")
+    __slots__ = ("_found", "_text", "message", "names", "platform", "scope", "user_id")
 
     def __init__(self, message: MessageMap) -> None:
         info = message.get("message_info")
@@ -40,6 +41,8 @@ class Occasion:
         group = info.get("group_info")
         platform, session_id = _text(message, "platform"), _text(message, "session_id")
         self.message = message
+        self._text: str | None = None
+        self._found: dict[TextPattern, bool] = {}
         self.platform = platform.lower()
         self.user_id = _text(info.get("user_info"), "user_id")
         self.scope = "group" if group else "private"
@@ -51,7 +54,21 @@ class Occasion:
 
     @property
     def text(self) -> str:
-        return message_text(self.message)
+        if self._text is None:
+            self._text = message_text(self.message)
+        return self._text
+
+    def letters(self) -> set[str]:
+        """Every letter, and every two neighbours, of what patterns see of the text."""
+        text = self.text[: MAX_PATTERN_TEXT + 1]
+        return set(text).union(letters_of(text))
+
+    def contains(self, pattern: TextPattern) -> bool:
+        """Whether the text does; a pattern is searched for once, however many filters have it."""
+        found = self._found.get(pattern)
+        if found is None:
+            found = self._found[pattern] = pattern.is_in(self.text)
+        return found
 
 
 @attrs.frozen(kw_only=True)
@@ -65,14 +82,16 @@ class EventFilter:
     platforms: frozenset[str] = frozenset()
     """In small letters."""
     users: frozenset[str] = frozenset()
+    pattern: TextPattern | None = None
+    """What the text has to contain."""
 
     def admits(self, occasion: Occasion) -> bool:
-        """Whether a message is from where, and by whom, the handler wants it."""
         return (
             (self.chat_scope in ("all", occasion.scope))
             and (not self.sessions or not self.sessions.isdisjoint(occasion.names))
             and (not self.platforms or occasion.platform in self.platforms)
             and (not self.users or occasion.user_id in self.users)
+            and (self.pattern is None or occasion.contains(self.pattern))
         )
 
     def fits(self, message: MessageMap | None) -> bool:
@@ -114,6 +133,7 @@ def read_event_filter(
         sessions=sessions,
         platforms=frozenset(name.lower() for name in _names(declared, "platforms", path)),
         users=_names(declared, "users", path),
+        pattern=_pattern(declared.get("pattern"), f"{path}.pattern"),
     )
     return EVERYTHING if made == EVERYTHING else made
 
@@ -127,3 +147,14 @@ def _names(declared: Mapping[str, Any], key: str, path: str) -> frozenset[str]:
     if len(values) > MAX_NAMES:
         raise BadPayload(f"has {len(values)}, at most {MAX_NAMES} are allowed", f"{path}.{key}")
     return frozenset(value.strip() for value in values)
+
+
+def _pattern(source: Any, path: str) -> TextPattern | None:
+    if source is None or source == "":
+        return None
+    if type(source) is not str:
+        raise BadPayload(f"must be a text, got {shown(source)}", path)
+    try:
+        return compile_pattern(source)
+    except PatternError as error:
+        raise BadPayload(error.reason, path) from None

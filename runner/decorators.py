@@ -10,7 +10,7 @@ import inspect
 import re
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from rookery.protocol import ComponentType, shown
+from rookery.protocol import EVENT_FILTER, BadPayload, ComponentType, read_event_filter, shown
 
 from .components import Declared, marking
 from .errors import DeclarationError
@@ -51,10 +51,7 @@ def command(
     _check_text("command", name, "a name", '@command("roll")', optional=True)
     if name.split() not in ([], [name]):
         raise DeclarationError(f"@command: a name is one word, got {name!r}; the rest arrives as `args`")
-    if chat_scope not in ("all", "group", "private"):
-        raise DeclarationError(
-            f'@command: chat_scope is "all", "group" or "private", got {shown(chat_scope)}'
-        )
+    _check_scope("command", chat_scope)
     groups = _groups_of(pattern)
     sessions = tuple(_texts("command", "allowed_session", allowed_session))
     metadata = {
@@ -87,17 +84,36 @@ def event_handler(
     description: str = "",
     timeout: float | None = None,
     idempotent: bool = False,
+    chat_scope: Literal["all", "group", "private"] = "all",
+    allowed_session: Sequence[str] = (),
+    platforms: Sequence[str] = (),
+    users: Sequence[str] = (),
+    pattern: str = "",
 ) -> Callable[[_F], _F]:
     """A handler of an event, e.g. ``@event_handler("on_message")``; a returned text is sent as a reply.
+
+    The last five say which events it wants: those of a message that fits every one that is given. The host judges by the
+    message as it was when the event began, and sends the others nowhere.
 
     Args:
         weight: Larger comes earlier.
         intercept: True for a handler that may change or stop the event: it returns an ``EventOutcome`` or ``None``, and
             later handlers wait for it.
         name: The component's; the function's name when it is empty.
-        idempotent: As of ``command``.
+        idempotent, chat_scope, allowed_session: As of ``command``.
+        platforms: Names of platforms, in any letters.
+        users: Ids of users.
+        pattern: A regular expression that the text has to contain, in its first thousand characters. It is searched for in
+            one pass, which can do without back references and looking around.
     """
     _check_text("event_handler", event, "an event", '@event_handler("on_message")')
+    _check_scope("event_handler", chat_scope)
+    sessions = tuple(_texts("event_handler", "allowed_session", allowed_session))
+    wanted = _event_filter(
+        platforms=_texts("event_handler", "platforms", platforms),
+        users=_texts("event_handler", "users", users),
+        pattern=pattern,
+    )
     if type(weight) is not int:
         raise DeclarationError(f"@event_handler: weight is an integer, got {shown(weight)}")
     if type(intercept) is not bool:
@@ -107,11 +123,20 @@ def event_handler(
         "event_type": event,
         "weight": weight,
         "intercept_message": intercept,
+        **({EVENT_FILTER: wanted} if wanted else {}),
         **_limits("event_handler", timeout, idempotent),
     }
-    return _named(
-        "event_handler", '@event_handler("on_message")', ComponentType.EVENT_HANDLER, name, metadata
-    )
+
+    def declare(_: Any, own_name: str) -> Declared:
+        return Declared(
+            type=ComponentType.EVENT_HANDLER,
+            name=name or own_name,
+            metadata=metadata,
+            chat_scope=chat_scope,
+            allowed_session=sessions,
+        )
+
+    return marking("event_handler", '@event_handler("on_message")', declare)
 
 
 def hook(
@@ -278,6 +303,23 @@ def _check_text(decorator: str, value: object, what: str, example: str, *, optio
         raise DeclarationError(
             f"@{decorator} takes the text of {what} first, got {shown(value)}; write {example}"
         )
+
+
+def _check_scope(decorator: str, chat_scope: object) -> None:
+    if chat_scope not in ("all", "group", "private"):
+        raise DeclarationError(
+            f'@{decorator}: chat_scope is "all", "group" or "private", got {shown(chat_scope)}'
+        )
+
+
+def _event_filter(**wanted: Any) -> dict[str, Any]:
+    """What the host is told of it: what is said at all."""
+    said = {key: value for key, value in wanted.items() if value}
+    try:
+        read_event_filter(said, "")
+    except BadPayload as error:
+        raise DeclarationError(f"@event_handler: {error.path.lstrip('.')} {error.message}") from None
+    return said
 
 
 def _texts(decorator: str, key: str, values: object) -> list[str]:

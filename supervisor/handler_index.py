@@ -1,8 +1,8 @@
 """Which handlers want this event, out of ten thousand, at the price of those few?
 
 Handlers of one event type with equal filters are a *group*: its filter is judged once an event. A group is filed under the
-narrowest thing that its filter names (conversations, else users, else platforms, else the kind of chat), so that an event
-meets only the groups that its own names lead to. What a set of groups comes to, merged in the total order, is remembered
+narrowest thing that its filter names (conversations, else users, else two letters that its pattern needs, else platforms, else
+the kind of chat), so that an event meets only the groups that its own names and letters lead to. What a set of groups comes to, merged in the total order, is remembered
 until a handler comes or goes; a dispatch holds on to what it took.
 
 Everything here changes by one handler at a time: adding the ten-thousandth costs a search by halves and the shift of a list.
@@ -11,6 +11,7 @@ Everything here changes by one handler at a time: adding the ten-thousandth cost
 from __future__ import annotations
 
 from bisect import bisect_left, insort_right
+from itertools import count
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
@@ -76,15 +77,25 @@ class Audience:
 NOBODY = Audience()
 
 
-class _Group:
-    """The handlers with one filter."""
+_Shelf = dict[str, list["_Group"]]
 
-    def __init__(self, wanted: EventFilter) -> None:
+
+class _Group:
+    """The handlers with one filter.
+
+    Attributes:
+        number: In the order in which groups came.
+        filed: Under which names of which shelves.
+        matched: Events that the filter let pass.
+    """
+
+    def __init__(self, wanted: EventFilter, number: int, matched: int) -> None:
         self.filter = wanted
+        self.number = number
+        self.matched = matched
+        self.filed: list[tuple[_Shelf, str]] = []
         self.interceptors: Ordered[EventHandler] = Ordered(event_order)
         self.observers: Ordered[EventHandler] = Ordered(event_order)
-        self.matched = 0
-        """Events that the filter let pass."""
 
     def half(self, handler: EventHandler) -> Ordered[EventHandler]:
         return self.interceptors if handler.intercepts else self.observers
@@ -95,12 +106,14 @@ class EventIndex:
 
     def __init__(self) -> None:
         self._groups: dict[EventFilter, _Group] = {}
-        self._sessions: dict[str, list[_Group]] = {}
-        self._users: dict[str, list[_Group]] = {}
-        self._platforms: dict[str, list[_Group]] = {}
-        self._scopes: dict[str, list[_Group]] = {}
+        self._sessions: _Shelf = {}
+        self._users: _Shelf = {}
+        self._letters: _Shelf = {}
+        self._platforms: _Shelf = {}
+        self._scopes: _Shelf = {}
         self._audiences: dict[tuple[_Group, ...], Audience] = {}
         self._remembered = 0
+        self._numbers = count(1)
         self._dispatched = 0
         self._joined: dict[EventHandler, int] = {}
         """Of each filtered handler: how many events its filter had sorted out when it came."""
@@ -110,9 +123,10 @@ class EventIndex:
     def add(self, handler: EventHandler) -> None:
         group = self._groups.get(handler.filter)
         if group is None:
-            group = self._groups[handler.filter] = _Group(handler.filter)
-            group.matched = self._dispatched
-            for shelf, name in self._shelves(group.filter):
+            group = _Group(handler.filter, next(self._numbers), self._dispatched)
+            self._groups[handler.filter] = group
+            group.filed = self._places_for(handler.filter)
+            for shelf, name in group.filed:
                 shelf.setdefault(name, []).append(group)
         group.half(handler).add(handler)
         if handler.filter is not EVERYTHING:
@@ -125,18 +139,22 @@ class EventIndex:
         self._joined.pop(handler, None)
         if not group.interceptors and not group.observers:
             del self._groups[handler.filter]
-            for shelf, name in self._shelves(group.filter):
+            for shelf, name in group.filed:
                 shelf[name].remove(group)
                 if not shelf[name]:
                     del shelf[name]
         self._forget()
 
-    def _shelves(self, wanted: EventFilter) -> list[tuple[dict[str, list[_Group]], str]]:
+    def _places_for(self, wanted: EventFilter) -> list[tuple[_Shelf, str]]:
         """Where a filter is filed; nowhere for the one that wants everything."""
         if wanted.sessions:
             return [(self._sessions, name) for name in wanted.sessions]
         if wanted.users:
             return [(self._users, name) for name in wanted.users]
+        if wanted.pattern is not None and wanted.pattern.needed:
+            # What many patterns have in common, as the letters of a prefix, tells little: the emptiest place it is.
+            pairs = wanted.pattern.letters
+            return [(self._letters, min(pairs, key=lambda pair: len(self._letters.get(pair, ()))))]
         if wanted.platforms:
             return [(self._platforms, name) for name in wanted.platforms]
         return [] if wanted == EVERYTHING else [(self._scopes, wanted.chat_scope)]
@@ -166,6 +184,8 @@ class EventIndex:
                 met += self._sessions.get(name, ())
         if self._users:
             met += self._users.get(occasion.user_id, ())
+        if self._letters:
+            met += self._met_by_letters(occasion)
         if self._platforms:
             met += self._platforms.get(occasion.platform, ())
         if self._scopes:
@@ -174,10 +194,17 @@ class EventIndex:
         if not met:
             return ()
         # A conversation has several names, and a filter may be filed under two of them.
-        found = tuple(group for group in dict.fromkeys(met) if group.filter.admits(occasion))
+        found = [group for group in dict.fromkeys(met) if group.filter.admits(occasion)]
         for group in found:
             group.matched += 1
-        return found
+        if len(found) > 1:
+            found.sort(key=_number_of)
+        return tuple(found)
+
+    def _met_by_letters(self, occasion: Occasion) -> list[_Group]:
+        if len(self._letters) <= len(occasion.text):
+            return [group for groups in self._letters.values() for group in groups]
+        return [group for letters in occasion.letters() for group in self._letters.get(letters, ())]
 
     def _merge(self, groups: tuple[_Group, ...]) -> Audience:
         interceptors = [handler for group in groups for handler in group.interceptors.all]
@@ -197,3 +224,7 @@ class EventIndex:
         if joined is None:
             return 0
         return self._dispatched - self._groups[handler.filter].matched - joined
+
+
+def _number_of(group: _Group) -> int:
+    return group.number

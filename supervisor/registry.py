@@ -42,6 +42,10 @@ _C = TypeVar("_C", bound=Component)
 MAX_COMPONENTS = 2000
 """Of one plugin; a registration with more is refused before it costs memory."""
 
+MAX_PATTERNS = 20
+MAX_PATTERNS_SIZE = 1000
+"""Of one plugin of an untrusted shard, in the filters of its event handlers."""
+
 
 @attrs.frozen(kw_only=True)
 class Registration:
@@ -224,6 +228,7 @@ class Registry:
             others.add(version)
             if isinstance(component, HookHandler) and (why := self._check_hook(component)):
                 raise BadPayload(why, f"components[{index}].metadata.hook")
+        _check_patterns(components)
 
     def _replace(self, plugin_id: str, registration: Registration | None) -> None:
         """What a plugin offers from now on; ``None`` for nothing."""
@@ -260,6 +265,20 @@ class Registry:
             self._table = None
         elif isinstance(component, Api):
             self._apis.remove(component)
+
+
+def _check_patterns(components: tuple[Component, ...]) -> None:
+    """A pattern takes the host's time with each event: what strangers may have of it is bounded."""
+    sizes: dict[object, int] = {}
+    for index, component in enumerate(components):
+        if isinstance(component, EventHandler) and component.filter.pattern and not component.is_trusted:
+            sizes[component.filter.pattern] = component.filter.pattern.size
+            if len(sizes) > MAX_PATTERNS or sum(sizes.values()) > MAX_PATTERNS_SIZE:
+                raise BadPayload(
+                    f"a plugin of an untrusted shard has at most {MAX_PATTERNS} patterns,"
+                    f" and together of size {MAX_PATTERNS_SIZE}",
+                    f"components[{index}].metadata.event_filter.pattern",
+                )
 
 
 def _of_kind(components: Iterable[Component], kind: type[_C]) -> list[_C]:

@@ -66,6 +66,16 @@ EVENT_CONDUCTS = [
 ]
 
 
+WANTED: dict[str, tuple[dict[str, Any], bool]] = {
+    "everything": ({}, True),
+    "its user": ({"users": ["u1"]}, True),
+    "its text, which others change": ({"pattern": "hello$"}, True),
+    "what others make of its text": ({"pattern": r"hello p\."}, False),
+    "another platform": ({"platforms": ["irc"]}, False),
+}
+"""Filters of event handlers, and whether the event fits them."""
+
+
 def _words(args: Args) -> int:
     return len(args["message"]["processed_plain_text"].split())
 
@@ -119,17 +129,23 @@ def _named(handlers: list[Handler]) -> list[Handler]:
 
 event_handlers = st.lists(
     st.builds(
-        lambda plugin_id, conduct, weight, intercepts: Handler(
+        lambda plugin_id, conduct, weight, intercepts, wanted: Handler(
             "event",
             plugin_id,
             "",
             conduct,
-            {"event_type": "on_message", "weight": weight, "intercept_message": intercepts},
+            {
+                "event_type": "on_message",
+                "weight": weight,
+                "intercept_message": intercepts,
+                "event_filter": WANTED[wanted][0],
+            },
         ),
         st.sampled_from(PLUGINS),
         st.sampled_from(EVENT_CONDUCTS),
         st.integers(-1, 1),
         st.sampled_from([True, True, False]),
+        st.sampled_from(["everything", "everything", *WANTED]),
     ),
     min_size=2,
     max_size=8,
@@ -194,6 +210,10 @@ def _event_order(handler: Handler) -> tuple[Any, ...]:
     return -handler.metadata["weight"], handler.plugin_id, handler.name
 
 
+def _gets_it(handler: Handler) -> bool:
+    return (handler.metadata["event_filter"], True) in WANTED.values()
+
+
 def _hook_order(handler: Handler) -> tuple[Any, ...]:
     place = ["early", "normal", "late"].index(handler.metadata["order"])
     return place, handler.plugin_id == UNTRUSTED, handler.plugin_id, handler.name
@@ -220,9 +240,11 @@ def _check(
 def test_an_event_ends_the_same_wherever_its_handlers_live(
     handlers: list[Handler], shard_of: dict[str, str], order: st.DataObject
 ) -> None:
-    """Intercepting handlers run in the total order, the others see the final message."""
+    """Intercepting handlers run in the total order, the others see the final message; filters go by the first one."""
     turns = [
-        each.full_name for each in sorted(handlers, key=_event_order) if each.metadata["intercept_message"]
+        each.full_name
+        for each in sorted(handlers, key=_event_order)
+        if each.metadata["intercept_message"] and _gets_it(each)
     ]
 
     async def fire(stage: Stage) -> Any:
@@ -262,7 +284,9 @@ def test_watchers_see_the_final_message_and_change_nothing(
 
     result, seen, _ = _play(handlers, shard_of, fire)
 
-    watchers = sorted(each.full_name for each in handlers if not each.metadata["intercept_message"])
+    watchers = sorted(
+        each.full_name for each in handlers if not each.metadata["intercept_message"] and _gets_it(each)
+    )
     shown = [(name, args) for name, args in seen if name in watchers]
     assert all(args["message"] == result.message for _, args in shown)
     assert result.observers == (len(watchers) if result.continues else 0)

@@ -162,6 +162,27 @@ def test_a_command_may_be_limited_to_chats() -> None:
     assert (declared.chat_scope, declared.allowed_session) == ("group", ["g"])
 
 
+def test_an_event_handler_says_which_events_it_wants() -> None:
+    """What is said, and nothing else; scope and sessions stand beside the metadata, as of a command."""
+
+    class Picky(Plugin):
+        @event_handler(
+            "e", chat_scope="group", allowed_session=("g",), platforms=("irc",), pattern=r"\bdice\b"
+        )
+        async def picky(self) -> None: ...
+
+        @event_handler("e", users=["ann"])
+        async def friendly(self) -> None: ...
+
+    declared = [each.declaration("p.a") for each in collect_components(Picky()).values()]
+
+    assert [each.metadata["event_filter"] for each in declared] == [
+        {"platforms": ["irc"], "pattern": r"\bdice\b"},
+        {"users": ["ann"]},
+    ]
+    assert [(each.chat_scope, each.allowed_session) for each in declared] == [("group", ["g"]), ("all", [])]
+
+
 async def _plain(self: Any) -> None: ...
 
 
@@ -193,6 +214,20 @@ def _generator(self: Any) -> Any:
         pytest.param(lambda: event_handler(""), "takes the text of an event first, got ''", id="no event"),
         pytest.param(lambda: event_handler("e", weight=1.5), "weight is an integer", id="half a weight"),  # type: ignore[arg-type]
         pytest.param(lambda: event_handler("e", intercept="yes"), "intercept is True or False", id="yes"),  # type: ignore[arg-type]
+        pytest.param(
+            lambda: event_handler("e", chat_scope="x"), "@event_handler: chat_scope is", id="no chats"
+        ),  # type: ignore[arg-type]
+        pytest.param(
+            lambda: event_handler("e", users="ann"), "users is a list of texts", id="a text of users"
+        ),
+        pytest.param(
+            lambda: event_handler("e", platforms=[" "]), "platforms must be a list of texts that", id="blank"
+        ),
+        pytest.param(
+            lambda: event_handler("e", pattern="a(?=b)"),
+            "@event_handler: pattern has looking ahead, which a host does not judge, at character 1",
+            id="a pattern that is none",
+        ),
         pytest.param(lambda: hook("h", order="first"), "order is one of early, normal, late", id="no order"),  # type: ignore[arg-type]
         pytest.param(
             lambda: message_gateway("g", route_type="both"),  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import pytest
 
 from rookery.protocol import BadPayload, ComponentDeclaration, RegisterComponents
 from rookery.supervisor.hook_specs import CHAT_AFTER_PROCESS, CHAT_BEFORE_PROCESS, HookSpecs
-from rookery.supervisor.registry import MAX_COMPONENTS, Registry
+from rookery.supervisor.registry import MAX_COMPONENTS, MAX_PATTERNS, Registry
 
 
 def _declare(kind: str, name: str, **metadata: Any) -> ComponentDeclaration:
@@ -227,6 +227,24 @@ def test_a_hook_handler_that_does_not_fit_its_hook_is_refused(
         _offer(registry, "p.a", _declare("HOOK_HANDLER", "x", hook=hook, **metadata))
 
     assert caught.value.path == "components[0].metadata.hook"
+
+
+def test_patterns_of_strangers_are_bounded() -> None:
+    """In number and in size: they take the host's time with every event. A pattern that several handlers have is one."""
+    patterns = [{"pattern": f"word{number}"} for number in range(MAX_PATTERNS + 1)]
+    large = [{"pattern": f"{letter}{{350}}"} for letter in "abc"]
+
+    def offer(filters: list[dict[str, str]], *, is_trusted: bool = False) -> None:
+        events = [_event(f"h{place}", event_filter=each) for place, each in enumerate(filters)]
+        registered = RegisterComponents(plugin_id="p.a", components=events)
+        Registry().register(registered, shard="one", is_trusted=is_trusted, live=True)
+
+    offer(patterns[1:] * 2)
+    offer(patterns, is_trusted=True)
+    with pytest.raises(BadPayload, match=r"components\[20\].*has at most 20 patterns"):
+        offer(patterns)
+    with pytest.raises(BadPayload, match=r"components\[2\].*together of size 1000"):
+        offer(large)
 
 
 def test_a_gateway_is_found_while_its_plugin_loads() -> None:
