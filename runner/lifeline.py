@@ -30,11 +30,16 @@ def arm_lifeline(fd: int) -> None:
 
     When the other end is closed already the process ends at once.
     """
+    tie_to_host(fd)
+    threading.Thread(target=_watch, args=(fd,), name="lifeline", daemon=True).start()
+
+
+def tie_to_host(fd: int) -> None:
+    """As ``arm_lifeline``, by the kernel alone: for a process that must have no second thread."""
     os.set_inheritable(fd, False)
     _ask_kernel(fd)
     if select.select([fd], [], [], 0)[0]:  # closed before the kernel was asked, so nothing would tell us
         leave_at_once(HOST_LOST)
-    threading.Thread(target=_watch, args=(fd,), name="lifeline", daemon=True).start()
 
 
 def _ask_kernel(fd: int) -> None:

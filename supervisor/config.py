@@ -34,6 +34,7 @@ from .settings import (
     ShardSettings,
     ShardTimeouts,
 )
+from .start_mode import StartMode
 from .state_directory import CONFIG_NAME, CONTROL_SOCKET, default_name, locate_config, state_dir_of
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class _Rookery:
     bundled: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGIN_FORM))
     command_prefix: str = attrs.field(default="!", validator=PREFIX_FORM)
     log_level: _LogLevel = _LogLevel.INFO
+    start: StartMode = StartMode.AUTO
 
 
 @attrs.frozen
@@ -141,6 +143,7 @@ def read_config(path: Path, *, environ: Mapping[str, str] = os.environ) -> ReadC
         bundled=rookery.bundled,
         command_prefix=rookery.command_prefix,
         log_level=logging.getLevelNamesMapping()[rookery.log_level.upper()],
+        start=rookery.start,
         placement=placement,
         groups=read_groups(document.get("group", []), shards, notes),
         shards=shards,

@@ -13,19 +13,23 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import attrs
+import trio
 
 from .cgroup import ControlGroups, Leaf, open_groups
-from .process import Process, spawn, start
-from .process_look import ticks_since_boot
+from .process import Adopted, Process, limit, spawn, start
+from .process_look import start_time, ticks_since_boot
 from .reaper import Reaper, open_reaper
 from .run_name import RUN_VARIABLE, RunNames
 from .runs import RunsDirectory
 from .spare import NO_DESCRIPTORS, SpareDescriptors, hold_spare_descriptors
+from .zygote import NoZygote, Order
+from .zygote_keeper import ZygoteKeeper
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from pathlib import Path
 
-    from .process import Launch
+    from .process import Launch, Started
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,8 +45,50 @@ class Custody:
     """None where orphans cannot be adopted."""
     groups: ControlGroups | None
     """None where there are no control groups."""
-    means: Mapping[str, str]
-    """What there is, in words, for the status."""
+    fixed_means: Mapping[str, str]
+    keeper: ZygoteKeeper | None
+    """None where runners are not forked."""
+
+    @property
+    def means(self) -> dict[str, str]:
+        """What there is, in words, for the status."""
+        zygote = self.keeper.describe() if self.keeper is not None else "off"
+        return {**self.fixed_means, "zygote": zygote}
+
+    @property
+    def own_pids(self) -> frozenset[int]:
+        """Processes of this host that are no shard's: the zygote, and one that is being ended."""
+        return frozenset(self.keeper.pids if self.keeper is not None else ())
+
+    def start(self, launch: Launch) -> Process | Awaitable[Process]:
+        """Start a runner: forked from a zygote where that is allowed and possible, else spawned.
+
+        Raises:
+            OSError: It could not be started; there is nothing to clean up.
+            OrderLost: It may be there. It will be ended, and must not have the descriptors of another one.
+        """
+        if launch.may_be_forked and self.keeper is not None:
+            return self._fork(launch, self.keeper)
+        return self.spawn(launch)
+
+    async def _fork(self, launch: Launch, keeper: ZygoteKeeper) -> Process:
+        assert self.reaper is not None
+        cookie = self.names.cookie_of(launch.run)
+        order = Order(
+            arguments=launch.command[len(keeper.command) :],
+            shown=launch.command,
+            environment={RUN_VARIABLE: cookie, **launch.environment},
+            descriptors={1: launch.stdout, 2: launch.stderr, **{each: each for each in launch.inherited}},
+        )
+        try:
+            with self.reaper.leaving_the_young_alone():
+                forked = await keeper.fork(order)
+                self.reaper.begin(launch.run, forked.pid)
+        except NoZygote:
+            return self.spawn(launch)
+        limit(forked.pid, launch.limits)
+        leaf = self.groups.open_leaf(launch.run, launch.limits) if self.groups is not None else None
+        return self._take_in(launch, Adopted(forked.pid), leaf, start_time(forked.pid), forked.pidfd)
 
     def spawn(self, launch: Launch) -> Process:
         """Start a runner. Blocks for half a millisecond.
@@ -63,20 +109,28 @@ class Custody:
                 leaf.remove()
             self._complain(error)
             raise
-        if leaf is not None:
-            leaf.add(popen.pid)
         # Its tick is nearly always the one in which all this happened. Asking the kernel for it makes every other shard
         # wait until the new program is set up: three milliseconds, and five at times.
         started = before if before == ticks_since_boot() else None
-        self.runs.note(launch.run, popen.pid, cookie, started=started)
+        return self._take_in(launch, popen, leaf, started)
+
+    def _take_in(
+        self, launch: Launch, child: Started, leaf: Leaf | None, started: int | None, pidfd: int | None = None
+    ) -> Process:
+        if leaf is not None:
+            leaf.add(child.pid)
+        self.runs.note(launch.run, child.pid, self.names.cookie_of(launch.run), started=started)
         if self.reaper is not None:
-            self.reaper.begin(launch.run, popen.pid)
-        return Process(popen, _Remains(self, launch.run, leaf))
+            self.reaper.begin(launch.run, child.pid)
+        return Process(child, _Remains(self, launch.run, leaf), pidfd)
 
     async def run(self) -> None:
-        """Look after what has been adopted, until cancelled."""
-        if self.reaper is not None:
-            await self.reaper.run()
+        """Look after what has been adopted, and keep a zygote, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            if self.reaper is not None:
+                nursery.start_soon(self.reaper.run)
+            if self.keeper is not None:
+                nursery.start_soon(self.keeper.run, self.spawn)
 
     def _complain(self, error: OSError) -> None:
         # The log file may have to be opened for this, and there may be no descriptor for it.
@@ -86,12 +140,15 @@ class Custody:
 
 
 @asynccontextmanager
-async def open_custody(state_dir: Path, *, owns_process: bool = False) -> AsyncIterator[Custody]:
+async def open_custody(
+    state_dir: Path, *, owns_process: bool = False, forks: tuple[str, ...] = ()
+) -> AsyncIterator[Custody]:
     """Answer for the runners of a host for as long as the block runs; what is left at the end is ended.
 
     Args:
         state_dir: Owned by this host.
         owns_process: Nobody else starts children in this process, as in the command line's; an embedded host does not own it.
+        forks: The command of a runner that may be forked, without its arguments; empty when none is to be.
     """
     runs, names = RunsDirectory(state_dir), RunNames()
     await runs.sweep()
@@ -106,7 +163,8 @@ async def open_custody(state_dir: Path, *, owns_process: bool = False) -> AsyncI
             spare=spare,
             reaper=reaper,
             groups=groups,
-            means={"adoption": "on" if reaper is not None else "off", "cgroup": group_text},
+            fixed_means={"adoption": "on" if reaper is not None else "off", "cgroup": group_text},
+            keeper=ZygoteKeeper(forks) if forks and reaper is not None else None,
         )
         try:
             yield custody

@@ -11,7 +11,6 @@ Nobody is told that a call has failed before the death is proved and everything 
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,19 +21,17 @@ from rookery.protocol import ErrorCode, Link, Side, limits
 
 from .arrival import Arrival
 from .autopsy import Sentence
+from .birth import bear
 from .burial import Course, bury, report_no_process
-from .channels import Channels
 from .exit_report import ExitKind
 from .farewell import drain
 from .hang import HangClass
-from .isolation import child_environment, confine
 from .ledger import Ledger
 from .live_runner import LiveRunner
 from .output import OutputPipe
-from .page import open_page
-from .process import Launch
 from .shard_state import BY_ID, ShardState
 from .stack_dump import DUMP_MARK
+from .start_mode import TRUSTED
 from .suspicion import Suspicion
 
 if TYPE_CHECKING:
@@ -42,6 +39,7 @@ if TYPE_CHECKING:
 
     from rookery.protocol import Request
 
+    from .channels import Channels
     from .exit_report import ExitReport
     from .page import Page
     from .process import Child
@@ -50,9 +48,6 @@ if TYPE_CHECKING:
 EOF_GRACE = 0.5
 """Seconds between a link's end of file and the proof of death that follows it within a millisecond, as a rule. Without
 the proof the runner lives on and cannot be talked to."""
-
-TRUSTED = "trusted"
-"""The trust level whose runners may send the largest frames."""
 
 _TELLING = frozenset({ExitKind.HANG, ExitKind.STUCK, ExitKind.LOAD_TIMEOUT})
 """Before these kills it is asked where it is."""
@@ -147,45 +142,14 @@ class Incarnation:
         """Live to the end. Raises nothing that the runner could cause; a cancel kills it and is passed on."""
         shard = self._shard
         shard.move(ShardState.SPAWNING, "its turn to start", by="T2")
-        page = open_page(_slots_for(shard.settings.max_inflight))
         try:
-            return await self._run_with(page)
-        finally:
-            if page is not None:
-                page.close()
-
-    async def _run_with(self, page: Page | None) -> ExitReport:
-        shard = self._shard
-        try:
-            channels = Channels(shard.terminal if shard.settings.terminal else {}, page)
+            newborn = await bear(shard, self._number)
         except OSError as error:
             return report_no_process(shard, self._course, error)
-        with closing(channels):
-            try:
-                child = shard.spawn(self._launch(channels))
-            except OSError as error:
-                return report_no_process(shard, self._course, error)
-            finally:
-                channels.close_child_ends()
-            self._move(ShardState.HELLO, f"process {child.pid} runs", by="T3")
-            shard.pid = child.pid
-            return await self._live(child, channels, page)
-
-    def _launch(self, channels: Channels) -> Launch:
-        descriptors = ["--link-fd", str(channels.link), "--lifeline-fd", str(channels.lifeline)]
-        descriptors += ["--output-fds", f"{channels.out},{channels.err}"]
-        if channels.page is not None:
-            descriptors += ["--page-fd", str(channels.page)]
-        launch = Launch(
-            command=(*self._shard.runner_command, *descriptors),
-            environment=child_environment(os.environ),
-            stdout=channels.stdout,
-            stderr=channels.stderr,
-            inherited=channels.inherited,
-            limits=self._shard.settings.limits,
-            run=f"{self._shard.name}.{self._number}",
-        )
-        return confine(launch)
+        with closing(newborn):
+            self._move(ShardState.HELLO, f"process {newborn.child.pid} runs", by="T3")
+            shard.pid = newborn.child.pid
+            return await self._live(newborn.child, newborn.channels, newborn.page)
 
     async def _live(self, child: Child, channels: Channels, page: Page | None) -> ExitReport:
         arrival = Arrival(self._shard, self._number, self._blocked, channels.terminal, self.condemn)
@@ -208,6 +172,7 @@ class Incarnation:
         runner = self._runner = LiveRunner(
             child=child, link=link, ledger=ledger, page=page, arrival=arrival, out=out, err=err
         )
+        ledger.read_started = runner.read_started if page is not None else None
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch_death, runner)
@@ -348,7 +313,11 @@ class Incarnation:
 
     def _move(self, state: ShardState, reason: str, *, by: str) -> None:
         self._note_state()
+        was_ready = self._shard.state.value is ShardState.READY
         self._shard.move(state, reason, by=by)
+        if was_ready and state is ShardState.KILLING:
+            # The kernel may keep it for long: what comes now waits for the next runner.
+            self._shard.traffic.runner_draining(self._shard)
 
     def _note_state(self) -> None:
         # What it was doing, not what the host did about it.
@@ -362,11 +331,6 @@ class Incarnation:
                 logging.INFO
             )  # thirty lines, of which the record of its silence or of its death has the gist
         self._shard.log_sink.write_output(self._shard.name, arrival.loading, lines, level=level)
-
-
-def _slots_for(max_inflight: int) -> int:
-    """Three for each call that can be open: both windows of the gate, and a few beside them."""
-    return 3 * (2 * max_inflight + 16)
 
 
 async def _read_for_it(runner: LiveRunner) -> None:

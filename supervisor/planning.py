@@ -23,6 +23,7 @@ from rookery.sharding import (
 
 from .errors import ConfigError, Mistake
 from .settings import Settings, ShardSettings
+from .start_mode import StartMode, resolve
 from .suggestion import one_of, suggest
 
 if TYPE_CHECKING:
@@ -91,9 +92,18 @@ def shard_settings(settings: Settings, plan: ShardPlan) -> tuple[ShardSettings, 
         if name not in named
     ]
     return tuple(
-        attrs.evolve(shard, plugins=plan.plugins_of(shard.name))
+        attrs.evolve(
+            shard,
+            plugins=plan.plugins_of(shard.name),
+            start=resolve(shard.start, settings.start, shard.trust),
+        )
         for shard in (*named.values(), *sorted(others, key=_place_of))
     )
+
+
+def wants_zygote(settings: Settings, plan: ShardPlan) -> bool:
+    """Whether a shard with plugins is to have its runners forked."""
+    return any(shard.start is StartMode.ZYGOTE and shard.plugins for shard in shard_settings(settings, plan))
 
 
 def _place_of(shard: ShardSettings) -> tuple[int, str]:

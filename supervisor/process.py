@@ -42,6 +42,8 @@ class Launch:
     """The only other descriptors that the child gets, under the same numbers."""
     limits: ShardLimits | None = None
     """What it may use; None leaves the host's own limits."""
+    may_be_forked: bool = False
+    """Whether it may be forked from a zygote, where there is one."""
     run: str = ""
     """``<shard>.<incarnation>``, by which what it leaves behind is known; "" for a child that is known by nothing."""
 
@@ -69,6 +71,35 @@ class Remains(Protocol):
 
     def finish(self) -> int:
         """The child was reaped: how many of its processes the kernel has killed for memory."""
+
+
+class Started(Protocol):
+    """A child of this process as ``subprocess`` knows one: ``Popen`` is one of these."""
+
+    pid: int
+    returncode: int | None
+    """None until somebody has found it dead and has reaped it."""
+
+    def poll(self) -> int | None:
+        """Reap it if it is dead."""
+
+
+class Adopted:
+    """A child that another process has forked, and whose parent has ended."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                self.returncode = 0  # somebody else has reaped it, and Popen calls it zero then
+            else:
+                self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
 
 
 class Child(Protocol):
@@ -123,12 +154,12 @@ def start(launch: Launch) -> subprocess.Popen[bytes]:
         pass_fds=launch.inherited,
         start_new_session=True,
     )
-    _limit(popen.pid, launch.limits)
+    limit(popen.pid, launch.limits)
     return popen
 
 
-def _limit(pid: int, limits: ShardLimits | None) -> None:
-    """Limit a fresh child, from outside: the interpreter is still starting. ``preexec_fn`` is not safe beside threads.
+def limit(pid: int, limits: ShardLimits | None) -> None:
+    """Limit a fresh child, from outside: no plugin runs yet. ``preexec_fn`` is not safe beside threads.
 
     RLIMIT_AS is not among them: libraries that map a lot and use little would break, and so the size is looked at instead.
     """
@@ -166,12 +197,13 @@ class Process:
     Args:
         popen: Freshly started, the leader of its process group.
         remains: What else belongs to it; None for nothing.
+        pidfd: It is taken over; None opens one.
     """
 
-    def __init__(self, popen: subprocess.Popen[bytes], remains: Remains | None = None) -> None:
+    def __init__(self, popen: Started, remains: Remains | None = None, pidfd: int | None = None) -> None:
         self._popen = popen
         self._remains = remains
-        self._pidfd = _open_pidfd(popen.pid)
+        self._pidfd = _open_pidfd(popen.pid) if pidfd is None else pidfd
         self.usage: Usage | None = None
         """None until it was reaped, and where somebody else has reaped it."""
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
-from .process_look import children_of, start_time, started_with, stat_fields
+from .process_look import children_of, start_time, started_with, stat_fields, ticks_since_boot
 from .run_name import RUN_VARIABLE, RunNames
 from .subreaper import be_subreaper
 
@@ -123,6 +123,8 @@ class Reaper:
         self._unreaped: frozenset[int] = frozenset()
         """Unknown ones that were dead at the last look: whoever has started one may be about to reap it."""
         self._looks = 0
+        self._orders: list[int] = []
+        """The ticks at which what is now being forked by a zygote was ordered."""
         self._wake = trio.Event()
 
     def __repr__(self) -> str:
@@ -134,6 +136,17 @@ class Reaper:
     def begin(self, run: str, pid: int) -> None:
         """A runner was started by this process, which reaps it itself."""
         self._families[run] = Family(run, pid, {pid})
+
+    @contextmanager
+    def leaving_the_young_alone(self) -> Iterator[None]:
+        """A runner is forked inside, and becomes a child of the host before ``begin`` tells of it: until then it would be
+        taken for a stranger's, or for what a dead runner has left."""
+        order = ticks_since_boot() or 0
+        self._orders.append(order)
+        try:
+            yield
+        finally:
+            self._orders.remove(order)
 
     def sweep(self, run: str) -> None:
         """It is dead and not reaped yet: SIGKILL to all that is left of it. They are reaped by and by."""
@@ -173,7 +186,7 @@ class Reaper:
         """
         self._looks += 1
         with self._spare.lent():
-            if self._looks % REMEMBER_EVERY == 0:
+            if self._looks % REMEMBER_EVERY == 0 and not self._orders:  # below a zygote there may be a runner
                 self._remember_descendants()
             return self._look_at(self._adopted())
 
@@ -196,7 +209,12 @@ class Reaper:
         """The children of the host that no shard has started, with the fields of their ``stat``."""
         own = {family.pid for family in self._families.values()}
         looked = {pid: stat_fields(pid) for pid in children_of(os.getpid())[:MOST] if pid not in own}
-        return {pid: fields for pid, fields in looked.items() if fields is not None}
+        oldest = min(self._orders, default=None)
+        return {
+            pid: fields
+            for pid, fields in looked.items()
+            if fields is not None and (oldest is None or int(fields[_START]) < oldest)
+        }
 
     async def finish(self) -> None:
         """End everything that is left, and wait for it, two seconds at most."""

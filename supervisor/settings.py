@@ -24,6 +24,7 @@ from .limits import ShardLimits
 from .quarantine import QuarantinePolicy
 from .ranges import CAPABILITY, Clash, Each, Form, Range
 from .restart import RestartMode, RestartPolicy
+from .start_mode import TRUSTED, StartMode
 from .strategy import DEFAULT_GROUP, GROUP_FORM, GroupSettings, Significance
 
 MAX_STOP = 30.0
@@ -118,7 +119,7 @@ class ShardSettings:
     """One shard, and what its runner is allowed.
 
     Raises:
-        Clash: Its significance and its restart mode do not go together.
+        Clash: Its significance and its restart mode do not go together, or its trust and its start.
     """
 
     name: str = attrs.field(validator=SHARD_FORM)
@@ -130,6 +131,8 @@ class ShardSettings:
         default=None, validator=attrs.validators.optional(Range(0, above=True))
     )
     """The weight of plugins that it carries at most; None is no limit."""
+    start: StartMode = StartMode.AUTO
+    """How its runners start."""
     terminal: bool = False
     """Whether it gets the host's standard input and output."""
     group: str = attrs.field(default=DEFAULT_GROUP, validator=GROUP_FORM)
@@ -155,6 +158,14 @@ class ShardSettings:
     """Plain functions of plugins that run in threads at once."""
 
     def __attrs_post_init__(self) -> None:
+        if self.start is StartMode.ZYGOTE and self.trust != TRUSTED:
+            raise Clash(
+                "start",
+                "trust",
+                given=f"'zygote' with trust {self.trust!r}: forked runners share the layout of their memory and the"
+                " seed of their hashes, which helps whoever attacks one of them from another",
+                advice="set start to 'spawn', or leave it out",
+            )
         if self.significance is Significance.ONE_SHOT and self.restart.mode is RestartMode.PERMANENT:
             raise Clash(
                 "significance",
@@ -235,6 +246,8 @@ class Settings:
     """Plugins that come with rookery and are to be used."""
     command_prefix: str = attrs.field(default="!", validator=PREFIX_FORM)
     log_level: int = logging.INFO
+    start: StartMode = StartMode.AUTO
+    """How the runners of shards start that say nothing about it."""
     placement: PlacementSettings = attrs.field(factory=PlacementSettings)
     groups: tuple[GroupSettings, ...] = attrs.field(default=(), converter=_with_default)
     """The one that shards without a group belong to is always there."""

@@ -7,7 +7,6 @@ wakes it; the one loop does it. So an order is taken at once in every state, and
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from trio_util import AsyncValue
 
 from . import process
 from .aftermath import decide_aftermath
+from .birth import RUNNER_COMMAND, Start
 from .exit_report import ExitKind, ExitReport
 from .incarnation import Incarnation
 from .judgement import NO_JUDGE, Judge
@@ -28,15 +28,12 @@ if TYPE_CHECKING:
     from rookery.protocol import Assignment, Link
 
     from .logs import LogSink
-    from .process import Child, Launch
+    from .process import Child
     from .settings import ShardSettings
     from .shard_traffic import ShardTraffic
 
 Assign = Callable[["Shard", int, dict[str, str]], "Assignment"]
 """``(shard, incarnation, blocked)``: what the runner is told to load."""
-
-RUNNER_COMMAND = (sys.executable, "-P", "-m", "rookery.runner")
-"""``-P``: the directory that the host was started in is no place to import from."""
 
 _S = ShardState
 
@@ -80,7 +77,7 @@ class Shard:
         terminal: Mapping[str, int],
         judge: Judge = NO_JUDGE,
         runner_command: tuple[str, ...] = RUNNER_COMMAND,
-        spawn: Callable[[Launch], Child] = process.spawn,
+        spawn: Start = process.spawn,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.name = settings.name

@@ -282,7 +282,9 @@ class _Soak:
         shards = tuple(self._sight(shard, now) for shard in supervisor.shards.values())
         children = frozenset(children_of(os.getpid())) if os.path.isdir("/proc/self") else None
         lost = {pid for shard in supervisor.shards.values() for pid in shard.lost_pids}
-        expected = {sight.pid for sight in shards if sight.pid is not None} | lost
+        expected = (
+            {sight.pid for sight in shards if sight.pid is not None} | lost | supervisor.custody.own_pids
+        )
         at = round(now - began, 3)
         seen = Snapshot(
             at=at,

@@ -138,7 +138,7 @@ class Supervisor:
             host_version=self.host_version,
             terminal=self._terminal if settings.terminal else {},
             judge=self.court,
-            spawn=self.custody.spawn,
+            spawn=self.custody.start,
         )
         if hold:
             shard.hold(hold, reason)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .birth import RUNNER_COMMAND
 from .catalog import find_plugins
 from .control import serve_control
 from .control_commands import command_table
@@ -27,7 +28,7 @@ from .crash_report import CRASH_DIRECTORY, CrashReports
 from .custody import open_custody
 from .errors import UsageError
 from .host_checks import check_host
-from .planning import make_plan
+from .planning import make_plan, wants_zygote
 from .run_lock import hold_run_lock
 from .state_directory import make_state_dir
 from .store import open_store
@@ -80,7 +81,11 @@ async def open_supervisor(
     _make_state_dir(settings)
     with hold_run_lock(settings.state_dir):
         async with (
-            open_custody(settings.state_dir, owns_process=owns_process) as custody,
+            open_custody(
+                settings.state_dir,
+                owns_process=owns_process,
+                forks=RUNNER_COMMAND if wants_zygote(settings, plan) else (),
+            ) as custody,
             open_store(settings.state_dir / STORE_FILE) as store,
         ):
             supervisor = Supervisor(

@@ -44,7 +44,7 @@ class Turns:
 
     Args:
         at_once: How many.
-        stagger: Seconds that a start waits at most, by chance, once it is its turn.
+        stagger: Seconds that a start waits at most, by chance, once it is its turn and others are on their way too.
         chance: A random number from 0 to 1.
     """
 
@@ -69,7 +69,7 @@ class Turns:
         await self._limiter.acquire_on_behalf_of(shard)
         self._holders.add(shard)
         try:
-            await trio.sleep(self._stagger * self._chance())
+            await trio.sleep(self._stagger * self._chance() if self.held > 1 else 0)
         except BaseException:
             self.give_back(shard)
             raise

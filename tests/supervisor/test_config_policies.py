@@ -178,7 +178,7 @@ NEEDED = f"{SHARD}significance = 'required'\n"
                      id="two in one place"),
         pytest.param(f"{SHARD}overflow = 'block'", "shard.a.overflow: got an unknown key, expected one of 'autostart', "
                      "'capacity', 'group', 'health', 'limits', 'max_inflight', 'name', 'order', 'plugins', 'quarantine', "
-                     "'queue_limit', 'restart' or 5 more", id="what is not built"),
+                     "'queue_limit', 'restart' or 6 more", id="what is not built"),
     ],
 )  # fmt: skip
 def test_a_refused_policy_says_what_to_change(text: str, line: str, tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ class Deployment:
         """Further text of the configuration."""
         self.shard_more = ""
         """Further text of each shard's section."""
+        self.tables: dict[str, str] = {}
+        """Further lines of single shards, by name."""
 
     def plugin(self, shard: str, name: str, body: str, **manifest: Any) -> None:
         """Add a plugin ``test.NAME`` whose class has this body."""
@@ -50,7 +52,7 @@ class Deployment:
             f'[rookery]\nname = "test"\nplugin_dirs = ["plugins"]\nstate_dir = "{self.state}"\n{self.more}\n'
         )
         for name, plugins in self._shards.items():
-            text += f'[[shard]]\nname = "{name}"\nplugins = {plugins}\n'
+            text += f'[[shard]]\nname = "{name}"\nplugins = {plugins}\n{self.tables.get(name, "")}\n'
             text += f"[shard.timeouts]\nplugin_load = 2.0\ndrain = 2.0\nterm_grace = 1.0\n{self.shard_more}\n"
         return write_config(self.directory, text)
 

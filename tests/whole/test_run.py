@@ -178,7 +178,7 @@ def test_the_host_killed_takes_its_runners_along(state_dir: Path) -> None:
     with typist(state_dir) as person:
         person.type("!roll 1d1")
         person.wait_for(r"1d1: 1")
-        assert len(runner_pids()) == 5
+        assert len(runner_pids()) >= 5  # and a zygote, where there is one
 
         person.process.kill()
         person.process.wait()

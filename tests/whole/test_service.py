@@ -321,12 +321,13 @@ def test_the_host_may_be_process_1(bots: Bots) -> None:
 
 
 def _children(pid: int) -> list[int]:
+    """Of a process, without a zygote."""
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found]
+    return [int(child) for child in found if b"--zygote" not in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def _states(pid: int) -> set[str]:
-    """The states of a process's children, when one of them is left."""
+    """The states of the host's children, when a runner alone is left."""
     children = _children(pid)
     states = {Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] for child in children}
     return states if len(children) == 1 else set()

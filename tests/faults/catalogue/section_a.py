@@ -37,6 +37,11 @@ WHERE: dict[str, tuple[str, ...]] = {
     "A16": (
         "tests/supervisor/test_shard_orders.py::test_a_start_and_a_stop_work_at_once_while_nothing_runs",
     ),
+    "A17": (  # the zygote is what stands by
+        "tests/faults/test_a_zygote.py::test_killed_it_takes_nobody_along_and_is_replaced",
+        "tests/faults/test_a_zygote.py::test_stopped_it_delays_a_start_by_half_a_second_at_most",
+        "tests/faults/test_a_zygote.py::test_killed_with_an_order_in_hand",
+    ),
     "A21": (
         "tests/faults/test_orphans.py::test_no_runner_outlives_a_host_that_is_killed",
         "tests/faults/test_orphans.py::test_the_next_host_ends_the_daemons_of_one_that_was_killed",
@@ -56,7 +61,6 @@ WHERE: dict[str, tuple[str, ...]] = {
 
 NOT_HERE: dict[str, str] = {
     "A1": "a process is known to the host only after its exec; one that fails there is the test of an interpreter that is not there",
-    "A17": "there is no warm standby runner yet",
     "A18": "a shard has one generation at a time: a reload drains and starts again",
     "A19": "a shard has one generation at a time: a reload drains and starts again",
     "A20": "a shard has one generation at a time: a reload drains and starts again",

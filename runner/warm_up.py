@@ -1,0 +1,84 @@
+"""What is done once in a zygote, so that no runner has to do it?
+
+Importing this file imports all that a runner needs. What a library makes when it is first used, and what the interpreter
+makes of code that has run some times, is made here: a runner that is forked would make it for itself alone, in memory that
+it then shares with nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import trio
+
+from rookery.protocol import (
+    RUNNER_READY,
+    AssignedPlugin,
+    Assignment,
+    BadPayload,
+    BootstrapAnswer,
+    Hello,
+    HelloAnswer,
+    Invocation,
+    Link,
+    Request,
+    RookeryError,
+    RunnerReady,
+    Session,
+    Side,
+    offer_hello,
+    structure,
+    unstructure,
+)
+
+from . import boot  # noqa: F401  # for its imports
+from .start import BadStart, read_start
+
+ROUNDS = 10
+"""The interpreter adapts code to what it does when it has run eight times."""
+
+
+def warm_up() -> None:
+    """Do what a runner does before it has a plugin. Nothing is left of it: no thread, no descriptor, no task."""
+    for _ in range(ROUNDS):
+        _read_arguments()
+        trio.run(_greet)
+
+
+def _read_arguments() -> None:
+    try:
+        read_start(["--link-fd", "0", "--lifeline-fd", "0", "--output-fds", "0,0", "--page-fd", "0"], {})
+    except BadStart:
+        pass
+
+
+async def _greet() -> None:
+    """A runner's side and a host's, in one loop."""
+    ours, theirs = socket.socketpair()
+    host = Link(theirs, Session(Side.HOST), on_request=_answer)
+    runner = Link(ours, Session(Side.RUNNER), on_request=_answer)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(host.run)
+        nursery.start_soon(runner.run)
+        try:
+            await offer_hello(
+                runner, Hello(runner_id="warm", sdk_version="2.0.0", session_token="", features=["beats"])
+            )
+            await runner.call(RUNNER_READY, unstructure(RunnerReady(loaded_plugins=["warm.up"])))
+        except RookeryError:
+            pass
+        runner.close()
+        host.close()
+        nursery.cancel_scope.cancel()
+    for cls in (BootstrapAnswer, Invocation):
+        try:
+            structure({}, cls)
+        except BadPayload:
+            pass
+
+
+def _answer(request: Request) -> None:
+    plugin = AssignedPlugin(plugin_id="warm.up", path=os.sep)
+    answer = HelloAnswer(accepted=True, assignment=Assignment(shard="warm", incarnation=1, plugins=[plugin]))
+    request.answer(unstructure(answer))
