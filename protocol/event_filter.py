@@ -38,24 +38,32 @@ class Occasion:
         info = message.get("message_info")
         if type(info) is not dict:
             info = {}
-        group = info.get("group_info")
-        platform, session_id = _text(message, "platform"), _text(message, "session_id")
+        platform, session = message.get("platform"), message.get("session_id")
+        user, group = info.get("user_info"), info.get("group_info")
+        user_id = user.get("user_id") if type(user) is dict else ""
+        if type(session) is not str:
+            session = ""
         self.message = message
         self._text: str | None = None
         self._found: dict[TextPattern, bool] = {}
-        self.platform = platform.lower()
-        self.user_id = _text(info.get("user_info"), "user_id")
+        self.platform = platform.lower() if type(platform) is str else ""
+        self.user_id = user_id if type(user_id) is str else ""
         self.scope = "group" if group else "private"
-        self.names: tuple[str, ...] = (session_id,)
+        self.names: tuple[str, ...]
         """Everything that the conversation may be called in ``allowed_session``."""
         if group:
-            group_id = _text(group, "group_id")
-            self.names = (session_id, group_id, f"{platform}:{group_id}")
+            group_id = group.get("group_id") if type(group) is dict else ""
+            self.names = (session, group_id if type(group_id) is str else "", f"{platform}:{group_id}")
+        else:
+            self.names = (session,)
 
     @property
     def text(self) -> str:
         if self._text is None:
-            self._text = message_text(self.message)
+            try:
+                self._text = message_text(self.message)
+            except (AttributeError, TypeError):  # what is hardly a message has hardly a text
+                self._text = ""
         return self._text
 
     def letters(self) -> set[str]:
@@ -102,11 +110,6 @@ class EventFilter:
 
 
 EVERYTHING = EventFilter()
-
-
-def _text(owner: Any, key: str) -> str:
-    value = owner.get(key) if type(owner) is dict else None
-    return value if type(value) is str else ""
 
 
 def read_event_filter(

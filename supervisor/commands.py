@@ -7,6 +7,7 @@ each the total order decides, and whatever it hides is told to the operator.
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 import attrs
@@ -53,14 +54,18 @@ class CommandTable:
         self.commands = commands
         self.prefix = prefix
         self._names: dict[str, list[Command]] = {}
-        self._aliases: list[tuple[str, Command]] = []
+        self._aliases: dict[str, list[tuple[int, Command]]] = {}
+        """With the place of each among all."""
         self._patterns: list[Command] = []
+        places = count()
         for command in commands:
             if command.command_name:
                 self._names.setdefault(command.command_name, []).append(command)
-            self._aliases += [(alias, command) for alias in command.aliases]
+            for alias in command.aliases:
+                self._aliases.setdefault(alias, []).append((next(places), command))
             if command.pattern is not None:
                 self._patterns.append(command)
+        self._lengths = sorted(set(map(len, self._aliases)))
 
     @property
     def shadowed(self) -> tuple[Shadowed, ...]:
@@ -79,14 +84,23 @@ class CommandTable:
             for command in self._names.get(name.casefold(), ()):
                 if serves(command):
                     return CommandMatch(command, args, {})
-        for alias, command in self._aliases:
-            if text.startswith(alias) and serves(command):
-                return CommandMatch(command, text[len(alias) :].strip(), {})
+        for _, length, command in self._begun_by(text):
+            if serves(command):
+                return CommandMatch(command, text[length:].strip(), {})
         for command in self._patterns:
             found = command.pattern.search(text[:MAX_PATTERN_TEXT]) if command.pattern else None
             if found and serves(command):
                 return CommandMatch(command, text, found.groupdict())
         return None
+
+    def _begun_by(self, text: str) -> list[tuple[int, int, Command]]:
+        """The aliases that a text begins with, by their places: a look-up for each length that an alias has."""
+        found = []
+        for length in self._lengths:
+            if length > len(text):
+                break
+            found += [(place, length, command) for place, command in self._aliases.get(text[:length], ())]
+        return sorted(found)
 
 
 def _first_word(text: str) -> tuple[str, str]:

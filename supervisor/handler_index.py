@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _C = TypeVar("_C", bound=Component)
 
-MAX_REMEMBERED = 100_000
+MAX_REMEMBERED = 1_000_000
 """Handlers in all the merged sets that are kept; beyond it all are forgotten, and made again when they are met."""
 
 
@@ -106,6 +106,8 @@ class EventIndex:
 
     def __init__(self) -> None:
         self._groups: dict[EventFilter, _Group] = {}
+        self._unfiltered: tuple[_Group, ...] = ()
+        """The one whose filter wants everything, while it has handlers."""
         self._sessions: _Shelf = {}
         self._users: _Shelf = {}
         self._letters: _Shelf = {}
@@ -128,6 +130,8 @@ class EventIndex:
             group.filed = self._places_for(handler.filter)
             for shelf, name in group.filed:
                 shelf.setdefault(name, []).append(group)
+            if handler.filter is EVERYTHING:
+                self._unfiltered = (group,)
         group.half(handler).add(handler)
         if handler.filter is not EVERYTHING:
             self._joined[handler] = self._dispatched - group.matched
@@ -139,6 +143,8 @@ class EventIndex:
         self._joined.pop(handler, None)
         if not group.interceptors and not group.observers:
             del self._groups[handler.filter]
+            if handler.filter is EVERYTHING:
+                self._unfiltered = ()
             for shelf, name in group.filed:
                 shelf[name].remove(group)
                 if not shelf[name]:
@@ -157,7 +163,7 @@ class EventIndex:
             return [(self._letters, min(pairs, key=lambda pair: len(self._letters.get(pair, ()))))]
         if wanted.platforms:
             return [(self._platforms, name) for name in wanted.platforms]
-        return [] if wanted == EVERYTHING else [(self._scopes, wanted.chat_scope)]
+        return [] if wanted is EVERYTHING else [(self._scopes, wanted.chat_scope)]
 
     def _forget(self) -> None:
         self._audiences.clear()
@@ -168,14 +174,10 @@ class EventIndex:
     def find(self, message: MessageMap | None) -> Audience:
         """Those who get an event, which is counted."""
         self._dispatched += 1
-        unfiltered = self._groups.get(EVERYTHING)
-        found: tuple[_Group, ...] = () if unfiltered is None else (unfiltered,)
+        found = self._unfiltered
         if message is not None and len(self._groups) > len(found):
             found += self._matching(Occasion(message))
-        audience = self._audiences.get(found)
-        if audience is None:
-            audience = self._merge(found)
-        return audience
+        return self._audiences.get(found) or self._merge(found)
 
     def _matching(self, occasion: Occasion) -> tuple[_Group, ...]:
         met: list[_Group] = []
@@ -191,14 +193,14 @@ class EventIndex:
         if self._scopes:
             met += self._scopes.get(occasion.scope, ())
             met += self._scopes.get("all", ())
-        if not met:
-            return ()
-        # A conversation has several names, and a filter may be filed under two of them.
-        found = [group for group in dict.fromkeys(met) if group.filter.admits(occasion)]
-        for group in found:
-            group.matched += 1
-        if len(found) > 1:
-            found.sort(key=_number_of)
+        if len(met) > 1:
+            # A conversation has several names, and a filter may be filed under two of them.
+            met = sorted(set(met), key=_number_of)
+        found = []
+        for group in met:
+            if group.filter.admits(occasion):
+                group.matched += 1
+                found.append(group)
         return tuple(found)
 
     def _met_by_letters(self, occasion: Occasion) -> list[_Group]:

@@ -107,6 +107,20 @@ def test_names_go_before_aliases_and_aliases_before_patterns() -> None:
     ] == [name, alias, pattern]
 
 
+def test_of_several_aliases_the_first_in_the_order_is_called() -> None:
+    """Not the longest; one that does not serve this chat is passed over."""
+    off = _command("p.a.off", aliases=["/ro"], enabled=False)
+    short = _command("p.b.short", aliases=["x", "/r", "/ro"])
+    long = _command("p.c.long", aliases=["/roll", "/r"])
+    table = CommandTable((off, short, long), "!")
+
+    match = _match(table, "/roll 6")
+
+    assert match == CommandMatch(short, "oll 6", {})
+    assert _match(CommandTable((long,), "!"), "/roll 6") == CommandMatch(long, "6", {})
+    assert _match(CommandTable((long,), "!"), "/ 6") is None
+
+
 def test_a_hidden_command_is_told() -> None:
     """The first of a name has it; each other is shadowed by it."""
     second, third = _command("p.x.roll", command_name="Roll"), _command("p.y.roll", command_name="roll")

@@ -102,6 +102,8 @@ def test_an_event_without_a_message_goes_to_those_who_want_everything() -> None:
         pytest.param({"message_info": None, "platform": 3, "session_id": ["s"]}, id="nothing is a text"),
         pytest.param({"message_info": {"user_info": {"user_id": []}, "group_info": {"x": 1}}}, id="no ids"),
         pytest.param({"message_info": {"user_info": "u", "group_info": "g"}}, id="no maps"),
+        pytest.param({"raw_message": None}, id="no text"),
+        pytest.param({"raw_message": [None]}, id="no segments"),
     ],
 )
 def test_what_is_hardly_a_message_fits_no_name(message: Any) -> None:
@@ -111,6 +113,7 @@ def test_what_is_hardly_a_message_fits_no_name(message: Any) -> None:
         make("p.b.x", sessions=("lobby",)),
         make("p.b.y", users=["u"]),
         make("p.b.z", platforms=["irc"]),
+        make("p.b.p", pattern="a"),
     )
 
     assert _names(index.find(message)) == ["p.a.all"]
