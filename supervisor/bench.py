@@ -12,12 +12,21 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from .bench_cases import KIB, Case, all_cases
+from .bench_cases import BUSY, BUSY_WIDE, KIB, Case, all_cases
 from .bench_figures import Figure
 from .bench_machine import allowed_cpus
+from .bench_once import (
+    MANY_HANDLERS,
+    measure_bursts,
+    measure_look_ups,
+    measure_many_handlers,
+    measure_starts,
+)
+from .bench_open import LOADS, SEED, OpenSample, measure_open, open_figures
 from .bench_rows import ABSENT, Reading, Readings, case_figures, goal_figures, read, unit_figures
 from .bench_settings import prepare_bench
 from .bench_unit import open_unit
+from .bench_wide import ROWS, measure_wide
 from .bench_work import Bench
 from .hook_specs import HookSpec
 from .tree import open_supervisor
@@ -37,6 +46,12 @@ UNIT_ROUNDS = {KIB: 1000, 64 * KIB: 200}
 
 LEAST_ROUNDS = 50
 
+REPEATED, OPENED, ONCE = 0.5, 0.7, 0.8
+"""Which share of a run is over when the cases are, the open loop, and what is done once; about."""
+
+OPEN_CASE = BUSY_WIDE
+"""What gives the calls a second that the open loop takes shares of."""
+
 UNIT_EVERY = 5
 """Cases between two measurements of the unit; the median of a repetition counts."""
 
@@ -49,10 +64,13 @@ class Extent:
     repetitions: int
     moment: float
     """Seconds for one case in one repetition."""
+    open_times: int
+    open_moment: float
+    """Seconds at one load of the open loop."""
 
 
-FULL = Extent(is_quick=False, repetitions=7, moment=0.15)
-QUICK = Extent(is_quick=True, repetitions=5, moment=0.1)
+FULL = Extent(is_quick=False, repetitions=7, moment=0.15, open_times=5, open_moment=3.0)
+QUICK = Extent(is_quick=True, repetitions=5, moment=0.1, open_times=2, open_moment=1.5)
 
 
 @attrs.frozen(kw_only=True)
@@ -81,13 +99,30 @@ class Run:
         self._on_step = on_step
         self._readings: dict[Case, list[Reading]] = {case: [] for case in cases}
         self._units: dict[int, list[float]] = {size: [] for size in UNIT_ROUNDS}
-        self._failures: dict[Case, str] = {}
+        self._failures: dict[str, str] = {}
+        self._once: list[Figure] = []
+        self._open: dict[float, list[OpenSample]] = {}
+        self._capacity = 0.0
         self._done = 0
         self.is_complete = False
 
     async def measure(self, bench: Bench, unit: Unit) -> None:
         """All of it."""
+        extent = self._extent
         await self._repeat(bench, unit)
+        await self._open_loop(bench)
+        self._on_step("calls at once", OPENED)
+        self._once += await measure_bursts(bench)
+        self._on_step("starts", OPENED)
+        self._once += await measure_starts(bench, extent.repetitions)
+        self._once += measure_look_ups(extent.repetitions)
+        if extent.is_quick:
+            self._once += [attrs.evolve(row, reason="only without --quick") for row in (MANY_HANDLERS, *ROWS)]
+        else:
+            self._on_step(MANY_HANDLERS.name, ONCE)
+            self._once += await measure_many_handlers(bench, extent.repetitions, extent.moment)
+            self._on_step("64 shards", ONCE)
+            self._once += await measure_wide(bench, unit, extent.repetitions, extent.moment)
         self.is_complete = True
 
     async def _repeat(self, bench: Bench, unit: Unit) -> None:
@@ -96,13 +131,14 @@ class Run:
         for number in range(self._extent.repetitions):
             units: dict[int, list[float]] = {size: [] for size in UNIT_ROUNDS}
             for place, case in enumerate(self._cases):
-                self._on_step(case.name, (number + place / len(self._cases)) / self._extent.repetitions)
+                share = (number + place / len(self._cases)) / self._extent.repetitions
+                self._on_step(case.name, share * REPEATED)
                 if place % UNIT_EVERY == 0:
                     await self._measure_unit(bench, unit, units)
                 sample = await bench.measure(case, self._extent.moment)
                 if sample.failed:
                     told = f"{case.name}: {sample.failed} of {len(sample.took)} calls failed: {sample.why}"
-                    self._failures.setdefault(case, told)
+                    self._failures.setdefault(case.name, told)
                 self._readings[case].append(read(sample))
             for size, found in units.items():
                 self._units[size].append(statistics.median(found))
@@ -114,6 +150,21 @@ class Run:
         for size, rounds in UNIT_ROUNDS.items():
             units[size].append(await unit.round_trip_us(max(LEAST_ROUNDS, int(rounds * share)), size))
 
+    async def _open_loop(self, bench: Bench) -> None:
+        rows = self._readings.get(OPEN_CASE) or self._readings[BUSY]
+        self._capacity = statistics.median(row.rate for row in rows)
+        self._open = {load: [] for load in LOADS}
+        for number in range(self._extent.open_times):
+            for place, load in enumerate(LOADS):
+                done = (number + place / len(LOADS)) / self._extent.open_times
+                self._on_step(f"open loop at {load:.0%}", REPEATED + (OPENED - REPEATED) * done)
+                rate = load * self._capacity
+                sample = await measure_open(bench, rate, self._extent.open_moment, seed=SEED + number)
+                if sample.failed:
+                    told = f"open loop at {load:.0%}: {sample.failed} of {len(sample.took)} calls failed: {sample.why}"
+                    self._failures.setdefault(f"open loop at {load:.0%}", told)
+                self._open[load].append(sample)
+
     def result(self) -> BenchResult:
         """What there is: whole repetitions only."""
         done = self._done
@@ -122,9 +173,9 @@ class Run:
             units={size: rows[:done] for size, rows in self._units.items() if done},
         )
         return BenchResult(
-            goals=(*unit_figures(readings), *goal_figures(readings, is_spawned=True), *ABSENT),
+            goals=(*unit_figures(readings), *goal_figures(readings, is_spawned=True), *self._once, *ABSENT),
             sweep=tuple(case_figures(readings)),
-            open_loop=(),
+            open_loop=tuple(open_figures(self._open, self._capacity)),
             failures=tuple(self._failures.values()),
             repetitions=done,
             is_quick=self._extent.is_quick,

@@ -179,14 +179,15 @@ class Bench:
 
     def asking(self, topic: str, message: MessageMap, handlers: int) -> Call:
         """Fire a hook."""
-        hooks, registry = self.supervisor.parts.hooks, self.supervisor.parts.registry
+        hooks = self.supervisor.parts.hooks
+        found = len(self.supervisor.parts.registry.hook_handlers(topic))
 
         async def ask() -> None:
+            if found != handlers:
+                raise CallFailed(f"{topic} has {found} handlers and not {handlers}")
             result = await hooks.invoke(topic, message=message)
             if result.errors:
                 raise CallFailed(result.errors[0])
-            if len(registry.hook_handlers(topic)) != handlers:
-                raise CallFailed(f"{topic} has not {handlers} handlers")
 
         return ask
 

@@ -23,6 +23,7 @@ from ..errors import UsageError
 from ..exit_codes import EXIT_INTERRUPTED, EXIT_MISTAKE, EXIT_OK
 from ..host_checks import expect_children
 from ..host_log import open_host_log
+from .bench_drawing import check_plot, draw_result
 from .bench_table import StepLine, comparison_lines, show_result
 from .descriptors import open_missing_descriptors
 from .signals import StopRequests
@@ -67,6 +68,8 @@ def command(
     """
     open_missing_descriptors()
     expect_children()
+    if plot is not None:
+        check_plot(plot)
     older = None if base is None else _read(base)
     for path in (target, plot):
         if path is not None:
@@ -81,6 +84,8 @@ def command(
     document = as_json(result, **_where())
     if target is not None:
         _write(target, json.dumps(document, indent=1) + "\n")
+    if plot is not None:
+        draw_result(result, f"rookery bench, {document['machine']}, {document['python']}", plot)
     is_worse = older is not None and _compare(older, document)
     sys.exit(stop.exit_code(_exit_code(result, is_worse=is_worse)))
 

@@ -54,6 +54,7 @@ PURE_FILES = (
     "supervisor/bench_cases.py",
     "supervisor/bench_compare.py",
     "supervisor/bench_figures.py",
+    "supervisor/bench_plot.py",
     "supervisor/bench_rows.py",
     "supervisor/bench_svg.py",
     "supervisor/breaker.py",
