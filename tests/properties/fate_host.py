@@ -86,22 +86,24 @@ class Host:
         self.denied = state.denied
         self.line = list(state.line)
         self.is_open = state.is_open
+        self.is_given_up = state.is_given_up
         self.wires = [Wire(runner) for runner in state.runners]
         self.stale = list(state.stale)
         self.retries = state.retries
         self.in_flight = sum(len(wire.pending) for wire in self.wires)
         self.problems: set[str] = set()
-        self._soon: list[int] = []
+        self._soon: list[tuple[int, Fate]] = []
 
-    def freeze(self, state: State, restarts: int, crashes: int, cancels: int, lates: int) -> State:
+    def freeze(self, left: tuple[int, ...]) -> State:
         """The state that follows. What the code does from the loop a moment later is done first."""
         while self._soon:
-            self.time_out(self._soon.pop(0))
+            call, fate = self._soon.pop(0)
+            if self.fate[call] is Fate.OPEN:
+                self._fail(call, fate)
         return State(
             tuple(self.place), tuple(self.fate), tuple(self.attempts), tuple(self.runs), self.late, self.denied,
-            tuple(self.line), self.is_open, tuple(wire.freeze() for wire in self.wires), tuple(self.stale),
-            self.retries, state.restarts - restarts, state.crashes - crashes, state.cancels - cancels,
-            state.lates - lates
+            tuple(self.line), self.is_open, self.is_given_up, tuple(wire.freeze() for wire in self.wires),
+            tuple(self.stale), self.retries, left
         )  # fmt: skip
 
     # --- Dispatcher --------------------------------------------------------------------------------------------
@@ -113,7 +115,7 @@ class Host:
             self._enter(call)
             return
         lane = [other for other in range(call) if self._keys[other] == key]
-        gone_on = sum(self.place[other] in (LINE, OUT) or other in self._soon for other in lane)
+        gone_on = sum(self.place[other] in (LINE, OUT) for other in lane)
         if gone_on < self._rules.depth and all(self.place[other] != LANE for other in lane):
             self._enter(call)
 
@@ -124,15 +126,21 @@ class Host:
         else:
             self._end(call, Fate.CANCELLED)
 
-    def open_shard(self, wire: Wire) -> None:
-        self.wires.append(wire)
-        self.is_open = True
+    def open_shard(self) -> None:
+        self.is_open, self.is_given_up = True, False
         self.pump()
+
+    def give_up(self) -> None:
+        self.is_given_up = True
+        for call in [call for call, place in enumerate(self.place) if place in (LANE, LINE)]:
+            self._fail(call, Fate.UNAVAILABLE)
 
     def _enter(self, call: int) -> None:
         self.place[call] = LINE
-        if self.late >> call & 1:
-            self._soon.append(call)
+        if self.is_given_up:
+            self._soon.append((call, Fate.UNAVAILABLE))
+        elif self.late >> call & 1:
+            self._soon.append((call, Fate.LATE))
         elif self.is_open and self.in_flight < self._rules.window and not self.line:
             self._send(call)
         else:
@@ -142,7 +150,7 @@ class Host:
         while self.is_open and self.in_flight < self._rules.window and self.line:
             call = self.line.pop(0)
             if self.late >> call & 1:
-                self.time_out(call)
+                self._fail(call, Fate.LATE)
             else:
                 self._send(call)
 
@@ -183,9 +191,9 @@ class Host:
             else:
                 self._end(call, Fate.LOST)
         else:
-            self._fail(call, outcome)
+            self._end_refused(call, outcome)
 
-    def _fail(self, call: int, outcome: int) -> None:
+    def _end_refused(self, call: int, outcome: int) -> None:
         """What ``failure_of`` makes of an answer that is none."""
         ran_before = self.attempts[call] > 0 and self._mutant is not Mutant.FORGETFUL
         unbegun = outcome == NOT_STARTED or (outcome == LEAVING and self._mutant is Mutant.LEAVING_IS_UNBEGUN)
@@ -222,11 +230,11 @@ class Host:
             if wire.is_alive and any(each == call for _, each in (*wire.queue, *wire.active)):
                 wire.told.append((CANCEL, 1 << call))
 
-    def time_out(self, call: int) -> None:
-        """Past its deadline while it waits."""
+    def _fail(self, call: int, fate: Fate) -> None:
+        """It ends while it waits."""
         if not self.attempts[call]:
             self.denied |= 1 << call
-        self._end(call, Fate.LATE)
+        self._end(call, fate)
 
     def _end(self, call: int, fate: Fate) -> None:
         if self.fate[call] is Fate.OPEN:
@@ -272,7 +280,7 @@ class Host:
     def expire(self, call: int) -> None:
         """The deadline of a call has passed, and the sweep comes by."""
         if self.place[call] != OUT:
-            self.time_out(call)
+            self._fail(call, Fate.LATE)
             return
         for wire in self.wires:
             for pending in wire.pending:

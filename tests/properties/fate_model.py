@@ -18,7 +18,7 @@ EASY Where nothing happens that is not planned, everything runs exactly once and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -70,10 +70,16 @@ class Act(IntEnum):
     RESTART = 18
     CANCEL = 19
     DEADLINE = 20
-    LOSE_PATIENCE = 21
+    SUSPECT = 21
+    GIVE_UP = 22
+    LOSE_PATIENCE = 23
+    RECOVER = 24
 
 
-FAULTS = frozenset({Act.KILL, Act.RESTART, Act.CANCEL, Act.DEADLINE, Act.LOSE_PATIENCE})
+COUNTED = (Act.KILL, Act.RESTART, Act.CANCEL, Act.DEADLINE, Act.SUSPECT, Act.GIVE_UP)
+"""What may happen so often, in the order of ``State.left``."""
+
+FAULTS = frozenset({*COUNTED, Act.LOSE_PATIENCE})
 """A way to the end has to be there without these."""
 
 
@@ -90,13 +96,25 @@ def steps_from(rules: Rules, state: State) -> Iterator[Step]:
     coming = next((call for call, place in enumerate(state.place) if place == COMING), None)
     if coming is not None:
         yield Step(Act.SUBMIT, coming)
+    crashes, restarts, cancels, lates, suspects, give_ups = state.left
     if _may_start(rules, state):
         yield Step(Act.START)
+        if give_ups and not state.runners and not state.is_given_up:
+            yield Step(Act.GIVE_UP)
     if state.stale:
         yield Step(Act.READ_STALE)
     for at, runner in enumerate(state.runners):
         if runner.phase <= IMPATIENT:
             yield from _steps_of_runner(rules, state, at, runner)
+            if crashes:
+                yield Step(Act.KILL, at)
+        if runner.phase == WORKING:
+            if restarts:
+                yield Step(Act.RESTART, at)
+            if not state.is_open:
+                yield Step(Act.RECOVER, at)
+            elif suspects:
+                yield Step(Act.SUSPECT, at)
         if runner.socket and runner.phase != CLOSED:
             yield Step(Act.READ, at)
         elif runner.phase == DEAD:
@@ -109,9 +127,9 @@ def steps_from(rules: Rules, state: State) -> Iterator[Step]:
         if COMING < place < GONE:
             if state.late >> call & 1:
                 yield Step(Act.EXPIRE, call)
-            elif state.lates:
+            elif lates:
                 yield Step(Act.DEADLINE, call)
-            if state.cancels and state.fate[call] is Fate.OPEN:
+            if cancels and state.fate[call] is Fate.OPEN:
                 yield Step(Act.CANCEL, call)
 
 
@@ -147,11 +165,7 @@ def _steps_of_runner(rules: Rules, state: State, at: int, runner: Runner) -> Ite
         kind, calls = runner.told[0]
         if kind == CANCEL and any(calls >> call & 1 for _, call in runner.active):
             yield Step(Act.OVERHEAR, at)
-    if state.crashes:
-        yield Step(Act.KILL, at)
-    if runner.phase == WORKING and state.restarts:
-        yield Step(Act.RESTART, at)
-    elif runner.phase == DRAINING and rules.impatient and runner.pending:
+    if runner.phase == DRAINING and rules.impatient and runner.pending:
         yield Step(Act.LOSE_PATIENCE, at)
     elif runner.phase == IMPATIENT and runner.pending and not runner.told:
         yield Step(Act.SHUT_DOWN, at)
@@ -163,33 +177,46 @@ def take(rules: Rules, state: State, step: Step) -> tuple[State, set[str]]:
     """What a step leads to, and which invariants it breaks."""
     host = Host(rules, state)
     act, at, call = step
-    if act in (Act.SUBMIT, Act.CANCEL, Act.DEADLINE, Act.EXPIRE):
-        if act is Act.SUBMIT:
-            host.submit(at)
-        elif act is Act.CANCEL:
-            host.withdraw(at)
-        elif act is Act.DEADLINE:
-            host.late |= 1 << at
-        else:
-            host.expire(at)
-    elif act is Act.START:
-        host.open_shard(Wire(Runner()))
-    elif act is Act.READ_STALE:
-        host.receive_stale()
+    if call >= 0:
+        _handle(rules, host, host.wires[at], act, call)
+    elif act in _OF_THE_HOST:
+        _OF_THE_HOST[act](host, at)
     else:
-        wire = host.wires[at]
-        if act is Act.READ:
-            host.receive(wire)
-        elif act is Act.SETTLE:
-            host.settle(wire)
-        elif call >= 0:
-            _handle(rules, host, wire, act, call)
-        else:
-            _live(rules, host, wire, act)
-    following = host.freeze(
-        state, act is Act.RESTART, act is Act.KILL, act is Act.CANCEL, act is Act.DEADLINE
-    )
+        _live(rules, host, host.wires[at], act)
+    left = state.left
+    if act in COUNTED:
+        fault = COUNTED.index(act)
+        left = (*left[:fault], left[fault] - 1, *left[fault + 1 :])
+    following = host.freeze(left)
     return following, host.problems | broken_in(rules, following)
+
+
+def _start(host: Host) -> None:
+    host.wires.append(Wire(Runner()))
+    host.open_shard()
+
+
+def _pass_deadline(host: Host, call: int) -> None:
+    host.late |= 1 << call
+
+
+def _suspect(host: Host) -> None:
+    host.is_open = False
+
+
+_OF_THE_HOST: dict[Act, Callable[[Host, int], None]] = {
+    Act.SUBMIT: Host.submit,
+    Act.START: lambda host, _: _start(host),
+    Act.READ: lambda host, at: host.receive(host.wires[at]),
+    Act.READ_STALE: lambda host, _: host.receive_stale(),
+    Act.SETTLE: lambda host, at: host.settle(host.wires[at]),
+    Act.EXPIRE: Host.expire,
+    Act.CANCEL: Host.withdraw,
+    Act.DEADLINE: _pass_deadline,
+    Act.SUSPECT: lambda host, _: _suspect(host),
+    Act.RECOVER: lambda host, _: host.open_shard(),
+    Act.GIVE_UP: lambda host, _: host.give_up(),
+}
 
 
 def _handle(rules: Rules, host: Host, wire: Wire, act: Act, call: int) -> None:
@@ -198,6 +225,9 @@ def _handle(rules: Rules, host: Host, wire: Wire, act: Act, call: int) -> None:
         entry = next(each for each in wire.queue if each[1] == call)
         wire.queue.remove(entry)
         wire.active.append(entry)
+        if rules.flushes:
+            wire.socket += wire.buffer
+            wire.buffer = []
         if rules.marks and rules.mutant is not Mutant.MARK_LATE:
             wire.marked |= 1 << call
     elif act is Act.EFFECT:

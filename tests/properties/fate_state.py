@@ -31,6 +31,7 @@ class Fate(Enum):
     LOST = "runner lost"
     LATE = "timeout"
     LEFT = "shutting down"
+    UNAVAILABLE = "unavailable"
     CANCELLED = "cancelled"
     __hash__ = object.__hash__  # members are single; the default hashes the name anew each time
 
@@ -65,7 +66,9 @@ class Rules:
         orders: The runner keeps lanes and gets ``window`` calls of one; else the host does and sends one.
         marks: The runner marks what has begun; else nobody knows.
         buffered: An answer stands in the runner's own memory before it is in the socket.
-        restarts, crashes, cancels, lates: How often each may happen.
+        flushes: What stands there is written before another call begins.
+        restarts, crashes, cancels, lates, suspects, give_ups: How often a runner is exchanged, is killed, a caller goes, a
+            deadline passes, a runner shows no life for a while, and the shard is given up.
         impatient: A drain may take too long.
     """
 
@@ -76,10 +79,13 @@ class Rules:
     orders: bool = True
     marks: bool = True
     buffered: bool = False
+    flushes: bool = False
     restarts: int = 0
     crashes: int = 0
     cancels: int = 0
     lates: int = 0
+    suspects: int = 0
+    give_ups: int = 0
     impatient: bool = False
     mutant: Mutant = Mutant.NONE
 
@@ -91,7 +97,7 @@ class Rules:
     @property
     def is_quiet(self) -> bool:
         """Nothing happens that is not planned."""
-        return not (self.crashes or self.cancels or self.lates or self.impatient)
+        return not (self.crashes or self.cancels or self.lates or self.give_ups or self.impatient)
 
 
 class Runner(NamedTuple):
@@ -135,14 +141,13 @@ class State(NamedTuple):
     """What waits before the shard."""
     is_open: bool = False
     """The shard takes calls, as far as the dispatcher knows."""
+    is_given_up: bool = False
     runners: tuple[Runner, ...] = ()
     stale: tuple[tuple[int, int, int], ...] = ()
     """Answers of buried runners that are still read: only a broken rule leaves any."""
     retries: int = 0
-    restarts: int = 0
-    crashes: int = 0
-    cancels: int = 0
-    lates: int = 0
+    left: tuple[int, ...] = ()
+    """How often each fault may still happen."""
 
     @property
     def is_over(self) -> bool:
@@ -158,8 +163,12 @@ def first_state(rules: Rules) -> State:
         fate=(Fate.OPEN,) * count,
         attempts=(0,) * count,
         runs=(0,) * count,
-        restarts=rules.restarts,
-        crashes=rules.crashes,
-        cancels=rules.cancels,
-        lates=rules.lates,
+        left=(
+            rules.crashes,
+            rules.restarts,
+            rules.cancels,
+            rules.lates,
+            rules.suspects,
+            rules.give_ups,
+        ),
     )

@@ -29,6 +29,9 @@ _WORDS = {
     Act.RESTART: "runner {at} is to leave",
     Act.CANCEL: "the caller of call {at} goes",
     Act.DEADLINE: "the deadline of call {at} passes",
+    Act.SUSPECT: "runner {at} shows no life",
+    Act.RECOVER: "runner {at} shows life again",
+    Act.GIVE_UP: "the shard is given up",
     Act.LOSE_PATIENCE: "runner {at} takes too long to drain",
 }
 

@@ -56,6 +56,15 @@ M = Mutant
             id="a deadline passes, and a drain takes too long",
         ),
         pytest.param(
+            Rules(keys="aab", window=2, crashes=1, suspects=1, give_ups=1, again=True),
+            6_052,
+            0,
+            id="a runner shows no life, the shard is given up",
+        ),
+        pytest.param(
+            Rules(keys="aa-", window=1, crashes=1, give_ups=1, lates=1), 8_762, 1, id="given up, and late"
+        ),
+        pytest.param(
             Rules(keys="aaa", window=1, crashes=2, buffered=True, again=True),
             1_222,
             0,
@@ -157,6 +166,16 @@ def test_what_is_not_promised(rules: Rules, broken: set[str]) -> None:
 
     assert set(report.broken) == broken
     assert report.stuck is None
+
+
+@pytest.mark.slow
+def test_answers_that_are_written_before_the_next_call_begins_would_be_kept() -> None:
+    """What it would take to promise more: a death then costs one call of a key, and not all that it had at once."""
+    rules = Rules(keys="aaa", window=3, crashes=1, buffered=True)
+    flushes = attrs.evolve(rules, flushes=True)
+
+    assert (search(rules).most_lost, search(flushes).most_lost) == (3, 1)
+    assert search(attrs.evolve(flushes, crashes=2, again=True)).holds
 
 
 def test_a_way_is_told_in_words() -> None:

@@ -225,6 +225,22 @@ async def test_a_runner_that_says_it_never_began_is_believed(autojump_clock: Moc
         assert (failure.fate, failure.maybe_executed) == (Fate.TIMEOUT, False)
 
 
+async def test_what_began_once_is_never_said_not_to_have_run(autojump_clock: MockClock) -> None:
+    """Its first runner died under it, and the second had no time for it: that one's word is about itself alone."""
+    async with open_stage("one") as stage:
+        tool = stage.offer("tool", "p.a", "again", idempotent=True)
+        ends = Ends(stage)
+        ends.submit("late", tool)
+        await wait_all_tasks_blocked()
+        stage.links["one"].die()
+        stage.dispatcher.close_shard("one")
+        link = stage.open("one")
+        link.pending[0].settle(RemoteError(ErrorCode.E_TIMEOUT, "no time for it", {"kind": "NotStarted"}))
+
+        assert ends.fate_of("late") is Fate.TIMEOUT
+        assert ends.outcomes["late"].maybe_executed
+
+
 async def test_a_plugin_that_moves_takes_its_calls_along(autojump_clock: MockClock) -> None:
     """F14: in their order, those in a lane too; its neighbour's stay."""
     async with open_stage(closed=("one", "two")) as stage:
