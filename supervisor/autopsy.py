@@ -8,6 +8,7 @@ from .exit_report import ExitKind
 from .hang import HangClass
 
 SIGKILL = 9
+SIGTERM = 15
 
 NEARLY = 0.9
 """The part of ``rss_hard`` from which on a kill by somebody else is taken for the kernel's."""
@@ -51,7 +52,10 @@ def decide_cause(found: Findings) -> tuple[ExitKind, str]:
         return ExitKind.OUT_OF_MEMORY, "the kernel killed it"
     if found.status is None or found.status >= 0:
         return ExitKind.EXITED, ""
-    if found.status == -SIGKILL and not found.was_signalled:
+    if found.was_signalled and found.status in (-SIGKILL, -SIGTERM):
+        # A stop that the host had not planned before the end of the connection, and that came before its own word on that.
+        return ExitKind.STUCK, "it closed its connection and did not end"
+    if found.status == -SIGKILL:
         if found.rss_hard and found.rss >= NEARLY * found.rss_hard:
             return ExitKind.OUT_OF_MEMORY, f"the host had not sent the signal, and rss was {_percent(found)}"
         return ExitKind.SIGNAL, "not sent by the host; out of memory?"

@@ -25,7 +25,19 @@ HANG = Sentence(ExitKind.HANG, "its loop is busy", HangClass.BUSY)
         pytest.param(
             {"status": -9}, ExitKind.SIGNAL, "not sent by the host; out of memory?", id="a kill by a stranger"
         ),
-        pytest.param({"status": -9, "was_signalled": True}, ExitKind.SIGNAL, "", id="a kill by the host"),
+        pytest.param(
+            {"status": -9, "was_signalled": True},
+            ExitKind.STUCK,
+            "it closed its connection and did not end",
+            id="a kill by the host",
+        ),
+        pytest.param(
+            {"status": -15, "was_signalled": True},
+            ExitKind.STUCK,
+            "it closed its connection and did not end",
+            id="asked to leave by the host",
+        ),
+        pytest.param({"status": -11, "was_signalled": True}, ExitKind.SIGNAL, "", id="a crash while it leaves"),
         pytest.param(
             {"status": -9, "oom_killed": True}, ExitKind.OUT_OF_MEMORY, "the kernel killed it", id="the kernel says so"
         ),

@@ -88,6 +88,29 @@ async def test_a_stop_between_the_end_of_file_and_the_proof_does_not_make_it_pla
     assert (watched.deaths[0].planned, watched.deaths[0].kind) == (False, ExitKind.STUCK)
 
 
+async def test_the_signal_of_a_stop_is_no_strangers(autojump_clock: MockClock) -> None:
+    """A runner that closed its connection, and is told to leave before that is found out, is not said to have been killed
+    by SIGTERM."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        await runner.say_hello()
+        await runner.say_ready(PLUGINS)
+        await trio.sleep(1)
+        runner.vanish()
+
+    async with running([script, work]) as (watched, runners):
+        await watched.shard.state.wait_value(READY)
+        link = watched.shard.link
+        assert link is not None
+        while not link.is_closed:
+            await trio.sleep(0.01)
+        watched.shard.restart("wanted", drain=0.0)
+        await watched.wait_deaths(1)
+
+    assert runners.started[0].signals == ["TERM"]
+    assert (watched.deaths[0].planned, watched.deaths[0].kind) == (False, ExitKind.STUCK)
+
+
 async def test_last_words_count(autojump_clock: MockClock) -> None:
     """What a runner wrote before its death is handled although it is dead."""
 
