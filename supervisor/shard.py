@@ -296,7 +296,8 @@ class Shard:
             state, now = self.state.value, trio.current_time()
             if state is _S.IDLE and self._held_until <= now:
                 await self._pause(self._turns.wait, self)
-                if self.state.value is _S.IDLE and not self._is_closing:
+                is_held = self._held_until > trio.current_time()  # what was wanted meanwhile counts
+                if not is_held and self.state.value is _S.IDLE and not self._is_closing:
                     return True
                 self._turns.give_back(self)
             elif state is _S.STOPPED and self._is_wanted:

@@ -14,6 +14,7 @@ from rookery.supervisor.judgement import Judgement
 from rookery.supervisor.observers import RunnerDied, ShardMoved
 from rookery.supervisor.shard import Shard
 from rookery.supervisor.shard_state import ShardState, is_path
+from rookery.supervisor.turns import Turns
 from tests.doubles.scripted_runner import work
 from tests.doubles.shards import Watched, die_with, running
 
@@ -124,6 +125,22 @@ async def test_a_held_shard_waits_and_a_release_ends_that(autojump_clock: MockCl
     died = watched.heard(RunnerDied)[0]
     assert (died.culprit, died.delay) == ("test.two", 500.0)
     assert tuple(by for *_, by in path(watched) if by in ("T25", "T28")) == ("T25", "T28")
+
+
+async def test_a_shard_that_is_held_while_it_waits_for_its_turn_waits_on(autojump_clock: MockClock) -> None:
+    """As when most shards die at once, and one of them is about to start: its turn comes, and is given back."""
+    turns = Turns(1)
+    other = Watched().shard
+    await turns.wait(other)
+
+    async with running(work, turns=turns) as (watched, _):
+        await trio.testing.wait_all_tasks_blocked()
+        watched.shard.hold(50.0, "most shards died at once")
+        turns.give_back(other)
+        await trio.sleep(49)
+        assert (watched.shard.state.value, turns.held) == (S.IDLE, 0)
+        await watched.shard.state.wait_value(S.READY)
+        assert trio.current_time() == 50
 
 
 async def test_a_runner_that_wants_to_be_replaced_is_at_once(autojump_clock: MockClock) -> None:
