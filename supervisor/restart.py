@@ -213,7 +213,7 @@ def decide_restart(
         deaths=deaths if certain else (*deaths, now),
     )
     if reason := _why_pointless(report):
-        return attrs.evolve(_give_up(policy, history, reason, blocks), is_permanent=True)
+        return attrs.evolve(_give_up(policy, history, reason, ""), is_permanent=True)
     if reason := _why_give_up(policy, history, report, now, certain=certain):
         return _give_up(policy, history, reason, blocks)
     delay = backoff(policy, history.failures, jitter)

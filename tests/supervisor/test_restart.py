@@ -217,6 +217,14 @@ def test_a_runner_that_loads_a_blocked_plugin_is_not_excused() -> None:
     assert decide(history, RestartPolicy(burst_limit=0), loading="test.two").verdict is Verdict.GIVE_UP
 
 
+@pytest.mark.parametrize("code", [76, 78, 125])
+def test_a_plugin_is_not_blocked_for_what_the_runner_says_of_itself(code: int) -> None:
+    """The shard is given up, and what was being loaded by chance is not to blame."""
+    decision = decide(policy=RestartPolicy(load_fail_limit=1), code=code, loading="test.one")
+
+    assert (decision.verdict, decision.blocks) == (Verdict.GIVE_UP, "")
+
+
 def test_a_plugin_is_not_blamed_for_what_the_host_did_not_like() -> None:
     """A broken protocol while loading is the runner's."""
     decision = decide(loading="test.two", kind=ExitKind.PROTOCOL)
