@@ -246,8 +246,10 @@ class Reaper:
             self._unknown[pid] = (started, times + 1 if before == started else 1)
             return Kinship.UNKNOWN
         known = self._families.get(run)
-        if known is None:
-            return Kinship.DOOMED  # this host has named it, and it was over so long ago that it is forgotten
+        if (
+            known is None
+        ):  # this host has named it: it was over so long ago that it is forgotten, or never began
+            known = self._families[run] = Family(run, 0, set(), is_over=True)
         known.remember(pid, fields)
         return Kinship.DOOMED if known.is_over else Kinship.OURS
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 ZYGOTE_NAME = "~zygote"
 """In the place of a shard's: no shard can be called that."""
 
+ZYGOTE_FLAG = "--zygote"
+"""What makes a runner's program a zygote, with the numbers of its two descriptors behind it."""
+
 ANSWER_LIMIT = 0.5
 """Seconds for an answer, which takes some milliseconds; without one the zygote is taken for hung."""
 
@@ -106,7 +109,7 @@ class Zygote:
             numbers = (str(its_orders.fileno()), str(lifeline))
             self._process = spawn(
                 Launch(
-                    command=(*command, "--zygote", *numbers, _SPARE_ARGUMENT),
+                    command=(*command, ZYGOTE_FLAG, *numbers, _SPARE_ARGUMENT),
                     environment={**self._environment, **_SPARE},
                     stdout=words,
                     stderr=words,
@@ -173,18 +176,20 @@ class Zygote:
         for name in order.environment.keys() | self._environment.keys():
             if name.startswith(_SHAPING) and order.environment.get(name) != self._environment.get(name):
                 raise NoZygote(f"{name} is not what it was when the zygote started")
-        text = json.dumps(
-            {
-                "arguments": order.arguments,
-                "shown": order.shown,
-                "environment": dict(order.environment),
-                "directory": os.getcwd(),
-                "descriptors": list(order.descriptors),
-            }
-        )
         try:
+            text = json.dumps(
+                {
+                    "arguments": order.arguments,
+                    "shown": order.shown,
+                    "environment": dict(order.environment),
+                    "directory": os.getcwd(),
+                    "descriptors": list(order.descriptors),
+                }
+            )
             socket.send_fds(self._orders, [text.encode()], list(order.descriptors.values()))
-        except OSError as error:  # it is dead, or this environment is larger than a message may be
+        except (
+            OSError
+        ) as error:  # it is dead, the order is larger than a message may be, the directory is gone
             raise NoZygote(f"the order cannot be sent: {error.strerror}") from None
 
     async def wait_dead(self) -> None:

@@ -47,11 +47,12 @@ class ZygoteKeeper:
         self._turn = trio.Lock()
         self._first = trio.Event()
         """The first one is warm, or will not be."""
-        self._is_running = False
         self._process: Zygote | None = None
         self._warm: Zygote | None = None
         self._number = 0
-        self._why_not = "it was not started"
+        self.number_of_forks = 0
+        """Runners that were forked so far."""
+        self._why_not = "it is not warm yet"
 
     def __repr__(self) -> str:
         return f"<ZygoteKeeper, {self.describe()}>"
@@ -82,17 +83,18 @@ class ZygoteKeeper:
             NoZygote: It was not.
             OrderLost: Perhaps it was.
         """
-        if self._is_running:
-            with trio.move_on_after(FIRST_WAIT):
-                await self._first.wait()
+        with trio.move_on_after(FIRST_WAIT):
+            await self._first.wait()
         async with self._turn:
             if self._warm is None:
                 raise NoZygote(self._why_not)
             try:
-                return await self._warm.fork(order)
+                forked = await self._warm.fork(order)
             except OrderLost as error:
                 self._warm, self._why_not = None, str(error.strerror)
                 raise
+            self.number_of_forks += 1
+            return forked
 
     async def run(self, spawn: Callable[[Launch], Process]) -> None:
         """Keep one, until cancelled; then it is ended.
@@ -100,25 +102,22 @@ class ZygoteKeeper:
         Args:
             spawn: Starts it.
         """
-        self._is_running = True
         failures = 0
         try:
             while True:
                 started = trio.current_time()
                 await self._keep_one(spawn)
                 failures = 1 if trio.current_time() - started > SOUND_AFTER else failures + 1
-                delay = min(BACKOFF[1], BACKOFF[0] * 2 ** (failures - 1))
+                delay = min(BACKOFF[1], BACKOFF[0] * 2 ** min(failures - 1, 10))
                 _LOG.warning("%s; runners are spawned, another one starts in %g s", self._why_not, delay)
                 await trio.sleep(delay)
         finally:
-            self._is_running = False
             self._why_not = "the host stops"
             self._first.set()
 
     async def _keep_one(self, spawn: Callable[[Launch], Process]) -> None:
         """From its start to its death; afterwards it is said why there is none."""
         self._number += 1
-        self._why_not = "the zygote is not warm yet"
         try:
             zygote = Zygote(spawn, self.command, f"{ZYGOTE_NAME}.{self._number}")
         except OSError as error:
