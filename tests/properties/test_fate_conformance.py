@@ -32,6 +32,9 @@ SMALL = [
     pytest.param(Rules(keys="a-", crashes=1), id="one without a key"),
     pytest.param(Rules(keys="aa", window=2, crashes=1, orders=False), id="the host keeps lanes"),
     pytest.param(Rules(keys="aa", window=2, crashes=1, cancels=1), id="a caller leaves"),
+    pytest.param(
+        Rules(keys="aaa", window=2, cancels=1, orders=False), id="a caller leaves the middle of a lane"
+    ),
     pytest.param(Rules(keys="a", crashes=1, lates=1, again=True), id="a deadline passes"),
     pytest.param(Rules(keys="a", restarts=1, impatient=True), id="a drain takes too long"),
     pytest.param(Rules(keys="aa", window=2, crashes=1, give_ups=1), id="the shard is given up"),
