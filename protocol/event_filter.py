@@ -66,10 +66,14 @@ class Occasion:
                 self._text = ""
         return self._text
 
+    @property
+    def text_seen(self) -> str:
+        """What patterns see of it."""
+        return self.text[: MAX_PATTERN_TEXT + 1]
+
     def letters(self) -> set[str]:
-        """Every letter, and every two neighbours, of what patterns see of the text."""
-        text = self.text[: MAX_PATTERN_TEXT + 1]
-        return set(text).union(letters_of(text))
+        """Every letter, and every two neighbours, of what patterns see."""
+        return set(self.text_seen).union(letters_of(self.text_seen))
 
     def contains(self, pattern: TextPattern) -> bool:
         """Whether the text does; a pattern is searched for once, however many filters have it."""

@@ -198,17 +198,16 @@ class TextPattern:
 
     def is_in(self, text: str) -> bool:
         """Whether some part of a text fits, as ``re.search`` has it."""
-        chars: str = text
         rest: tuple[str, ...] = (END,)
         if len(text) > MAX_PATTERN_TEXT:
             # The one behind tells what kind of edge the last one has.
-            chars, rest = text[: MAX_PATTERN_TEXT + 1], ()
-        if self.needed not in chars:
+            text, rest = text[: MAX_PATTERN_TEXT + 1], ()
+        if self.needed not in text:
             return False
         if rest and text.endswith("\n"):
-            chars, rest = text[:-1], (LAST_NEWLINE, END)
+            text, rest = text[:-1], (LAST_NEWLINE, END)
         state, found = self._start, self._found
-        for char in chars:
+        for char in text:
             state = state[char]
             if state is found:
                 return True

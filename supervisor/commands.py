@@ -95,12 +95,15 @@ class CommandTable:
 
     def _begun_by(self, text: str) -> list[tuple[int, int, Command]]:
         """The aliases that a text begins with, by their places: a look-up for each length that an alias has."""
-        found = []
+        found: list[tuple[int, int, Command]] = []
         for length in self._lengths:
             if length > len(text):
                 break
-            found += [(place, length, command) for place, command in self._aliases.get(text[:length], ())]
-        return sorted(found)
+            for place, command in self._aliases.get(text[:length], ()):
+                found.append((place, length, command))  # there is none, as a rule
+        if len(found) > 1:
+            found.sort()
+        return found
 
 
 def _first_word(text: str) -> tuple[str, str]:

@@ -204,9 +204,10 @@ class EventIndex:
         return tuple(found)
 
     def _met_by_letters(self, occasion: Occasion) -> list[_Group]:
-        if len(self._letters) <= len(occasion.text):
-            return [group for groups in self._letters.values() for group in groups]
-        return [group for letters in occasion.letters() for group in self._letters.get(letters, ())]
+        text = occasion.text_seen
+        if len(self._letters) <= 2 * len(text):
+            return [group for pair, groups in self._letters.items() if pair in text for group in groups]
+        return [group for pair in occasion.letters() for group in self._letters.get(pair, ())]
 
     def _merge(self, groups: tuple[_Group, ...]) -> Audience:
         interceptors = [handler for group in groups for handler in group.interceptors.all]

@@ -1,4 +1,4 @@
-"""Do the benchmarks of supervision run, and say what they promise to say? Short runs: the figures are nobody's business."""
+"""Do the benchmarks of supervision and of scale run, and say what they promise to say? Short runs: the figures are nobody's business."""
 
 from __future__ import annotations
 
@@ -55,3 +55,21 @@ def test_late_hosts_are_tried_in_each_way(tmp_path: Path) -> None:
     assert "2 hosts" in text
     assert [rows[f"{kind}: trials"]["value"] for kind in ("blocked", "stopped", "hogged")] == [2, 2, 2]
     assert rows["false kills in all"]["value"] == 0
+
+
+def test_look_ups_are_measured_in_each_size(tmp_path: Path) -> None:
+    """And what they grow by."""
+    rows, text = run(tmp_path, "lookup.py", "--turns", "2", "--most", "100")
+
+    assert "event, other sessions" in text
+    assert rows["event, other words: 100, µs"]["measured"] == 2
+    assert rows["hook: growth"]["value"] > 0
+
+
+def test_bots_of_several_sizes_are_started(tmp_path: Path) -> None:
+    """Each in a host of its own, with real runners."""
+    rows, text = run(tmp_path, "scale.py", "--cells", "8x2", "12x2")
+
+    assert [line.split()[0] for line in text.splitlines()[1:3]] == ["8x2", "12x2"]
+    assert rows["12x2: event to all, ms"]["value"] > 0
+    assert rows["8x2: host, MB"]["value"] > 1
