@@ -2,54 +2,18 @@
 
 A 1 KB message goes to a child process over an AF_UNIX socketpair and comes back, both ends trio `SocketStream`s that
 do nothing else. Every rookery figure is divided by this number from the same run, because the machine's speed is in it.
+`rookery bench` measures it beside its own work with the same code.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import socket
-import statistics
 import sys
-import time
 
-import trio
+from rookery.supervisor.bench_unit import round_trip_us
 
-MESSAGE = b"x" * 1024
-
-
-async def _echo(sock: socket.socket) -> None:
-    async with trio.SocketStream(trio.socket.from_stdlib_socket(sock)) as stream:
-        async for data in stream:
-            await stream.send_all(data)
-
-
-async def _measure(sock: socket.socket, rounds: int) -> list[float]:
-    taken = []
-    async with trio.SocketStream(trio.socket.from_stdlib_socket(sock)) as stream:
-        for _ in range(rounds):
-            start = time.perf_counter()
-            await stream.send_all(MESSAGE)
-            left = len(MESSAGE)
-            while left:
-                left -= len(await stream.receive_some(left))
-            taken.append((time.perf_counter() - start) * 1e6)
-    return taken
-
-
-def round_trip_us(rounds: int = 3000) -> float:
-    """The median round trip in microseconds."""
-    ours, theirs = socket.socketpair()
-    child = os.fork()
-    if child == 0:
-        ours.close()
-        trio.run(_echo, theirs)
-        os._exit(0)
-    theirs.close()
-    taken = trio.run(_measure, ours, rounds)
-    os.waitpid(child, 0)
-    return statistics.median(taken[rounds // 10 :])
+__all__ = ["round_trip_us"]
 
 
 def main() -> None:

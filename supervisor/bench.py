@@ -17,6 +17,8 @@ from .bench_figures import Figure
 from .bench_machine import allowed_cpus
 from .bench_once import (
     MANY_HANDLERS,
+    Moments,
+    bring_up,
     measure_bursts,
     measure_look_ups,
     measure_many_handlers,
@@ -24,7 +26,7 @@ from .bench_once import (
 )
 from .bench_open import LOADS, SEED, OpenSample, measure_open, open_figures
 from .bench_rows import ABSENT, Reading, Readings, case_figures, goal_figures, read, unit_figures
-from .bench_settings import prepare_bench
+from .bench_settings import FEW_SHARDS, prepare_bench
 from .bench_unit import open_unit
 from .bench_wide import ROWS, measure_wide
 from .bench_work import Bench
@@ -38,8 +40,8 @@ if TYPE_CHECKING:
     from .bench_unit import Unit
     from .supervisor import Supervisor
 
-READY_WAIT = 60.0
-"""Seconds for the deployment to come up."""
+ZYGOTE_WAIT = 5.0
+"""Seconds for the zygote to become warm; without one, runners are spawned."""
 
 UNIT_ROUNDS = {KIB: 1000, 64 * KIB: 200}
 """By bytes: how many round trips make one measurement of the unit, in a run of the usual length."""
@@ -68,6 +70,22 @@ class Extent:
     open_moment: float
     """Seconds at one load of the open loop."""
 
+    def shortened(self, moment: float | None, repetitions: int | None) -> Extent:
+        """With another length of a moment, that of the open loop in proportion, and other repetitions; None changes nothing."""
+        share = 1.0 if moment is None else moment / self.moment
+        return attrs.evolve(
+            self,
+            repetitions=repetitions or self.repetitions,
+            moment=self.moment * share,
+            open_times=min(self.open_times, repetitions or self.open_times),
+            open_moment=self.open_moment * share,
+        )
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Those that this process has processors for."""
+        return all_cases(is_quick=self.is_quick, cpus=len(allowed_cpus()) or 1)
+
 
 FULL = Extent(is_quick=False, repetitions=7, moment=0.15, open_times=5, open_moment=3.0)
 QUICK = Extent(is_quick=True, repetitions=5, moment=0.1, open_times=2, open_moment=1.5)
@@ -94,6 +112,7 @@ class Run:
     def __init__(
         self, extent: Extent, cases: tuple[Case, ...], on_step: Callable[[str, float], None]
     ) -> None:
+        self.moments = Moments()
         self._extent = extent
         self._cases = cases
         self._on_step = on_step
@@ -114,7 +133,7 @@ class Run:
         self._on_step("calls at once", OPENED)
         self._once += await measure_bursts(bench)
         self._on_step("starts", OPENED)
-        self._once += await measure_starts(bench, extent.repetitions)
+        self._once += await measure_starts(bench, self.moments, extent.repetitions)
         self._once += measure_look_ups(extent.repetitions)
         if extent.is_quick:
             self._once += [attrs.evolve(row, reason="only without --quick") for row in (MANY_HANDLERS, *ROWS)]
@@ -122,7 +141,7 @@ class Run:
             self._on_step(MANY_HANDLERS.name, ONCE)
             self._once += await measure_many_handlers(bench, extent.repetitions, extent.moment)
             self._on_step("64 shards", ONCE)
-            self._once += await measure_wide(bench, unit, extent.repetitions, extent.moment)
+            self._once += await measure_wide(bench, unit, self.moments, extent.repetitions, extent.moment)
         self.is_complete = True
 
     async def _repeat(self, bench: Bench, unit: Unit) -> None:
@@ -173,7 +192,7 @@ class Run:
             units={size: rows[:done] for size, rows in self._units.items() if done},
         )
         return BenchResult(
-            goals=(*unit_figures(readings), *goal_figures(readings, is_spawned=True), *self._once, *ABSENT),
+            goals=(*unit_figures(readings), *goal_figures(readings), *self._once, *ABSENT),
             sweep=tuple(case_figures(readings)),
             open_loop=tuple(open_figures(self._open, self._capacity)),
             failures=tuple(self._failures.values()),
@@ -203,10 +222,13 @@ async def run_bench(
     Raises:
         RookeryError: The host could not start.
     """
-    cases = all_cases(is_quick=extent.is_quick, cpus=len(allowed_cpus()) or 1)
+    cases = extent.cases
     settings = prepare_bench(directory, cases, is_quick=extent.is_quick)
     run = Run(extent, cases, on_step)
-    async with open_unit() as unit, open_supervisor(settings, observers=observers) as supervisor:
+    async with (
+        open_unit() as unit,
+        open_supervisor(settings, observers=(run.moments.note, *observers)) as supervisor,
+    ):
         for case in cases:
             supervisor.parts.hooks.specs.add(HookSpec(name=case.topic))  # before the runners ask for it
         on_open(supervisor)
@@ -218,8 +240,10 @@ async def run_bench(
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(end_early)
-            with trio.fail_after(READY_WAIT):
-                await supervisor.wait_ready()
+            with trio.move_on_after(ZYGOTE_WAIT):
+                while not bench.is_forking:  # noqa: ASYNC110
+                    await trio.sleep(0.01)  # there is nothing to be woken by
+            await bring_up(bench, FEW_SHARDS)
             await run.measure(bench, unit)
             nursery.cancel_scope.cancel()
         bench.release()

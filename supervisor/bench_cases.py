@@ -43,6 +43,8 @@ class Case:
     """The handlers are coroutines; else plain functions."""
     cpus: int = 1
     """Host and runners are held on so many."""
+    is_spawned: bool = False
+    """In a shard of its own whose runner is a new program; the others are forked from a zygote where that is possible."""
 
     @property
     def topic(self) -> str:
@@ -61,6 +63,8 @@ class Case:
         parts.append(f"{self.shards} shard{'s' if self.shards > 1 else ''}")
         if self.in_flight > 1:
             parts.append(f"{self.in_flight} in flight")
+        if self.is_spawned:
+            parts.append("spawned")
         if self.cpus > 1:
             parts.append(f"{self.cpus} CPUs")
         return ", ".join(parts)
@@ -74,6 +78,7 @@ def size(count: int) -> str:
 PLAIN = Case(work=Work.INVOKE, is_async=False)
 """R: what fan-out and chains are compared with."""
 ASYNC = Case(work=Work.INVOKE)
+SPAWNED = attrs.evolve(PLAIN, is_spawned=True)
 LARGE = Case(work=Work.INVOKE, payload=64 * KIB)
 BUSY = Case(work=Work.INVOKE, in_flight=64)
 BUSY_PLAIN = attrs.evolve(BUSY, is_async=False)
@@ -87,7 +92,7 @@ CHAIN_FAR = attrs.evolve(CHAIN_NEAR, shards=4)
 CHAIN_MIXED = Case(work=Work.MIXED, handlers=64, shards=4)
 
 JUDGED = (
-    *(PLAIN, ASYNC, LARGE, BUSY, BUSY_PLAIN, BUSY_SMALL, BUSY_WIDE),
+    *(PLAIN, ASYNC, SPAWNED, LARGE, BUSY, BUSY_PLAIN, BUSY_SMALL, BUSY_WIDE),
     *(EVENT_NEAR, EVENT_FAR, EVENT_ASYNC, CHAIN_NEAR, CHAIN_FAR, CHAIN_MIXED),
 )
 """Those that have a goal, or that one with a goal needs."""

@@ -8,6 +8,7 @@ compared where there are some, since another machine changes them less.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
@@ -150,7 +151,7 @@ def _parse_figure(figure: Any, source: str, path: str) -> Band | None:
         raise _wrong(source, path, f"got {_kind(figure)}, expected a map with a name")
     numbers = {name: figure.get(name) for name in NUMBERS}
     for name, value in numbers.items():
-        if value is not None and type(value) not in (int, float):
+        if value is not None and (type(value) not in (int, float) or not math.isfinite(value)):
             raise _wrong(source, f"{path}.{name}", f"got {_kind(value)}, expected a number or null")
     repetitions = figure.get("repetitions", 1)
     if type(repetitions) is not int or (repetitions < 1 and numbers["value"] is not None):

@@ -138,5 +138,14 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
+def shown_number(value: float | None) -> str:
+    """As many digits as mean something."""
+    if value is None:
+        return ""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"
+
+
 def _rounded(value: Any) -> Any:
     return float(f"{value:.4g}") if type(value) is float else value

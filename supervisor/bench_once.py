@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import attrs
 import trio
 
 from rookery.protocol import ComponentDeclaration, RegisterComponents
@@ -14,12 +15,14 @@ from .bench_cases import KIB, PLAIN, SHARDS
 from .bench_figures import Figure, Goal, make_figure
 from .bench_machine import memory_of
 from .bench_rows import read
-from .bench_settings import MANY, MANY_SHARDS, MANY_TOPIC, START_SHARD
+from .bench_settings import MANY, MANY_SHARDS, MANY_TOPIC, START_SHARDS
 from .bench_work import CallFailed
 from .fate import DispatchFailed
 from .limits import MIB
+from .observers import ShardMoved
 from .registry import Registry
 from .shard_state import ShardState
+from .start_mode import StartMode
 from .supervisor import ENDED
 
 if TYPE_CHECKING:
@@ -89,41 +92,92 @@ async def measure_many_handlers(bench: Bench, repetitions: int, moment: float) -
     return [make_figure(name, "µs", took, ratios=ratios, of="R", goal=goal)]
 
 
-async def measure_starts(bench: Bench, times: int) -> list[Figure]:
-    """From the order to the answer that all is loaded, beside a process that does nothing but import the loop."""
+class Moments:
+    """When each shard came to a state the last time, by the clock of this process; an observer of the host's."""
+
+    def __init__(self) -> None:
+        self._at: dict[tuple[str, ShardState], float] = {}
+
+    def note(self, record: object) -> None:
+        if isinstance(record, ShardMoved):
+            self._at[record.shard, record.new] = time.perf_counter()
+
+    def last(self, shards: Iterable[str], state: ShardState) -> float:
+        """When the last of them came there."""
+        return max(self._at[shard, state] for shard in shards)
+
+
+async def measure_starts(bench: Bench, moments: Moments, times: int) -> list[Figure]:
+    """From the order to the hello, beside a process that does nothing but import the loop; and what a runner weighs."""
     bench.hold_on(len(bench.cpus) or 1)
-    took, ratios, private = [], [], []
+    found: dict[StartMode, list[_Start]] = {mode: [] for mode in START_SHARDS}
+    bare: list[float] = []
+    modes = [mode for mode in START_SHARDS if mode is not StartMode.ZYGOTE or bench.is_forking]
     try:
         for _ in range(times):
             started = time.perf_counter()
             await trio.run_process([*IMPORT_COMMAND], stdin=-3, stdout=-3)
-            bare = time.perf_counter() - started
-            started = time.perf_counter()
-            await bring_up(bench, (START_SHARD,))
-            took.append(time.perf_counter() - started)
-            ratios.append(took[-1] / bare)
-            pid = bench.supervisor.shard(START_SHARD).pid
-            memory = None if pid is None else memory_of(pid)
-            if memory is not None:
-                private.append(memory.private / MIB)
-            await take_down(bench, (START_SHARD,))
+            bare.append(time.perf_counter() - started)
+            for mode in modes:
+                found[mode].append(await _start(bench, moments, START_SHARDS[mode]))
     except (CallFailed, OSError) as error:
-        return [make_figure("spawned runner ready", "ms", (), reason=str(error))]
+        return [make_figure("runner ready", "ms", (), reason=str(error))]
+    return _start_figures(found, bare)
+
+
+@attrs.frozen(kw_only=True)
+class _Start:
+    """One start of one runner."""
+
+    hello: float
+    """Seconds until its loop runs."""
+    ready: float
+    private: float | None
+    """MiB; None where it is not told."""
+
+
+async def _start(bench: Bench, moments: Moments, shard: str) -> _Start:
+    started = time.perf_counter()
+    await bring_up(bench, (shard,))
+    pid = bench.supervisor.shard(shard).pid
+    memory = None if pid is None else memory_of(pid)
+    start = _Start(
+        hello=moments.last((shard,), ShardState.LOADING) - started,
+        ready=moments.last((shard,), ShardState.READY) - started,
+        private=None if memory is None else memory.private / MIB,
+    )
+    await take_down(bench, (shard,))
+    return start
+
+
+def _start_figures(found: dict[StartMode, list[_Start]], bare: list[float]) -> list[Figure]:
+    forked, spawned = found[StartMode.ZYGOTE], found[StartMode.SPAWN]
+    none = "" if forked else "this system, or this moment, has no zygote to fork from"
+    untold = none or "this system does not tell it"
+    private = [start.private for start in forked if start.private is not None]
+    larger = [start.private for start in spawned if start.private is not None]
+    hello = [start.hello * 1000 for start in forked]
+    ratios = [start.hello / other for start, other in zip(spawned, bare, strict=True)]
+    goal = Goal(must=1.3, aim=1.1)
     return [
+        make_figure("forked runner runs its loop", "ms", hello, goal=Goal(must=10, aim=5), reason=none),
+        make_figure("forked runner ready", "ms", [start.ready * 1000 for start in forked], reason=none),
         make_figure(
-            "spawned runner ready",
+            "spawned runner runs its loop",
             "ms",
-            [seconds * 1000 for seconds in took],
+            [start.hello * 1000 for start in spawned],
             ratios=ratios,
             of="import trio",
-            goal=Goal(must=1.3, aim=1.1),
+            goal=goal,
         ),
         make_figure(
-            "private memory of a spawned runner",
+            "private memory of a forked runner",
             "MiB",
             private,
-            reason="" if private else "this system does not tell it",
+            goal=Goal(must=7, aim=5),
+            reason="" if private else untold,
         ),
+        make_figure("private memory of a spawned runner", "MiB", larger, reason="" if larger else untold),
     ]
 
 

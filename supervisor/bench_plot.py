@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .bench_cases import KIB, Work, size
+from .bench_figures import shown_number
 from .bench_svg import Bar, BarChart, Chart, LineChart, Series
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _bar(figure: Figure) -> Bar:
     return Bar(
         name=figure.name,
         length=max(LEAST, share),
-        label=f"{figure.judged:.3g} ({sign} {figure.must:g}) {unit}",
+        label=f"{shown_number(figure.judged)} ({sign} {figure.must:g}) {unit}",
         is_good=figure.holds is True,
     )
 

@@ -26,6 +26,7 @@ from .bench_cases import (
     KIB,
     LARGE,
     PLAIN,
+    SPAWNED,
     Case,
 )
 from .bench_figures import Figure, Goal, make_figure, percentile
@@ -112,20 +113,13 @@ def case_figures(readings: Readings) -> list[Figure]:
     return found
 
 
-def goal_figures(readings: Readings, *, is_spawned: bool) -> list[Figure]:
-    """The rows of the table of goals that the cases give.
-
-    Args:
-        is_spawned: The runners were started as new programs, and not forked.
-    """
-    found = [
+def goal_figures(readings: Readings) -> list[Figure]:
+    """The rows of the table of goals that the cases give."""
+    large = [reading.p50 for reading in readings.of(LARGE)]
+    return [
         _alone(readings, "invoke 1 KB, plain handler", PLAIN, Goal(must=1.5, aim=1.2)),
         _alone(readings, "invoke 1 KB, async handler", ASYNC, Goal(must=1.8, aim=1.3)),
-    ]
-    if is_spawned:
-        found.append(_alone(readings, "invoke 1 KB, spawned runner", PLAIN, Goal(must=2.2, aim=1.7)))
-    large = [reading.p50 for reading in readings.of(LARGE)]
-    found += [
+        _alone(readings, "invoke 1 KB, plain handler, spawned runner", SPAWNED, Goal(must=2.2, aim=1.7)),
         _rates("throughput 1 KB, 64 in flight, one CPU", _rate(readings, BUSY), readings.unit()),
         _rates("throughput 1 KB, 64 in flight, two CPUs", _rate(readings, BUSY_WIDE), readings.unit()),
         _rates("throughput 64 B, 64 in flight, one CPU", _rate(readings, BUSY_SMALL), readings.unit()),
@@ -139,7 +133,6 @@ def goal_figures(readings: Readings, *, is_spawned: bool) -> list[Figure]:
         _switch(readings),
         *_thread_figures(readings),
     ]
-    return found
 
 
 def _alone(readings: Readings, name: str, case: Case, goal: Goal) -> Figure:
@@ -159,7 +152,8 @@ def _cpu_figures(readings: Readings) -> list[Figure]:
     both = [row.cpu for row in rows if row.cpu is not None]
     name = "CPU a call, 64 in flight, both sides"
     if not both:
-        return [make_figure(name, "µs", (), reason="this system tells no clock of another process")]
+        why = "this system tells no clock of another process" if rows else NOT_RUN
+        return [make_figure(name, "µs", (), reason=why)]
     theirs = [row.runners_cpu for row in rows if row.runners_cpu is not None]
     return [
         _times(name, both, readings.unit(), of="R0", goal=Goal(must=0.8, aim=0.5)),
@@ -183,12 +177,14 @@ def _thread_figures(readings: Readings) -> list[Figure]:
             "µs",
             [plain.p50 - other.p50 for plain, other in alone],
             goal=Goal(must=60, aim=40),
+            reason=NOT_RUN if not readings.of(PLAIN) else "",
         ),
         make_figure(
             "plain handler, added to an async one, 64 at once",
             "µs",
             [1e6 / plain.rate - 1e6 / other.rate for plain, other in busy],
             goal=Goal(must=10, aim=5),
+            reason=NOT_RUN if not readings.of(BUSY) else "",
         ),
     ]
 

@@ -11,6 +11,7 @@ import attrs
 
 from .bench_cases import SHARDS, Work, topics
 from .settings import Settings, ShardSettings, ShardTimeouts
+from .start_mode import StartMode
 from .strategy import GroupSettings
 
 if TYPE_CHECKING:
@@ -32,11 +33,17 @@ MANY_TOPIC = "bench.many"
 MANY = 10_000
 """Handlers of one event; in several plugins, since one may not have so many."""
 
-START_SHARD = "start"
-"""Its runner is started again and again."""
+SPAWNED_SHARD = "spawned"
+"""Its runner is never forked."""
 
-WIDE_SHARDS = tuple(f"w{number:02}" for number in range(5, 65))
-"""With those of the cases there are 64."""
+START_SHARDS = {StartMode.ZYGOTE: "fork", StartMode.SPAWN: "spawn"}
+"""Whose runners are started again and again, in that way."""
+
+FEW_SHARDS = (*SHARDS, SPAWNED_SHARD)
+"""Those that all cases use, which are up from the beginning."""
+
+WIDE_SHARDS = tuple(f"w{number:02}" for number in range(len(FEW_SHARDS) + 1, 65))
+"""With them there are 64."""
 
 TIMEOUTS = ShardTimeouts(hello=60.0, load=60.0, plugin_load=60.0, drain=3.0, term_grace=1.0, kill_wait=2.0)
 """Sixty runners that start at once on two cores need their time."""
@@ -64,6 +71,9 @@ class Handlers:
     is_async: bool = True
 
 
+ONE_FOR_ALL = Handlers(kind="event", name=ALL_TOPIC, count=1)
+
+
 def prepare_bench(directory: Path, cases: Iterable[Case], *, is_quick: bool) -> Settings:
     """Write the plugins of a benchmark and make its settings.
 
@@ -72,17 +82,25 @@ def prepare_bench(directory: Path, cases: Iterable[Case], *, is_quick: bool) -> 
         is_quick: Without the shards that only a whole run starts.
     """
     plugins = {name: _plugins_of(name, tuple(cases)) for name in SHARDS}
-    plugins[START_SHARD] = {"bench.start": []}
+    plugins[SPAWNED_SHARD] = {plugin_of(SPAWNED_SHARD): [ONE_FOR_ALL]}
+    plugins |= {name: {plugin_of(name): []} for name in START_SHARDS.values()}
     if not is_quick:
         plugins |= {name: _many_plugins(name) for name in MANY_SHARDS}
-        plugins |= {
-            name: {f"bench.{name}": [Handlers(kind="event", name=ALL_TOPIC, count=1)]} for name in WIDE_SHARDS
-        }
+        plugins |= {name: {plugin_of(name): [ONE_FOR_ALL]} for name in WIDE_SHARDS}
     for found in plugins.values():
         for plugin_id, handlers in found.items():
             _write_plugin(directory / "plugins" / plugin_id, plugin_id, handlers)
     shards = tuple(
-        ShardSettings(name=name, plugins=tuple(found), timeouts=TIMEOUTS, autostart=name in SHARDS)
+        ShardSettings(
+            name=name,
+            plugins=tuple(found),
+            timeouts=TIMEOUTS,
+            # Started by hand when the zygote is warm, so that it is known how.
+            autostart=False,
+            start=StartMode.SPAWN
+            if name in (SPAWNED_SHARD, START_SHARDS[StartMode.SPAWN])
+            else StartMode.ZYGOTE,
+        )
         for name, found in plugins.items()
     )
     return Settings(
@@ -103,7 +121,7 @@ def plugin_of(shard: str) -> str:
 def _plugins_of(shard: str, cases: tuple[Case, ...]) -> dict[str, list[Handlers]]:
     place = SHARDS.index(shard)
     found: dict[str, list[Handlers]] = {f"bench.{shard}{number}": [] for number in range(1, PLUGINS + 1)}
-    found[plugin_of(shard)].append(Handlers(kind="event", name=ALL_TOPIC, count=1))
+    found[plugin_of(shard)].append(ONE_FOR_ALL)
     for case in topics(cases):
         kind = "event" if case.work is Work.EVENT else "hook"
         here = share(case.handlers, case.shards, place)

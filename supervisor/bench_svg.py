@@ -12,7 +12,8 @@ from xml.sax.saxutils import escape, quoteattr
 import attrs
 
 WIDTH = 960
-LEFT, RIGHT, TOP, BOTTOM = 330, 130, 44, 42
+LEFT, RIGHT, TOP, BOTTOM = 330, 150, 44, 42
+BARS_TOP = 60
 LINES_HEIGHT = 320
 LINES_LEFT, LINES_RIGHT = 80, 330
 BAR_HEIGHT, BAR_GAP = 15, 6
@@ -80,14 +81,14 @@ def draw(title: str, charts: Sequence[Chart]) -> str:
 
 def _draw_bars(chart: BarChart) -> tuple[float, list[str]]:
     scale = Scale.around([1.0, *(bar.length for bar in chart.bars)], LEFT, WIDTH - RIGHT)
-    end = TOP + len(chart.bars) * (BAR_HEIGHT + BAR_GAP)
+    end = BARS_TOP + len(chart.bars) * (BAR_HEIGHT + BAR_GAP)
     parts = [_text(20, 22, chart.title, size=14, weight="bold")]
     for tick in scale.ticks:
         x = scale.at(tick)
-        parts.append(_line(x, TOP - 4, x, end, GRID))
-        parts.append(_text(x, end + 14, f"{tick:g}", anchor="middle", colour=FAINT))
+        parts.append(_line(x, BARS_TOP - 4, x, end, GRID))
+        parts.append(_text(x, end + 14, f"{tick:,.10g}", anchor="middle", colour=FAINT))
     for place, bar in enumerate(chart.bars):
-        y = TOP + place * (BAR_HEIGHT + BAR_GAP)
+        y = BARS_TOP + place * (BAR_HEIGHT + BAR_GAP)
         start, stop = scale.at(scale.low), scale.at(bar.length)
         colour = COLOURS[2] if bar.is_good else COLOURS[1]
         parts.append(
@@ -96,7 +97,7 @@ def _draw_bars(chart: BarChart) -> tuple[float, list[str]]:
         parts.append(_text(LEFT - 8, y + 12, bar.name, anchor="end"))
         parts.append(_text(stop + 6, y + 12, bar.label, colour=FAINT))
     x = scale.at(1.0)
-    parts += [_line(x, TOP - 8, x, end, INK), _text(x, TOP - 12, chart.limit, anchor="middle")]
+    parts += [_line(x, BARS_TOP - 6, x, end, INK), _text(x, BARS_TOP - 10, chart.limit, anchor="middle")]
     return end + BOTTOM, parts
 
 
@@ -114,7 +115,7 @@ def _draw_lines(chart: LineChart) -> tuple[float, list[str]]:
     for tick in scale.ticks:
         y = scale.at(tick)
         parts.append(_line(LINES_LEFT, y, right, y, GRID))
-        parts.append(_text(LINES_LEFT - 8, y + 4, f"{tick:g}", anchor="end", colour=FAINT))
+        parts.append(_text(LINES_LEFT - 8, y + 4, f"{tick:,.10g}", anchor="end", colour=FAINT))
     for name, x in across.items():
         parts.append(_text(x, bottom + 16, name, anchor="middle", colour=FAINT))
     parts.append(_text((LINES_LEFT + right) / 2, bottom + 34, chart.across, anchor="middle", colour=FAINT))

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from rookery.protocol import RookeryError
+
 from .process_look import children_of
 
 if TYPE_CHECKING:
@@ -102,7 +104,9 @@ class Unit:
         while not answer.endswith(b"\n"):
             data = await stdout.receive_some()
             if not data:
-                raise EOFError("the process that measures round trips has ended")
+                raise RookeryError(
+                    "the process that measures bare round trips has ended; start the benchmark again"
+                )
             answer += data
         return float(answer)
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from rookery.protocol import MessageMap, build_message
+from rookery.protocol import MessageMap, RookeryError, build_message
 
 from .bench_cases import SHARDS, Work
 from .bench_machine import allowed_cpus, cpu_seconds, pin
-from .bench_settings import plugin_of
+from .bench_settings import SPAWNED_SHARD, plugin_of
 from .fate import DispatchFailed
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ TEXT = "今天天气不错, shall we go? "
 """People write with all kinds of letters."""
 
 
-class CallFailed(Exception):
+class CallFailed(RookeryError):
     """Work that a benchmark waits for was not done."""
 
 
@@ -72,6 +72,12 @@ class Bench:
         """The processes of all runners."""
         pids = (shard.pid for shard in self.supervisor.shards.values())
         return tuple(pid for pid in pids if pid is not None)
+
+    @property
+    def is_forking(self) -> bool:
+        """Runners are forked from a zygote that is warm."""
+        keeper = self.supervisor.custody.keeper
+        return keeper is not None and keeper.pid is not None
 
     def hold_on(self, count: int) -> None:
         """Hold host, runners and the ping-pong on so many processors: the last ones, as the first serve interrupts."""
@@ -136,7 +142,8 @@ class Bench:
         match case.work:
             case Work.INVOKE:
                 tool = "async" if case.is_async else "plain"
-                return cycle([self.invoking(shard, tool, message) for shard in SHARDS[: case.shards]])
+                shards = (SPAWNED_SHARD,) if case.is_spawned else SHARDS[: case.shards]
+                return cycle([self.invoking(shard, tool, message) for shard in shards])
             case Work.EVENT:
                 return cycle([self.showing(case.topic, message, case.handlers)])
         return cycle([self.asking(case.topic, message, case.handlers)])

@@ -13,7 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import attrs
 import click
 import trio
 
@@ -26,11 +25,13 @@ from ..host_log import open_host_log
 from .bench_drawing import check_plot, draw_result
 from .bench_table import StepLine, comparison_lines, show_result
 from .descriptors import open_missing_descriptors
+from .run import count
 from .signals import StopRequests
 
 if TYPE_CHECKING:
     from ..bench import BenchResult, Extent
     from ..bench_compare import Result
+    from ..supervisor import Supervisor
 
 
 @click.command("bench", short_help="Measure calls, events and hook chains on this machine.")
@@ -74,10 +75,7 @@ def command(
     for path in (target, plot):
         if path is not None:
             _write(path, "")  # told now, and not after minutes
-    extent = QUICK if quick else FULL
-    extent = attrs.evolve(
-        extent, moment=moment or extent.moment, repetitions=repetitions or extent.repetitions
-    )
+    extent = (QUICK if quick else FULL).shortened(moment, repetitions)
     stop = StopRequests()
     result = _run(extent, stop)
     show_result(result, sys.stdout)
@@ -103,11 +101,14 @@ def _run(extent: Extent, stop: StopRequests) -> BenchResult:
 
 
 async def _measure(directory: Path, extent: Extent, stop: StopRequests, line: StepLine) -> BenchResult:
+    def opened(supervisor: Supervisor) -> None:
+        click.echo(f"measuring {len(extent.cases)} cases, {count(extent.repetitions, 'time')} each")
+        sys.stdout.flush()
+        stop.attach(supervisor)
+
     async with trio.open_nursery() as outer:
         await outer.start(stop.watch)
-        result = await run_bench(
-            directory, extent, interrupted=stop.asked, on_step=line.show, on_open=stop.attach
-        )
+        result = await run_bench(directory, extent, interrupted=stop.asked, on_step=line.show, on_open=opened)
         outer.cancel_scope.cancel()
     return result
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from ..bench_compare import Verdict
+from ..bench_figures import shown_number
 from .terminal import CLEAR_LINE
 
 if TYPE_CHECKING:
@@ -73,23 +74,14 @@ def _cells(figure: Figure) -> tuple[str, ...]:
     sign = "≥ " if figure.is_larger_better else "≤ "
     return (
         figure.name,
-        number(figure.value),
+        shown_number(figure.value),
         figure.unit if figure.value is not None else "",
-        number(figure.ratio),
+        shown_number(figure.ratio),
         figure.of if figure.ratio is not None else "",
-        "" if figure.must is None else f"{sign}{number(figure.must)}",
-        "" if figure.aim is None else number(figure.aim),
+        "" if figure.must is None else f"{sign}{shown_number(figure.must)}",
+        "" if figure.aim is None else shown_number(figure.aim),
         ": ".join(part for part in (figure.verdict, figure.reason) if part),
     )
-
-
-def number(value: float | None) -> str:
-    """As many digits as mean something."""
-    if value is None:
-        return ""
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"
 
 
 def _rich_table(title: str) -> Any:
@@ -136,7 +128,9 @@ def _move_line(move: Move) -> str:
 
 def _band(band: Band) -> str:
     unit = f" {band.of}" if band.of else f" {band.unit}"
-    return f"{number(band.middle)}{unit.rstrip()} ({number(band.low)} to {number(band.high)})"
+    return (
+        f"{shown_number(band.middle)}{unit.rstrip()} ({shown_number(band.low)} to {shown_number(band.high)})"
+    )
 
 
 # --- progress --------------------------------------------------------------------------------------------------

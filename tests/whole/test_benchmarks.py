@@ -48,6 +48,29 @@ def test_orphans_are_watched_until_the_last_has_gone(tmp_path: Path) -> None:
     assert rows["processes that nobody had foreseen"]["value"] == 0
 
 
+def test_two_results_are_compared_whatever_their_rows_have(tmp_path: Path) -> None:
+    """Rows of many measurements by their spread, single numbers by their goal, and what is no result is told."""
+    steady = {"median": 10.0, "min": 9.9, "max": 10.1}
+    old = {"figures": {"time": steady, "kills": {"value": 0, "goal": "value <= 0", "holds": True}}}
+    new = {"figures": {"time": steady, "kills": {"value": 2, "goal": "value <= 0", "holds": False}}}
+    other = {"goals": []}
+    for name, content in (("old", old), ("new", new), ("other", other)):
+        (tmp_path / name).write_text(json.dumps(content))
+
+    def compare(*names: str) -> tuple[int, str]:
+        command = [sys.executable, str(BENCHMARKS / "compare.py"), *(str(tmp_path / name) for name in names)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    same, worse, bad = compare("old", "old"), compare("old", "new"), compare("old", "other")
+
+    assert same[0] == 0
+    assert worse[0] == 1
+    assert "WORSE: value <= 0 held" in worse[1]
+    assert bad[0] == 1
+    assert "has no figures" in bad[1]
+
+
 def test_late_hosts_are_tried_in_each_way(tmp_path: Path) -> None:
     """Blocked, stopped, beside hogs; and it is said how the trials were split."""
     rows, text = run(tmp_path, "false_kills.py", "--quick")
