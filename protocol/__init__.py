@@ -5,7 +5,7 @@ payloads: what it carries · methods: THE table of who may call what · structur
 chat message · event_filter: which messages a handler wants · manifest: what a plugin declares, manifest_text and
 manifest_fields: reading it · codec: msgpack · framing: lengths · state: a connection's life ·
 received: what bytes meant · session: one end, sans-IO · request: what is owed to the peer ·
-link: a session over a socket.
+link: a session over a socket · greeting: the runner's hello.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from .errors import (
 )
 from .event_filter import EVENT_FILTER, EVERYTHING, EventFilter, Occasion, read_event_filter
 from .framing import FrameReader, frame
-from .link import Closed, Link, OnDone, Payload, offer_hello
+from .greeting import offer_hello
+from .link import Closed, Link, OnDone, Payload
 from .manifest import (
     ADAPTER,
     Manifest,
@@ -72,6 +73,7 @@ from .methods import (
     PLUGIN_REGISTER_PLUGIN,
     PLUGIN_RELOAD,
     PLUGIN_RELOAD_BATCH,
+    PLUGIN_RUN_SEGMENT,
     PLUGIN_SHUTDOWN,
     PLUGIN_UNLOAD_BATCH,
     PLUGIN_UNREGISTER,
@@ -83,11 +85,13 @@ from .methods import (
     RUNNER_LOG_BATCH,
     RUNNER_READY,
     RUNNER_STARTED,
+    SILENCE,
     UPDATE_GATEWAY_STATE,
     Kind,
     Method,
 )
 from .names import (
+    INLINE,
     PLUGIN_ID,
     PROTOCOL_VERSION,
     SHARD_NAME,
@@ -136,6 +140,8 @@ from .payloads import (
     RouteMessage,
     RouteMessageAnswer,
     RunnerReady,
+    Segment,
+    SegmentAnswer,
     Shutdown,
     Started,
     UnloadAnswer,
@@ -184,6 +190,7 @@ __all__ = [
     "PLUGIN_INVOKE_TOOL",
     "PLUGIN_PREPARE_SHUTDOWN",
     "PLUGIN_RECALL",
+    "PLUGIN_RUN_SEGMENT",
     "PLUGIN_REGISTER_COMPONENTS",
     "PLUGIN_REGISTER_PLUGIN",
     "PLUGIN_RELOAD",
@@ -200,6 +207,7 @@ __all__ = [
     "RUNNER_LOG_BATCH",
     "RUNNER_READY",
     "RUNNER_STARTED",
+    "SILENCE",
     "SHARD_NAME",
     "UPDATE_GATEWAY_STATE",
     "Accepted",
@@ -231,6 +239,7 @@ __all__ = [
     "GatewayState",
     "GatewayStateAnswer",
     "HealthAnswer",
+    "INLINE",
     "Hello",
     "HelloAnswer",
     "HookAnswer",
@@ -278,6 +287,8 @@ __all__ = [
     "RouteMessageAnswer",
     "RuleBroken",
     "RunnerReady",
+    "Segment",
+    "SegmentAnswer",
     "Session",
     "SessionCounters",
     "Shutdown",

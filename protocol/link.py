@@ -20,8 +20,7 @@ import trio
 
 from .errors import ConnectionLost, RookeryError
 from .limits import DEADLINE_SWEEP, DRAIN_BYTES, READ_CHUNK_BYTES, WRITE_BUFFER_BYTES
-from .methods import METHODS, RUNNER_HELLO, Method
-from .payloads import Hello, HelloAnswer
+from .methods import METHODS, Method
 from .received import (
     AnswerDropped,
     BroadcastReceived,
@@ -33,11 +32,11 @@ from .received import (
 )
 from .request import Request
 from .state import State
-from .structure import structure, unstructure
 
 if TYPE_CHECKING:
     import socket
 
+    from .received import Pending
     from .session import Session
 
 Payload = dict[str, Any]
@@ -208,7 +207,7 @@ class Link:
 
     def send(
         self, method: str, payload: Payload, *, plugin_id: str = "",
-        deadline: float, on_done: OnDone, tag: object = None,
+        deadline: float, on_done: OnDone, tag: object = None, parts: int = 0,
     ) -> int:  # fmt: skip
         """Ask the peer without waiting; return the request's id.
 
@@ -218,6 +217,7 @@ class Link:
         Args:
             deadline: Absolute, on trio's clock.
             tag: What it is for; kept with the pending request.
+            parts: See ``Session.request``.
 
         Raises:
             ConnectionLost, CannotEncode, FrameTooLarge, LocalProtocolError: It was not sent and ``on_done`` will not be
@@ -232,7 +232,7 @@ class Link:
         )
         request_id = self.session.request(
             method, payload, plugin_id=plugin_id,
-            timeout_ms=timeout_ms, deadline=deadline, on_done=on_done, tag=tag,
+            timeout_ms=timeout_ms, deadline=deadline, on_done=on_done, tag=tag, parts=parts,
         )  # fmt: skip
         self.wake_writer()
         return request_id
@@ -247,6 +247,12 @@ class Link:
         if not self.is_closed and self.session.state is not State.CLOSED:
             self.session.broadcast(method, payload, plugin_id=plugin_id)
             self.wake_writer()
+
+    def expect(self, pending: Pending) -> None:
+        """Wait for an answer under an id that was used up before; see ``Session.expect``."""
+        if not self.session.pending:
+            self._waiting.set()
+        self.session.expect(pending)
 
     def forget(self, request_id: int) -> bool:
         """Give a request up: its ``on_done`` will not be called. False when it has settled already."""
@@ -383,17 +389,6 @@ class _Slot:
             await trio.lowlevel.wait_task_rescheduled(give_up)
         assert self._outcome is not None
         return self._outcome
-
-
-async def offer_hello(link: Link, hello: Hello, *, timeout: float | None = None) -> HelloAnswer:
-    """Introduce a runner to its host and return the host's answer, accepted or not.
-
-    Raises:
-        RemoteError: The host refused the hello as such (another protocol).
-        RequestTimedOut, ConnectionLost: It said nothing.
-        BadPayload: Its answer has another shape.
-    """
-    return structure(await link.call(RUNNER_HELLO, unstructure(hello), timeout=timeout), HelloAnswer)
 
 
 def _wall_clock_ms() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -48,6 +48,27 @@ PLUGIN_RELOAD_BATCH = "plugin.reload_batch"
 PLUGIN_UNLOAD_BATCH = "plugin.unload_batch"
 PLUGIN_CANCEL = "plugin.cancel"
 PLUGIN_RECALL = "plugin.recall"
+PLUGIN_RUN_SEGMENT = "plugin.run_segment"
+
+
+SILENCE: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        PLUGIN_EMIT_EVENT: {
+            "success": True,
+            "continue_processing": True,
+            "modified_message": None,
+            "custom_result": None,
+        },
+        PLUGIN_INVOKE_HOOK: {
+            "success": True,
+            "action": "continue",
+            "modified_kwargs": None,
+            "custom_result": None,
+            "error_message": "",
+        },
+    }
+)
+"""What a handler answers that has nothing to say: it lets the event or the arguments pass as they are."""
 
 
 class Kind(Enum):
@@ -103,6 +124,7 @@ METHODS: Mapping[str, Method] = _table(
     Method(PLUGIN_INVOKE_LLM_PROVIDER, _HOST, p.LLMInvocation, p.InvocationAnswer, INVOKE_TIMEOUT),
     Method(PLUGIN_EMIT_EVENT, _HOST, p.Invocation, p.EventAnswer, INVOKE_TIMEOUT),
     Method(PLUGIN_INVOKE_HOOK, _HOST, p.Invocation, p.HookAnswer, INVOKE_TIMEOUT),
+    Method(PLUGIN_RUN_SEGMENT, _HOST, p.Segment, p.SegmentAnswer, INVOKE_TIMEOUT, names_plugin=False),
     Method(PLUGIN_HEALTH, _HOST, p.Empty, p.HealthAnswer, INVOKE_TIMEOUT, names_plugin=False),
     Method(PLUGIN_PREPARE_SHUTDOWN, _HOST, p.Shutdown, p.Acknowledged, SHUTDOWN_TIMEOUT, names_plugin=False),
     Method(PLUGIN_SHUTDOWN, _HOST, p.Shutdown, p.Acknowledged, SHUTDOWN_TIMEOUT, names_plugin=False),

@@ -14,6 +14,10 @@ SHARD_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 """Short, because it becomes part of file names and log prefixes."""
 
 
+INLINE = "inline"
+"""In the metadata of a component: true when it runs on the runner's loop, and needs no thread before it begins."""
+
+
 class ComponentType(StrEnum):
     """What kinds of thing a plugin can offer; the values are the texts on the wire."""
 

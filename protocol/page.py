@@ -12,7 +12,8 @@ thread beats the same, by a thread: it goes on when the loop is blocked and stop
 read         the highest id of a request that the runner has taken from its socket
 crumb        what is on the CPU in the loop's thread: see ``Crumb``
 pid          of the process that writes
-started      ids of requests whose handler has begun, in no order; old ids stay until they are overwritten
+started      ids of requests whose handler has begun, in no order; old ids stay until they are overwritten. Of a
+             segment, those of its parts that go on, and one that moves along with the part that has begun last
 ============ ==========================================================================================
 
 Every field is one u64 in native order, written by one store: a death leaves none half written. What stands here is the
@@ -43,6 +44,9 @@ READ_AT = 32
 CRUMB_AT = 40
 PID_AT = 48
 STARTED_AT = 64
+
+HANDED = 1 << 63
+"""Added to the id of a segment's part that waits alone: parts after it may have begun, and it has not."""
 
 MAX_SLOTS = 1 << 20
 """The largest page is 8 MiB; above it the runner says ``runner.started`` for what finds no slot."""

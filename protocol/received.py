@@ -70,6 +70,9 @@ class Pending:
         deadline: Absolute, on the clock of whoever drives the session.
         on_done: Whatever the driver wants to find again when the request settles; the session never calls it.
         tag: What the request is for, for whoever has to explain its end; the session never looks at it.
+        parts: How many ids after its own belong to it.
+        answered_by: The id that the answer came under: its own, or one of its parts'; 0 before.
+        begun: When there will be no answer: which of its parts had begun.
     """
 
     request_id: int
@@ -78,6 +81,9 @@ class Pending:
     deadline: float
     on_done: Any
     tag: object = None
+    parts: int = 0
+    answered_by: int = 0
+    begun: frozenset[int] = frozenset()
 
 
 Received = RequestReceived | BroadcastReceived | RequestRefused | RequestSettled | AnswerDropped | RuleBroken

@@ -25,8 +25,8 @@ class Request:
     """
 
     __slots__ = (
-        "_link",
         "answered",
+        "link",
         "method",
         "payload",
         "plugin_id",
@@ -36,7 +36,7 @@ class Request:
     )
 
     def __init__(self, link: Link, received: RequestReceived, received_at: float) -> None:
-        self._link = link
+        self.link = link
         self.method: Method = received.method
         self.request_id = received.request_id
         self.plugin_id = received.plugin_id
@@ -56,10 +56,10 @@ class Request:
             CannotEncode, FrameTooLarge: Nothing was sent and an answer is still owed: refuse, or answer otherwise.
             LocalProtocolError: It was answered before.
         """
-        if not self._link.is_closed:
+        if not self.link.is_closed:
             self._check_owed()
-            self._link.session.answer(self.request_id, payload)
-            self._link.wake_writer()
+            self.link.session.answer(self.request_id, payload)
+            self.link.wake_writer()
         self.answered = True
 
     def refuse(self, code: ErrorCode, message: str, details: Payload | None = None) -> None:
@@ -68,10 +68,10 @@ class Request:
         Raises:
             LocalProtocolError: It was answered before.
         """
-        if not self._link.is_closed:
+        if not self.link.is_closed:
             self._check_owed()
-            self._link.session.refuse(self.request_id, code, message, details)
-            self._link.wake_writer()
+            self.link.session.refuse(self.request_id, code, message, details)
+            self.link.wake_writer()
         self.answered = True
 
     def refuse_bad_payload(self, error: BadPayload) -> None:

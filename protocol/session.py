@@ -73,6 +73,8 @@ class Session:
         self.counters = SessionCounters()
         self.pending: dict[int, Pending] = {}
         self.owed: dict[int, tuple[str, str]] = {}
+        self._wide: dict[int, Pending] = {}
+        """Of ``pending``: those that have parts, any of which may bring the answer."""
         self._wall_clock: Callable[[], int] = lambda: 0
         self._reader = FrameReader(max_frame_bytes)
         self._out: list[bytes] = []
@@ -149,8 +151,12 @@ class Session:
         deadline: float = float("inf"),
         on_done: Any = None,
         tag: object = None,
+        parts: int = 0,
     ) -> int:
         """Ask the peer; return the request's id.
+
+        Args:
+            parts: So many ids after the request's are used up by it, and an answer under any of them is its answer.
 
         Raises:
             LocalProtocolError: Not this side's method, not the time for it, or too many are pending.
@@ -162,8 +168,12 @@ class Session:
             raise LocalProtocolError(f"{MAX_PENDING} requests already wait for an answer on this connection")
         request_id = self._last_id + 1
         self._send(Envelope(request_id, MessageType.REQUEST, method, plugin_id, payload, None, timeout_ms))
-        self._last_id = request_id
-        self.pending[request_id] = Pending(request_id, method, plugin_id, deadline, on_done, tag)
+        self._last_id = request_id + parts
+        pending = self.pending[request_id] = Pending(
+            request_id, method, plugin_id, deadline, on_done, tag, parts
+        )
+        if parts:
+            self._wide[request_id] = pending
         if method == RUNNER_HELLO:
             self._hello_id = request_id
             self.state = next_state(self.state, Move.HELLO)
@@ -205,10 +215,35 @@ class Session:
         self._send(Envelope(request_id, MessageType.RESPONSE, method, plugin_id, {}, error))
         self._settle_owed(request_id, method, accepted=False)
 
+    # --- parts -------------------------------------------------------------------------------------------------
+
+    def expect(self, pending: Pending) -> None:
+        """Wait for an answer under an id that was used up before: by a part, or by a request that has been ended."""
+        self.pending[pending.request_id] = pending
+        if pending.parts:
+            self._wide[pending.request_id] = pending
+
+    def whole_of(self, request_id: int) -> Pending | None:
+        """The pending request that has this part; ``None`` when there is none."""
+        for first, pending in self._wide.items():
+            if first < request_id <= first + pending.parts:
+                return pending
+        return None
+
+    def owe(self, request_id: int, method: str, plugin_id: str) -> None:
+        """An answer is owed under the id of a part of a request, as if that had been asked alone."""
+        self.owed[request_id] = (method, plugin_id)
+        self.taken = max(self.taken, request_id)
+
+    def disown(self, request_id: int) -> None:
+        """No answer is owed for this id any more: another brings it."""
+        self.owed.pop(request_id, None)
+
     # --- ending ------------------------------------------------------------------------------------------------
 
     def forget(self, request_id: int) -> Pending | None:
         """Give a request up; its answer will count as late. ``None`` if it has settled already."""
+        self._wide.pop(request_id, None)
         return self.pending.pop(request_id, None)
 
     def expire(self, now: float) -> list[RequestSettled]:
@@ -216,6 +251,7 @@ class Session:
         over = [pending for pending in self.pending.values() if pending.deadline <= now]
         for pending in over:
             del self.pending[pending.request_id]
+            self._wide.pop(pending.request_id, None)
         return [
             RequestSettled(pending, RequestTimedOut(f"{pending.method} was not answered in time"))
             for pending in over
@@ -227,6 +263,7 @@ class Session:
             self.state = next_state(self.state, Move.CLOSE)
         over = list(self.pending.values())
         self.pending.clear()
+        self._wide.clear()
         self.owed.clear()
         return [RequestSettled(pending, ConnectionLost(reason)) for pending in over]
 
@@ -330,6 +367,8 @@ class Session:
         if self.state is State.NEW or (self.state is State.GREETING and self.side is Side.HOST):
             raise RemoteProtocolError("an answer arrived before anything could be asked")
         pending = self.pending.pop(envelope.request_id, None)
+        if self._wide:
+            pending = self._take_part(envelope.request_id, pending)
         if pending is None:
             late = 0 < envelope.request_id <= self._last_id
             if late:
@@ -346,3 +385,12 @@ class Session:
         if envelope.error is not None:
             return RequestSettled(pending, RemoteError.from_wire(envelope.error))
         return RequestSettled(pending, envelope.payload)
+
+    def _take_part(self, request_id: int, pending: Pending | None) -> Pending | None:
+        """An answer came while there are requests with parts: which one is it for?"""
+        pending = pending or self.whole_of(request_id)
+        if pending is not None and pending.parts:
+            self.pending.pop(pending.request_id, None)
+            del self._wide[pending.request_id]
+            pending.answered_by = request_id
+        return pending

@@ -46,7 +46,7 @@ def unstructure(value: Any) -> dict[str, Any]:
 
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=True, forbid_extra_keys=False)
-    for scalar, expected in ((str, "a text"), (int, "an integer"), (bool, "true or false")):
+    for scalar, expected in ((str, "a text"), (int, "an integer"), (bool, "true or false"), (bytes, "bytes")):
         converter.register_structure_hook(scalar, _strict(scalar, expected))
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook_factory(

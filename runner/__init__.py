@@ -16,12 +16,12 @@ serve: the conversation with the host · logs, lines, output, last_words: what p
 
 from __future__ import annotations
 
+from .border import PluginFailed
 from .capabilities import Row
 from .configuration import Field, PluginConfig
 from .context import Context
 from .decorators import action, api, command, event_handler, hook, message_gateway, tool
 from .errors import CapabilityFailed, ConfigMistake, DeclarationError, PluginConfigError
-from .invoke import PluginFailed
 from .message import Message
 from .outcomes import EventOutcome, HookOutcome
 from .plugin import Plugin

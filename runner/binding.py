@@ -42,8 +42,12 @@ class Binding:
     takes_all: bool
     """The handler has ``**kwargs``: it gets what it does not name too."""
 
-    def bind(self, args: dict[str, Any]) -> dict[str, Any]:
+    def bind(self, args: dict[str, Any], copy: Callable[[], dict[str, Any]] | None = None) -> dict[str, Any]:
         """The keyword arguments for one call.
+
+        Args:
+            copy: Makes the arguments once more, when others have them too; a ``Message`` then does so before it gives its
+                map away. ``None`` when they are this call's alone.
 
         Raises:
             BadPayload: The call lacks something.
@@ -52,7 +56,7 @@ class Binding:
         for parameter, key, is_message, is_required in self.steps:
             if key in args:
                 value = args[key]
-                bound[parameter] = _message(value, key, is_required) if is_message else value
+                bound[parameter] = _message(value, key, is_required, copy) if is_message else value
             elif is_required:
                 raise BadPayload(f"is required; the call has {_listed(args)}", f"args.{key}")
         if self.groups:
@@ -127,9 +131,11 @@ def _is_message(annotation: Any, handler: Callable[..., Any]) -> bool:
     return kind is Message or Message in getattr(kind, "__args__", ())
 
 
-def _message(value: Any, key: str, is_required: bool) -> Message | None:
+def _message(
+    value: Any, key: str, is_required: bool, copy: Callable[[], dict[str, Any]] | None
+) -> Message | None:
     if type(value) is dict:
-        return Message(value)
+        return Message(value) if copy is None else Message.shared(value, lambda: copy()[key])
     if value is None and not is_required:
         return None
     raise BadPayload(f"must be a message map, got {type(value).__name__} {shown(value)}", f"args.{key}")

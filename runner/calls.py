@@ -101,9 +101,26 @@ class Calls:
     def begin(self, run: Run) -> None:
         """The next thing that happens is the handler's first line."""
         run.has_begun = True
-        run.slot = self._page.begin(run.request.request_id)
-        if run.slot is None and self._say_started is not None:
-            self._say_started(run.request.request_id)
+        run.slot = self.note(None, run.request.request_id)
+
+    def note(self, slot: int | None, request_id: int) -> int | None:
+        """Say of a part of a segment what ``begin`` says of a call; the slot, for the next part, if there is one.
+
+        Args:
+            slot: What the last part has returned; ``None`` for the first.
+        """
+        if slot is not None:
+            self._page.move(slot, request_id)
+            return slot
+        slot = self._page.begin(request_id)
+        if slot is None and self._say_started is not None:
+            self._say_started(request_id)
+        return slot
+
+    def free(self, slot: int | None) -> None:
+        """The answer about what was noted in this slot stands in the send buffer."""
+        if slot is not None:
+            self._page.end(slot)
 
     def end(self, run: Run) -> None:
         """It has been answered, and its handler has ended or was left to its thread."""

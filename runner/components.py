@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from rookery.protocol import ComponentDeclaration, ComponentType, shown
+from rookery.protocol import (
+    EVENT_FILTER,
+    INLINE,
+    ComponentDeclaration,
+    ComponentType,
+    EventFilter,
+    read_event_filter,
+    shown,
+)
 
 from .binding import Binding, make_binding
 from .errors import DeclarationError
@@ -52,9 +60,29 @@ class Component:
     type: ComponentType
 
     @property
+    def is_inline(self) -> bool:
+        """True for what runs on the loop, from its first line on."""
+        return self.is_async or self.declared.metadata.get("quick") is True
+
+    @property
+    def runs_in_segments(self) -> bool:
+        """True for what the host may ask together with others."""
+        return self.is_inline and self.type in (ComponentType.EVENT_HANDLER, ComponentType.HOOK_HANDLER)
+
+    @property
     def intercepts(self) -> bool:
         """True for an event handler that may change or stop the event."""
         return self.declared.metadata.get("intercept_message") is True
+
+    @property
+    def filter(self) -> EventFilter:
+        """Which events an event handler wants."""
+        return read_event_filter(
+            self.declared.metadata.get(EVENT_FILTER),
+            EVENT_FILTER,
+            chat_scope=self.declared.chat_scope,
+            sessions=frozenset(self.declared.allowed_session),
+        )
 
     def declaration(self, plugin_id: str) -> ComponentDeclaration:
         """What the host is told."""
@@ -64,7 +92,7 @@ class Component:
             plugin_id=plugin_id,
             chat_scope=self.declared.chat_scope,
             allowed_session=list(self.declared.allowed_session),
-            metadata=self.declared.metadata,
+            metadata={**self.declared.metadata, INLINE: True} if self.runs_in_segments else self.declared.metadata,
         )
 
 

@@ -16,10 +16,10 @@ from rookery.protocol import (
     ValidateConfigAnswer,
 )
 
+from .border import PluginFailed, call_guarded, log_failure, run_guarded
 from .config_file import merge_values, read_config
 from .config_schema import config_schema
 from .errors import PluginConfigError
-from .invoke import PluginFailed, call_guarded, log_failure, run_guarded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

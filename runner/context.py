@@ -10,9 +10,9 @@ import trio
 
 from rookery.protocol import CAP_CALL, ErrorCode, RemoteError, RookeryError, check_sendable
 
+from .border import plugin_logger
 from .capabilities import Apis, Chats, Database, HostConfig, Messages, Sender
 from .gateway import Gateway
-from .invoke import plugin_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

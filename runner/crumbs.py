@@ -61,6 +61,10 @@ class Crumbs(trio.abc.Instrument):
         current_crumb.set(previous)
         self._note(previous)
 
+    def note_none(self) -> None:
+        """The loop has the CPU again."""
+        self._note(0)
+
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         """Trio calls this: a task goes on with whatever it was running."""
         self._note(task.context.get(current_crumb, 0))

@@ -18,6 +18,7 @@ from rookery.protocol import (
     PLUGIN_RECALL,
     PLUGIN_RELOAD,
     PLUGIN_RELOAD_BATCH,
+    PLUGIN_RUN_SEGMENT,
     PLUGIN_SHUTDOWN,
     PLUGIN_UNLOAD_BATCH,
     PLUGIN_VALIDATE_CONFIG,
@@ -45,6 +46,7 @@ from .config_requests import ConfigRefused, inspect_config, update_config, valid
 from .invoke import deadline_of
 from .logs import RUNNER_LOGGER
 from .parking import Parking
+from .segments import Segments
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Container, Sequence
@@ -61,36 +63,6 @@ _log = logging.getLogger(RUNNER_LOGGER)
 
 DRAIN_SHARE = 0.9
 """Of the host's patience: the answer has to be there before it is over."""
-
-
-class Inbox:
-    """Keeps what the host asks between its answer to the hello and the moment when somebody can answer."""
-
-    def __init__(self) -> None:
-        self._early: list[Request] | None = []
-        self._take: Callable[[Request], None] = self._early.append
-        self._hear: Callable[[Method, str, dict[str, Any]], None] = _hear_nothing
-
-    def take(self, request: Request) -> None:
-        self._take(request)
-
-    def hear(self, method: Method, plugin_id: str, payload: dict[str, Any]) -> None:
-        """What the host says without waiting for an answer; before ``open`` there is nothing that it could mean."""
-        self._hear(method, plugin_id, payload)
-
-    def open(
-        self, take: Callable[[Request], None], hear: Callable[[Method, str, dict[str, Any]], None]
-    ) -> None:
-        """From now on requests go to ``take``; those that came before go there first. Broadcasts go to ``hear``."""
-        early, self._early = self._early or [], None
-        self._take = take
-        self._hear = hear
-        for request in early:
-            take(request)
-
-
-def _hear_nothing(method: Method, plugin_id: str, payload: dict[str, Any]) -> None:
-    """Before anything runs nothing can be cancelled."""
 
 
 class Desk:
@@ -125,6 +97,10 @@ class Desk:
         self._early: dict[int, trio.CancelScope] = {}
         """Calls that wait for the ``on_load`` of their plugin."""
         self._parking = Parking(roster.away, nursery, self._take_call)
+        self._segments = Segments(
+            roster, invoker, calls, nursery,
+            take=self.take, take_call=self._take_alone, is_busy=self._is_busy, hold=self._hold_lane,
+        )  # fmt: skip
         self._is_draining = False
         self._started_at = trio.current_time()
         self._others: dict[str, Callable[[Request], Awaitable[None]]] = {
@@ -149,15 +125,18 @@ class Desk:
         else:
             self._take_call(request)
 
+    def _is_busy(self, plugin_id: str, key: str) -> bool:
+        return (plugin_id, key) in self._lanes or self._parking.holds(plugin_id)
+
     def hear(self, method: Method, plugin_id: str, payload: dict[str, Any]) -> None:
         """The host wants calls back, or does not want them any more; called by the link, synchronously."""
         try:
             if method.name == PLUGIN_CANCEL:
-                told = structure(payload, Cancel).request_ids
+                told = self._segments.expand(structure(payload, Cancel).request_ids)
                 self._calls.cancel(told)
                 self._drop(told, Unwanted.CANCELLED)
             elif method.name == PLUGIN_RECALL:
-                self._drop(structure(payload, Recall).request_ids, Unwanted.RECALLED)
+                self._drop(self._segments.expand(structure(payload, Recall).request_ids), Unwanted.RECALLED)
         except BadPayload as error:
             _log.warning("the host sent a %s that cannot be used: %s", method.name, error)
 
@@ -170,6 +149,7 @@ class Desk:
                 refuse_unwanted(request, unwanted)
         for request in self._parking.take_out(wanted):
             refuse_unwanted(request, unwanted)
+        self._segments.drop(request_ids, unwanted)
         self._calls.drop([each for each in request_ids if each in self._owed], unwanted)
         for request_id in wanted & self._early.keys():
             self._early[request_id].cancel()
@@ -188,6 +168,7 @@ class Desk:
 
     def end(self) -> None:
         """This process is about to end, whatever still goes on in it."""
+        self._segments.end()
         self._calls.give_up_all()
         behind = [request for requests in self._lanes.values() for request in requests]
         for request in (*behind, *self._parking.take_all()):  # behind a handler that does not end
@@ -198,10 +179,19 @@ class Desk:
     # --- calls of components -----------------------------------------------------------------------------------
 
     def _take_call(self, request: Request) -> None:
-        plugin_id = request.plugin_id
         if self._is_draining or self._stopping.has_begun:
             request.refuse(ErrorCode.E_SHUTTING_DOWN, "this runner is shutting down", NOT_STARTED)
             return
+        key = request.payload.get("ordering_key")
+        if key and type(key) is str and self._segments.is_behind(request, key):
+            return
+        if request.method.name == PLUGIN_RUN_SEGMENT:
+            self._segments.take(request)
+        else:
+            self._take_alone(request)
+
+    def _take_alone(self, request: Request) -> None:
+        plugin_id = request.plugin_id
         if self._parking.park(request):
             return
         key = request.payload.get("ordering_key")
@@ -236,6 +226,21 @@ class Desk:
             return False
         self._lanes[lane] = requests
         return True
+
+    def _hold_lane(self, plugin_id: str, key: str) -> Callable[[], None]:
+        """A handler that has begun goes on: calls of its plugin and key wait until what is returned is called."""
+        lane = (plugin_id, key)
+        requests = self._lanes[lane] = deque()
+
+        def release() -> None:
+            if self._lanes.get(lane) is not requests:
+                return  # it did not end, and those behind it went on
+            del self._lanes[lane]
+            if requests and not self._start_lane(lane, requests):
+                for request in requests:
+                    self._refuse_unknown(request)
+
+        return release
 
     def _pass_by(self, request: Asked) -> None:
         """The handler of a lane's call does not end: those behind it go on without it, or the chat would be dead."""

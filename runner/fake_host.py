@@ -27,8 +27,8 @@ from rookery.protocol import (
     validate_message,
 )
 
+from .border import PluginFailed, log_failure, run_guarded
 from .capabilities import Row
-from .invoke import PluginFailed, log_failure, run_guarded
 from .message import Message
 
 

@@ -15,7 +15,7 @@ from rookery.protocol import (
 )
 from rookery.protocol import page as layout
 
-from .invoke import PluginFailed, call_guarded, log_failure
+from .border import PluginFailed, call_guarded, log_failure
 from .message import Message
 
 if TYPE_CHECKING:

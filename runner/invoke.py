@@ -1,16 +1,12 @@
-"""How is plugin code run: its arguments, its deadline, and what becomes of whatever it raises?
+"""How is one component run for one request: its arguments, its deadline, and its answer?
 
-This is the border to somebody else's code. Everything that crosses it, ``SystemExit`` and ``KeyboardInterrupt`` too, becomes
-a ``PluginFailed``; only the cancellation of trio passes. A call costs one cancel scope and no nursery: the textbook way, a
-task a call, was measured at several times the cost of the rest.
+A call costs one cancel scope and no nursery: the textbook way, a task a call, was measured at several times the cost of
+the rest.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
-import logging
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
@@ -38,27 +34,19 @@ from rookery.protocol import (
 from rookery.protocol import page as layout
 
 from .answers import ANSWERS, failed_answer, plain_value
+from .border import PluginFailed, call_guarded, log_failure, plugin_threads, run_inline, run_marked
 from .calls import NOT_STARTED, Calls, refuse_unwanted
 from .crumbs import CRUMBS
-from .failure import explain, traceback_text
-from .forks import FORKS
 from .page import open_own_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from rookery.protocol import Method
 
     from .calls import Run
     from .components import Component
     from .loaded import LoadedPlugin
-
-current_plugin: ContextVar[str] = ContextVar("current_plugin", default="")
-"""The id of the plugin whose code runs; "" outside of all."""
-
-_threads: trio.lowlevel.RunVar[trio.CapacityLimiter | None] = trio.lowlevel.RunVar(
-    "plugin threads", default=None
-)
 
 _RUNS: dict[str, tuple[ComponentType, ...]] = {
     PLUGIN_INVOKE_COMMAND: (ComponentType.COMMAND,),
@@ -72,20 +60,6 @@ _RUNS: dict[str, tuple[ComponentType, ...]] = {
     PLUGIN_INVOKE_HOOK: (ComponentType.HOOK_HANDLER,),
 }
 """Which types of component each method runs."""
-
-
-class PluginFailed(RookeryError):
-    """Plugin code raised something, or returned what it may not.
-
-    Attributes:
-        reason: One line: ``ValueError: boom (plugin.py line 12, in roll)``.
-        traceback_text: The traceback from the plugin's first line on; "" when nothing was raised.
-    """
-
-    def __init__(self, reason: str, traceback_text: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.traceback_text = traceback_text
 
 
 class Asked(Protocol):
@@ -103,94 +77,6 @@ class Asked(Protocol):
     def refuse(self, code: ErrorCode, message: str, details: dict[str, Any] | None = None) -> None: ...
 
     def refuse_bad_payload(self, error: BadPayload) -> None: ...
-
-
-def call_guarded(
-    plugin_id: str, func: Callable[..., Any], *args: Any, phase: layout.Phase | None = None
-) -> Any:
-    """Call plugin code here and now.
-
-    Args:
-        phase: What kind of code it is, for whoever asks what ended this process; to be told in the loop only. ``None`` for
-            code that runs on behalf of other plugin code, which has been told.
-
-    Raises:
-        PluginFailed: It raised, anything at all.
-    """
-    previous = current_plugin.get()
-    current_plugin.set(plugin_id)
-    crumb = None if phase is None else CRUMBS.enter(plugin_id, phase)
-    try:
-        return func(*args)
-    except BaseException as error:
-        raise PluginFailed(explain(error), traceback_text(error)) from error
-    finally:
-        if crumb is not None:
-            FORKS.end_child()  # not where a child logs: that formats by way of here
-            CRUMBS.leave(crumb)
-        current_plugin.set(previous)
-
-
-async def run_guarded(
-    plugin_id: str, func: Callable[..., Any], *args: Any, phase: layout.Phase = layout.Phase.TASK
-) -> Any:
-    """Run plugin code: a coroutine function is awaited, a plain one runs in a thread of the bounded pool.
-
-    Cancelled, it leaves at once; a plain function then goes on in its thread, and keeps its place in the pool, until it
-    returns.
-
-    Args:
-        phase: What kind of code it is, for whoever asks what ended this process.
-
-    Raises:
-        PluginFailed: It raised, anything but the cancellation of trio.
-    """
-    call = functools.partial(func, *args) if args else func
-    is_async = inspect.iscoroutinefunction(func)
-    crumb = CRUMBS.enter(plugin_id, phase)
-    try:
-        return await _run(plugin_id, call, is_async=is_async, limiter=_threads.get())
-    finally:
-        CRUMBS.leave(crumb)
-
-
-async def _run(
-    plugin_id: str,
-    call: Callable[[], Any],
-    *,
-    is_async: bool,
-    limiter: trio.CapacityLimiter | _Place | None,
-) -> Any:
-    previous = current_plugin.get()
-    current_plugin.set(plugin_id)
-    try:
-        if is_async:
-            return await call()
-        # A plain function may hand out a coroutine: a partial, or a wrapper without functools.wraps. In a list, because
-        # trio takes a bare one for a mistake.
-        [result] = await trio.to_thread.run_sync(
-            _listed,
-            call,
-            abandon_on_cancel=True,
-            limiter=limiter,  # type: ignore[arg-type]  # trio takes whatever has these two methods
-        )
-        return await result if inspect.isawaitable(result) else result
-    except trio.Cancelled:
-        raise
-    except BaseException as error:
-        if isinstance(error, BaseExceptionGroup) and error.split(trio.Cancelled)[1] is None:
-            raise
-        raise PluginFailed(explain(error), traceback_text(error)) from error
-    finally:
-        FORKS.end_child()
-        current_plugin.set(previous)
-
-
-def _listed(call: Callable[[], Any]) -> list[Any]:
-    try:
-        return [call()]
-    finally:
-        FORKS.end_child()
 
 
 class _Place:
@@ -238,7 +124,7 @@ class Invoker:
         self._on_step_end = on_step_end
         self._calls = calls or Calls(open_own_page(None))
         self._on_failure = on_failure or log_failure
-        _threads.set(limiter)
+        plugin_threads.set(limiter)
 
     async def answer(self, request: Asked, plugin: LoadedPlugin) -> None:
         """Run the component that a request names and answer it, exactly once.
@@ -259,14 +145,14 @@ class Invoker:
         deadline = deadline_of(request)
         scope = trio.CancelScope(deadline=deadline)
         run = self._calls.enter(request, scope)
-        if component.is_async:
+        if component.is_inline:
             self._calls.begin(run)
         crumb = CRUMBS.enter(plugin.plugin_id, layout.Phase.CALL, request.request_id)
         try:
             with scope:
-                answer = await self._invoke(component, plugin, args, arguments, run)
+                answer = await self.work(component, plugin, args, arguments, run)
             if not scope.cancel_called:
-                self._send(request, plugin, component, answer)
+                self.deliver(request, plugin, component, answer)
             elif not run.is_given_up:
                 # Asked for instead of caught: a handler may turn the cancellation into an error of its own.
                 self._refuse_cancelled(run, plugin, component, deadline - request.received_at)
@@ -294,20 +180,69 @@ class Invoker:
         self._on_failure(plugin.plugin_id, component.name, PluginFailed(text))
         request.refuse(ErrorCode.E_TIMEOUT, f"{component.name} of {plugin.plugin_id} {text}", details)
 
-    async def _invoke(
+    async def conclude(
+        self,
+        request: Asked,
+        plugin: LoadedPlugin,
+        component: Component,
+        scope: trio.CancelScope,
+        work: Awaitable[dict[str, Any]],
+        is_leaving: Callable[[], bool],
+    ) -> None:
+        """Await the rest of what has begun in the task of a segment, and answer for it, exactly once.
+
+        Args:
+            scope: Around everything.
+            is_leaving: Whether the plugin is being unloaded.
+        """
+        scope.deadline = deadline_of(request)
+        run = self._calls.enter(request, scope)
+        self._calls.begin(run)
+        try:
+            answer = await work
+            if not scope.cancel_called:
+                self.deliver(request, plugin, component, answer)
+            elif not run.is_given_up:
+                self._refuse_cancelled(run, plugin, component, scope.deadline - request.received_at)
+        except BaseException:
+            if run.is_given_up:
+                pass
+            elif scope.cancel_called and not is_leaving():
+                self._refuse_cancelled(run, plugin, component, scope.deadline - request.received_at)
+            else:
+                request.refuse(ErrorCode.E_SHUTTING_DOWN, f"{plugin.plugin_id} is being unloaded")
+            raise
+        finally:
+            CRUMBS.leave(0)
+            self._calls.end(run)
+
+    def runs(self, method: str, component: Component) -> bool:
+        """Whether a method runs components of this type."""
+        return component.type in _RUNS[method]
+
+    async def work(
         self,
         component: Component,
         plugin: LoadedPlugin,
         args: dict[str, Any],
         arguments: dict[str, Any],
-        run: Run,
+        run: Run | None = None,
     ) -> dict[str, Any]:
+        """What the component answers, whatever happens in it.
+
+        Args:
+            run: Where it is seen that the call begins; not needed for what runs on the loop.
+        """
         plugin_id = plugin.plugin_id
         call = functools.partial(component.handler, **arguments)
         try:
             try:
-                place = None if component.is_async else _Place(self._limiter, self._calls, run)
-                result = await _run(plugin_id, call, is_async=component.is_async, limiter=place)
+                if component.is_inline:
+                    result = await run_inline(plugin_id, call)
+                else:
+                    assert run is not None
+                    place = _Place(self._limiter, self._calls, run)
+                    result = await run_marked(plugin_id, call, is_async=False, limiter=place)
             finally:
                 self._on_step_end(plugin_id)
             answer = ANSWERS[component.type](component, args, result)
@@ -319,9 +254,10 @@ class Invoker:
             self._on_failure(plugin_id, component.name, failure)
             return failed_answer(component.type, failure.reason)
 
-    def _send(
+    def deliver(
         self, request: Asked, plugin: LoadedPlugin, component: Component, answer: dict[str, Any]
     ) -> None:
+        """Send an answer, or say why it cannot be sent."""
         try:
             # Guarded, because packing walks the plugin's own objects, which another thread of it may change meanwhile.
             call_guarded(plugin.plugin_id, _pack, request, answer)
@@ -338,16 +274,6 @@ class Invoker:
 def deadline_of(request: Asked) -> float:
     """When a request has to be answered, on trio's clock; one without a limit has its method's own."""
     return request.received_at + (request.timeout_ms / 1000 or request.method.timeout)
-
-
-def plugin_logger(plugin_id: str) -> logging.Logger:
-    """The logger whose lines carry this plugin's name."""
-    return logging.getLogger(f"plugin.{plugin_id}")
-
-
-def log_failure(plugin_id: str, what: str, failure: PluginFailed) -> None:
-    """Write a failure into the log of its plugin, with the traceback."""
-    plugin_logger(plugin_id).error("%s failed: %s", what, failure.reason, exc_info=failure.__cause__)
 
 
 def _pack(request: Asked, answer: dict[str, Any]) -> None:

@@ -10,12 +10,12 @@ import attrs
 from rookery.protocol import AssignedPlugin, ComponentType, Manifest, RegisterComponents
 from rookery.protocol import page as layout
 
+from .border import PluginFailed, call_guarded
 from .components import Component, collect_components
 from .config_file import CONFIG_NAME, with_sources
 from .config_schema import config_schema
 from .context import Context
 from .errors import DeclarationError, PluginConfigError
-from .invoke import PluginFailed, call_guarded
 from .plugin import Plugin
 
 if TYPE_CHECKING:

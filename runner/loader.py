@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from rookery.protocol import page as layout
 
+from .border import PluginFailed, call_guarded
 from .discovery import CODE_NAME
-from .invoke import PluginFailed, call_guarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from rookery.protocol import RunnerReady, satisfies
 
+from .border import plugin_logger
 from .dependencies import plan_order
-from .invoke import plugin_logger
 from .roster import NotLoaded
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from rookery.protocol import (
     unstructure,
 )
 
-from .invoke import PluginFailed, call_guarded, current_plugin
+from .border import PluginFailed, call_guarded, current_plugin
 from .last_words import say_last_words
 from .lines import Lines
 

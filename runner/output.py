@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .invoke import current_plugin
+from .border import current_plugin
 from .lines import Lines
 
 if TYPE_CHECKING:

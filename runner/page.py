@@ -36,6 +36,8 @@ class OwnPage:
     def __init__(self, cells: memoryview, slots: int) -> None:
         self._cells = cells
         self._free = deque(range(_STARTED, _STARTED + slots))
+        self._kept = slots * 2 // 3
+        """A slot is used again only after so many others: its answer has to be in the kernel by then."""
         cells[_PID] = os.getpid()
 
     def beat_loop(self) -> None:
@@ -56,11 +58,15 @@ class OwnPage:
 
     def begin(self, request_id: int) -> int | None:
         """Mark a request as started; the slot, to be given back, or None when there is none free."""
-        if not self._free:
+        if len(self._free) <= self._kept:
             return None
         slot = self._free.popleft()
         self._cells[slot] = request_id
         return slot
+
+    def move(self, slot: int, request_id: int) -> None:
+        """Another request has begun instead, in the same slot."""
+        self._cells[slot] = request_id
 
     def end(self, slot: int) -> None:
         """The answer stands in the send buffer: the slot may be used again, after all others."""

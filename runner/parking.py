@@ -49,6 +49,10 @@ class Parking:
         calls.append(request)
         return True
 
+    def holds(self, plugin_id: str) -> bool:
+        """Whether the plugin is being exchanged, or something of it waits here."""
+        return plugin_id in self._away or plugin_id in self._calls
+
     def take_out(self, request_ids: Collection[int]) -> list[Request]:
         """Those of these that wait here; they do no more."""
         return self._take_out(lambda request: request.request_id in request_ids)

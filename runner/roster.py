@@ -10,9 +10,9 @@ import trio
 from rookery.protocol import ComponentType, RookeryError
 from rookery.protocol import page as layout
 
+from .border import PluginFailed, log_failure, plugin_logger, run_guarded
 from .config_file import read_config
 from .host import HostOverLink, NotAccepted
-from .invoke import PluginFailed, log_failure, plugin_logger, run_guarded
 from .loaded import LoadedPlugin, make_plugin
 from .loader import import_plugin, module_name_of, purge_modules
 from .scope import PluginScope

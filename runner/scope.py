@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from .invoke import PluginFailed, log_failure, run_guarded
+from .border import PluginFailed, log_failure, run_guarded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,6 +28,14 @@ class PluginScope:
         self._nursery: trio.Nursery | None = None
         self._idle = trio.Event()
         self._ended = trio.Event()
+        self._guests: dict[trio.CancelScope, None] = {}
+        """Around calls that run in tasks of nobody's in particular."""
+        self._guests_gone = trio.Event()
+
+    @property
+    def is_open(self) -> bool:
+        """False before it runs, and from the moment it is closed."""
+        return self._nursery is not None and not self._cancel.cancel_called
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold the nursery open until ``close``. A task of its own, started by whoever loads the plugin."""
@@ -62,6 +70,18 @@ class PluginScope:
         self._nursery.start_soon(self._run_call, func, args, name=f"{self.plugin_id}: call")
         return True
 
+    def admit(self, scope: trio.CancelScope) -> None:
+        """A call goes on inside of this, in a task that is not the plugin's; ``let_go`` when it has ended."""
+        self._guests[scope] = None
+        self.in_flight += 1
+
+    def let_go(self, scope: trio.CancelScope) -> None:
+        """That call has ended."""
+        del self._guests[scope]
+        self._end_call()
+        if not self._guests:
+            self._guests_gone.set()
+
     async def wait_idle(self) -> None:
         """Wait until no call is being run."""
         while self.in_flight:
@@ -71,17 +91,25 @@ class PluginScope:
     async def close(self, grace: float) -> bool:
         """Cancel everything; False when something of the plugin has not ended ``grace`` seconds later."""
         self._cancel.cancel()
+        for scope in list(self._guests):
+            scope.cancel()
         with trio.move_on_after(grace, shield=True):
             await self._ended.wait()
-        return self._ended.is_set()
+            while self._guests:
+                self._guests_gone = trio.Event()
+                await self._guests_gone.wait()
+        return self._ended.is_set() and not self._guests
 
     async def _run_call(self, func: Callable[..., Awaitable[None]], args: tuple[Any, ...]) -> None:
         try:
             await func(*args)
         finally:
-            self.in_flight -= 1
-            if not self.in_flight:
-                self._idle.set()
+            self._end_call()
+
+    def _end_call(self) -> None:
+        self.in_flight -= 1
+        if not self.in_flight:
+            self._idle.set()
 
     async def _run_task(self, func: Callable[..., Any], args: tuple[Any, ...], name: str) -> None:
         try:

@@ -39,10 +39,11 @@ from rookery.protocol import (
 from .beat import beat_loop, beating_thread
 from .calls import MAX_STUCK, Calls
 from .crumbs import CRUMBS
-from .desk import Desk, Inbox
+from .desk import Desk
 from .discovery import Found, find_assigned, find_in_directories
 from .forks import FORKS
 from .host import HostOverLink
+from .inbox import Inbox
 from .invoke import Invoker
 from .last_words import say_last_words
 from .leave import HOST_LOST, RECYCLE, REFUSED, leave_at_once, leave_in_time
@@ -65,7 +66,7 @@ SDK_VERSION = "2.0.0"
 """What the hello says about the plugins' SDK; an original host wants 1.0.0 to 2.99.99."""
 
 FEATURES = (
-    "assignment", "loading", "logs", "ordered", "beats", "started", "cancel", "recall", "extend",
+    "assignment", "loading", "logs", "ordered", "beats", "started", "cancel", "recall", "extend", "segments",
 )  # fmt: skip
 
 STOP_GRACE = 5.0

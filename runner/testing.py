@@ -38,10 +38,11 @@ from rookery.protocol import (
     parse_manifest,
 )
 
+from .border import PluginFailed, call_guarded, log_failure, run_guarded
 from .config_file import read_config
 from .discovery import CODE_NAME, Candidate
 from .fake_host import FakeHost, FakeRequest, Published, Sent
-from .invoke import Invoker, PluginFailed, call_guarded, log_failure, run_guarded
+from .invoke import Invoker
 from .loaded import LoadedPlugin, assemble_plugin, make_plugin
 from .loader import import_plugin, module_name_of, purge_modules
 from .message import Message
@@ -281,7 +282,9 @@ class RunningPlugin(Generic[_P]):
         args: Mapping[str, Any] | None = None,
         **who: Any,
     ) -> Published:
-        """Publish an event to all its handlers in their order; ``sent`` has their replies then.
+        """Publish an event to its handlers in their order; ``sent`` has their replies then.
+
+        As in a host, only those are called whose filter fits the message.
 
         Args:
             message: A text makes one; further arguments then go to ``message()``.
@@ -292,6 +295,7 @@ class RunningPlugin(Generic[_P]):
             component
             for component in self._components(ComponentType.EVENT_HANDLER)
             if component.declared.metadata["event_type"] == event
+            and component.filter.fits(None if said is None else said.raw)
         ]
         # Those that may change the event come first, one after the other; then the rest sees what came of it.
         handlers.sort(

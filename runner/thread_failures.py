@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from .invoke import current_plugin
+from .border import current_plugin
 from .loader import plugin_id_of
 from .logs import RUNNER_LOGGER, logger_name_of
 

@@ -69,6 +69,15 @@ class Call:
         self.request_id = 0
 
     @property
+    def is_unheard(self) -> bool:
+        """Nobody waits for what becomes of it."""
+        return self.on_settled is _ignore
+
+    def forget(self) -> None:
+        """Nobody wants to know any more what becomes of it."""
+        self.on_settled = _ignore
+
+    @property
     def too_late(self) -> str:
         """What is said when it could not begin in time."""
         return f"{self.component.full_name} in shard {self.component.shard!r} could not begin in time"
@@ -94,6 +103,10 @@ class Call:
     def _message(self) -> dict[str, Any]:
         message = self.payload["args"].get("message")
         return message if isinstance(message, dict) else {}
+
+
+def _ignore(_: Outcome) -> None:
+    """For a call that nobody waits for."""
 
 
 class Slot(Generic[T]):

@@ -12,6 +12,7 @@ import attrs
 from rookery.protocol import (
     EVENT_FILTER,
     EVERYTHING,
+    INLINE,
     PLUGIN_INVOKE_ACTION,
     PLUGIN_INVOKE_API,
     PLUGIN_INVOKE_COMMAND,
@@ -82,6 +83,8 @@ class Component:
     """Seconds that the author wants for one call; ``None`` takes the method's own."""
     is_idempotent: bool = False
     """Whether the author says that a call may run again after it was cut off."""
+    is_inline: bool = False
+    """Whether it runs on its runner's loop, from its first line on."""
     enabled: bool = True
     chat_scope: str = "all"
     allowed_session: frozenset[str] = frozenset()
@@ -187,6 +190,7 @@ def make_component(
         "metadata": metadata,
         "timeout": _timeout(metadata, path),
         "is_idempotent": metadata.get("idempotent") is True,
+        "is_inline": metadata.get(INLINE) is True,
         "enabled": metadata.get("enabled", True) is not False,
         "chat_scope": declared.chat_scope if declared.chat_scope in ("group", "private") else "all",
         "allowed_session": frozenset(text.strip() for text in declared.allowed_session if text.strip()),

@@ -16,7 +16,7 @@ unless their handler may run again.
 
 from __future__ import annotations
 
-from itertools import count
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -26,8 +26,12 @@ from rookery.protocol import METHODS, PLUGIN_CANCEL, ConnectionLost, RequestTime
 from .call import Call, OnSettled, Outcome, Payload, Slot
 from .fate import DispatchFailed, Fate, failure_of, never_began
 from .gate import Gate
+from .open_calls import OpenCalls
 from .refusals import Refusals
 from .retries import MAX_ATTEMPTS, RetryBudget
+from .segment import Segment
+from .segments import Segments
+from .tally import Tally
 from .waiting import Waiting
 
 if TYPE_CHECKING:
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
 
     from .component import Component
     from .counters import Counters
-    from .gate import Lane
+    from .gate import Lane, Window
 
 
 class Dispatcher:
@@ -55,22 +59,21 @@ class Dispatcher:
         waits: bool = True,
         on_lost: Callable[[Call, DispatchFailed], None] | None = None,
     ) -> None:
-        self._counters = counters
-        self._on_lost = on_lost
+        self.tally = Tally(counters, on_lost)
         self._waits = waits
         self._gates: dict[str, Gate] = {}
         self._lanes: dict[tuple[str, str], Lane] = {}
         """By plugin and key, while there are calls."""
-        self._open = 0
+        self.open = OpenCalls()
         self._waiting = Waiting(self._time_out)
         """An open call is in here, or was sent, or fails within one pass of the loop."""
-        self._idle = trio.Event()
-        self._idle.set()
-        self._is_closing = False
-        self._numbers = count(1)
+        self.is_closing = False
+        self._number = 0
         self._budget = RetryBudget()
         self.refusals = Refusals()
         """Plugins and events that are not called."""
+        self.segments = Segments(self)
+        """Several calls of one shard at once."""
 
     # --- calling -----------------------------------------------------------------------------------------------
 
@@ -95,11 +98,9 @@ class Dispatcher:
             key: Calls of one plugin with the same key run one after the other; ``None`` waits for nobody.
         """
         gate = self._gates[component.shard]
-        call = Call(component, method, args, deadline, on_settled, next(self._numbers))
+        call = Call(component, method, args, deadline, on_settled, self.take_numbers(1))
         self._budget.earn()
-        self._open += 1
-        if self._open == 1:
-            self._idle = trio.Event()
+        self.open.note_open()
         if key is None:
             self._enter(gate, call)
             return call
@@ -155,30 +156,42 @@ class Dispatcher:
             raise outcome
         return outcome
 
-    def withdraw(self, call: Call) -> None:
+    def withdraw(self, call: Call | Segment) -> None:
         """Nobody wants the result any more: a call that waits ends uncounted, one that was sent is cancelled, unheard."""
-        if call in self._waiting:
+        if isinstance(call, Segment):
+            self.segments.withdraw(call)
+        elif call in self._waiting:
             self._end(call)
         else:
-            call.on_settled = _ignore
+            call.forget()
             self._cancel(call)
 
     # --- shards ------------------------------------------------------------------------------------------------
 
     def add_shard(self, name: str, *, max_inflight: int, queue_limit: int) -> None:
-        counters = self._counters.of_shard(name)
+        counters = self.tally.counters.of_shard(name)
         self._gates[name] = Gate(name, counters, max_inflight=max_inflight, queue_limit=queue_limit)
 
-    def open_shard(self, name: str, link: Link, *, orders: bool = False, cancels: bool = False) -> None:
+    def open_shard(
+        self,
+        name: str,
+        link: Link,
+        *,
+        orders: bool = False,
+        cancels: bool = False,
+        read_started: Callable[[], frozenset[int] | None] | None = None,
+    ) -> None:
         """The shard's runner is ready: what waits goes out.
 
         Args:
             orders: It keeps the order of calls with one ordering key by itself.
             cancels: It takes ``plugin.cancel``.
+            read_started: What it has begun, for a runner that takes segments; ``None`` for any other.
         """
         gate = self._gates[name]
         gate.link, gate.is_given_up, gate.orders, gate.cancels = link, False, orders, cancels
-        self._pump(gate)
+        gate.read_started = read_started
+        self.pump(gate)
 
     def close_shard(self, name: str, *, given_up: str = "") -> None:
         """The shard takes no calls for now; what waits keeps waiting, if this dispatcher waits at all.
@@ -199,7 +212,7 @@ class Dispatcher:
         target = self._gates[to_shard]
         for call in self._waiting.of_plugin(plugin_id):
             self._waiting.move(call, self._gates[call.component.shard], target)
-        self._pump(target)
+        self.pump(target)
 
     def end_refused(self, plugin_id: str) -> None:
         """A plugin is not called any more: what waits for it fails at once."""
@@ -217,12 +230,11 @@ class Dispatcher:
 
     @property
     def open_calls(self) -> int:
-        return self._open
+        return self.open.count
 
     async def wait_idle(self) -> None:
         """Return when no call is open."""
-        while self._open:
-            await self._idle.wait()
+        await self.open.wait_idle()
 
     async def run(self) -> None:
         """End what waits past its deadline, until cancelled; then end everything that waits."""
@@ -233,7 +245,7 @@ class Dispatcher:
 
     def close(self) -> None:
         """End every call that waits; new ones end at once."""
-        self._is_closing = True
+        self.is_closing = True
         for call in self._waiting.all():
             self._fail(call, Fate.SHUTTING_DOWN, "the host is stopping")
 
@@ -242,7 +254,7 @@ class Dispatcher:
     def _enter(self, gate: Gate, call: Call) -> None:
         """The call is the first of its lane: on to its shard."""
         window = gate.window_of(call.method)
-        if self._is_closing:
+        if self.is_closing:
             self._fail_soon(gate, call, Fate.SHUTTING_DOWN, "the host is stopping")
         elif self.refusals.any and (refusal := self.refusals.of(call)):
             self._fail_soon(gate, call, *refusal)
@@ -264,7 +276,7 @@ class Dispatcher:
         text = f'{gate.waiting} calls already wait for shard "{gate.shard}"'
         self._fail_soon(gate, call, Fate.OVERLOADED, text)
 
-    def _pump(self, gate: Gate) -> None:
+    def pump(self, gate: Gate) -> None:
         for window in (gate.inner, gate.outer):
             while gate.link is not None and window.has_room and (call := window.line.take()) is not None:
                 if call.deadline <= trio.current_time():
@@ -274,22 +286,13 @@ class Dispatcher:
 
     def _send(self, gate: Gate, link: Link, call: Call) -> None:
         window = gate.window_of(call.method)
-
-        def done(outcome: Payload | RookeryError) -> None:
-            window.in_flight -= 1
-            if isinstance(outcome, dict):
-                self._settle(call, outcome)
-            else:
-                self._take_failure(gate, call, outcome)
-            self._pump(gate)
-
         try:
             call.request_id = link.send(
                 call.method,
                 call.payload,
                 plugin_id=call.component.plugin_id,
                 deadline=call.deadline,
-                on_done=done,
+                on_done=partial(self.take_end, gate, window, call),
                 tag=call,
             )
             call.link = link
@@ -303,21 +306,41 @@ class Dispatcher:
             window.in_flight += 1
             self._waiting.remove(gate, call)
 
-    def _take_failure(self, gate: Gate, call: Call, error: RookeryError) -> None:
+    def take_end(self, gate: Gate, window: Window, call: Call, outcome: Payload | RookeryError) -> None:
+        """A call that was sent is over."""
+        window.in_flight -= 1
+        if isinstance(outcome, dict):
+            self.settle(call, outcome)
+        else:
+            self.take_failure(gate, call, outcome)
+        self.pump(gate)
+
+    # --- for segments ------------------------------------------------------------------------------------------
+
+    def gate_of(self, shard: str) -> Gate:
+        return self._gates[shard]
+
+    def take_numbers(self, count: int) -> int:
+        """So many numbers of calls, in the order in which those are made; the first."""
+        first = self._number + 1
+        self._number += count
+        return first
+
+    def take_failure(self, gate: Gate, call: Call, error: RookeryError) -> None:
         """A call that was sent has no answer: it waits for the next runner if that may run it, else it has ended."""
         if isinstance(error, RequestTimedOut):
             self._cancel(call)
         call.link = None
-        if call.is_settled or call.on_settled is _ignore:
-            self._settle(call, failure_of(error))
+        if call.is_settled or call.is_unheard:
+            self.settle(call, failure_of(error))
         elif never_began(error):
-            self._counters.put_back += 1
+            self.tally.counters.put_back += 1
             self._put_back(gate, call)
         elif isinstance(error, ConnectionLost) and self._may_retry(call):
-            self._counters.retried += 1
+            self.tally.counters.retried += 1
             self._put_back(gate, call)
         else:
-            self._settle(call, failure_of(error))
+            self.settle(call, failure_of(error, has_run=call.attempts > 0))
 
     def _may_retry(self, call: Call) -> bool:
         call.attempts += 1
@@ -348,11 +371,11 @@ class Dispatcher:
         self._fail(call, Fate.TIMEOUT, call.too_late)
 
     def _fail(self, call: Call, fate: Fate, message: str) -> None:
-        self._settle(call, DispatchFailed(fate, message, maybe_executed=call.attempts > 0))
+        self.settle(call, DispatchFailed(fate, message, maybe_executed=call.attempts > 0))
 
-    def _settle(self, call: Call, outcome: Outcome) -> None:
+    def settle(self, call: Call, outcome: Outcome) -> None:
         if not call.is_settled:
-            self._count(call, outcome)
+            self.tally.note(self._gates[call.component.shard].counters, call, outcome)
             self._end(call)
             call.on_settled(outcome)
 
@@ -364,9 +387,7 @@ class Dispatcher:
             line.note_ended()
         if call.lane is not None and line is not call.lane.line:
             self._release(call.lane)
-        self._open -= 1
-        if not self._open:
-            self._idle.set()
+        self.open.note_closed()
 
     def _release(self, lane: Lane) -> None:
         """A call that had gone on has ended: the next may."""
@@ -377,24 +398,3 @@ class Dispatcher:
         lane.out -= 1
         if not lane.out:
             del self._lanes[lane.place]
-
-    def _count(self, call: Call, outcome: Outcome) -> None:
-        counters, shard = self._counters, self._gates[call.component.shard].counters
-        counters.invocations += 1
-        shard.invocations += 1
-        if isinstance(outcome, DispatchFailed):
-            if outcome.is_loss:
-                counters.lost += 1
-                shard.lost += 1
-                if self._on_lost is not None:
-                    self._on_lost(call, outcome)
-            else:
-                counters.errors += 1
-                shard.errors += 1
-        elif outcome.get("success") is False:
-            counters.errors += 1
-            shard.errors += 1
-
-
-def _ignore(_: Outcome) -> None:
-    """For a call that nobody waits for."""

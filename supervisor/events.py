@@ -8,22 +8,27 @@ message, all at once, each its own copy, and can change nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
 
-from rookery.protocol import PLUGIN_EMIT_EVENT, BadPayload, MessageMap, validate_message
+from rookery.protocol import PLUGIN_EMIT_EVENT, SILENCE, BadPayload, MessageMap, validate_message
 
 from .call import Call, Slot
 from .component import EventHandler
 from .fate import DispatchFailed
+from .neighbours import end_of_segment, groups_by_shard
+from .segment import Segment
 
 if TYPE_CHECKING:
     from .call import Outcome
     from .counters import Counters
     from .dispatch import Dispatcher
     from .registry import Registry
+
+_SILENT = dict(SILENCE[PLUGIN_EMIT_EVENT])
 
 Serves = Callable[["EventHandler"], bool]
 
@@ -56,7 +61,7 @@ class Passing:
     on_intercepted: Callable[[Passing], None]
     place: int = 0
     """Of the interceptor that is asked next."""
-    call: Call | None = None
+    call: Call | Segment | None = None
     """What is waited for now."""
     stopped_by: str | None = None
     errors: list[str] = attrs.Factory(list)
@@ -151,8 +156,8 @@ class Events:
         """The second half: those who only see it, unless it was stopped. ``on_settled`` is called once for each."""
         observers = passing.observers if passing.stopped_by is None else ()
         args = passing.args
-        for handler in observers:
-            self._submit(handler, args, passing.key, on_settled)
+        for group in groups_by_shard(observers):
+            self._show_group(group, args, passing.key, on_settled)
         return EventResult(
             continues=passing.stopped_by is None,
             message=passing.message,
@@ -166,15 +171,49 @@ class Events:
             passing.on_intercepted(passing)
             return
         handler = passing.interceptors[passing.place]
-        passing.place += 1
+        start, end = passing.place, end_of_segment(passing.interceptors, passing.place)
+        args = passing.args
 
-        def settled(outcome: Outcome) -> None:
+        def settled(place: int, outcome: Outcome) -> None:
             if not passing.is_over:
                 passing.call = None
-                self._take(handler, passing, outcome)
+                passing.place = start + place + 1
+                self._take(passing.interceptors[start + place], passing, outcome)
                 self._go_on(passing)
 
-        passing.call = self._submit(handler, passing.args, passing.key, settled)
+        neighbours = passing.interceptors[start:end]
+        passing.call = self._dispatcher.segments.send(
+            neighbours,
+            PLUGIN_EMIT_EVENT,
+            args,
+            settled,
+            timeouts=[each.timeout or self._timeout for each in neighbours],
+            key=passing.key,
+        ) or self._submit(handler, args, passing.key, partial(settled, 0))
+
+    def _show_group(
+        self,
+        group: Sequence[EventHandler],
+        args: dict[str, Any],
+        key: str | None,
+        on_settled: Callable[[Outcome], None],
+    ) -> None:
+        def silent(count: int) -> None:
+            for _ in range(count):
+                on_settled(_SILENT)
+
+        segment = self._dispatcher.segments.send(
+            group,
+            PLUGIN_EMIT_EVENT,
+            args,
+            lambda _, outcome: on_settled(outcome),
+            timeouts=[each.timeout or self._timeout for each in group],
+            on_silent=silent,
+            key=key,
+        )
+        if segment is None:
+            for handler in group:
+                self._submit(handler, args, key, on_settled)
 
     def _take(self, handler: EventHandler, passing: Passing, answer: Outcome) -> None:
         if isinstance(answer, DispatchFailed):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from rookery.protocol import PLUGIN_INVOKE_API, PLUGIN_INVOKE_HOOK, PLUGIN_INVOKE_MESSAGE_GATEWAY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rookery.protocol import Link
 
     from .call import Call
@@ -116,6 +118,8 @@ class Gate:
         "orders",
         "outer",
         "queue_limit",
+        "read_started",
+        "segments",
         "shard",
         "waiting",
     )
@@ -130,6 +134,10 @@ class Gate:
         """The runner can be told that nobody wants an answer any more."""
         self.orders = False
         """The runner keeps lanes itself, as the last one did."""
+        self.read_started: Callable[[], frozenset[int] | None] | None = None
+        """Which requests have begun; None for a runner that takes no segments."""
+        self.segments = 0
+        """Segments that are out. Each counts once, until it is known which of its handlers go on."""
         self.waiting = 0
         """Calls that wait for this shard, in its lines or in a lane."""
         self.outer = Window(max_inflight)
@@ -140,9 +148,17 @@ class Gate:
         return Lane(place, max(1, self.outer.size // LANE_SHARE) if self.orders else 1)
 
     @property
+    def takes_segments(self) -> bool:
+        """Whether several handlers may be asked in one request now: its runner can do that, and nothing waits."""
+        if self.waiting or self.segments >= self.outer.size:
+            return False
+        # With a lane so narrow that it lets one call on, those calls do not say of which conversation they are.
+        return self.orders and self.read_started is not None and self.outer.size >= 2 * LANE_SHARE
+
+    @property
     def load(self) -> tuple[int, int]:
         """How many calls wait, and how many are out."""
-        return self.waiting, self.outer.in_flight + self.inner.in_flight
+        return self.waiting, self.outer.in_flight + self.inner.in_flight + self.segments
 
     @property
     def why_away(self) -> str:

@@ -7,7 +7,8 @@ its own copy, and can change nothing. An abort ends the flow and is seen by no o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,6 +20,8 @@ from .call import Call, Slot
 from .component import ErrorPolicy, HookHandler, HookMode
 from .fate import DispatchFailed, Fate
 from .hook_specs import HookSpec, HookSpecs, Unavailable
+from .neighbours import end_of_segment, groups_by_shard
+from .segment import Segment
 
 if TYPE_CHECKING:
     from .call import Outcome
@@ -50,11 +53,12 @@ class Flow:
     spec: HookSpec
     kwargs: dict[str, Any]
     on_done: Callable[[HookResult], None]
-    handlers: tuple[HookHandler, ...]
+    blocking: Sequence[HookHandler]
+    observers: Sequence[HookHandler]
     key: str | None
     place: int = 0
-    """Of the handler that is asked next."""
-    call: Call | None = None
+    """Of the blocking handler that is asked next."""
+    call: Call | Segment | None = None
     """What is waited for now."""
     is_over: bool = False
     """Nobody waits for the result any more."""
@@ -123,43 +127,59 @@ class Hooks:
         Args:
             key: For one key a plugin is asked in the order of the starts; ``None`` keeps no order.
         """
-        handlers = self._registry.hook_handlers(name)
-        flow = Flow(spec=self.specs.get(name), kwargs=kwargs, on_done=on_done, handlers=handlers, key=key)
+        handlers = [handler for handler in self._registry.hook_handlers(name) if handler.enabled]
+        flow = Flow(
+            spec=self.specs.get(name),
+            kwargs=kwargs,
+            on_done=on_done,
+            blocking=[handler for handler in handlers if handler.mode is HookMode.BLOCKING],
+            observers=[handler for handler in handlers if handler.mode is HookMode.OBSERVE],
+            key=key,
+        )
         self._go_on(flow)
         return flow
 
     def _go_on(self, flow: Flow) -> None:
         """Ask the next handler; at the end show the observers what came of it."""
-        while flow.stopped_by is None and flow.place < len(flow.handlers):
-            handler = flow.handlers[flow.place]
-            flow.place += 1
-            if handler.mode is HookMode.BLOCKING and handler.enabled and self._ask(handler, flow):
+        while flow.stopped_by is None and flow.place < len(flow.blocking):
+            if self._ask(flow):
                 return
         if flow.stopped_by is None:
-            for handler in flow.handlers:
-                if handler.mode is HookMode.OBSERVE and handler.enabled:
-                    self._show(handler, flow)
+            for group in groups_by_shard(flow.observers):
+                self._show(group, flow)
         flow.on_done(flow.result())
 
-    def _ask(self, handler: HookHandler, flow: Flow) -> bool:
-        """False when the handler cannot be asked and the flow goes on at once."""
-        spec = flow.spec
+    def _ask(self, flow: Flow) -> bool:
+        """Ask the next handler, and its neighbours; False when it cannot be asked and the flow goes on at once."""
+        spec, start = flow.spec, flow.place
+        handler = flow.blocking[start]
+        flow.place += 1
         if spec.on_unavailable is not Unavailable.WAIT and not self._dispatcher.is_open(handler.shard):
             failure = DispatchFailed(Fate.UNAVAILABLE, f'shard "{handler.shard}" is not up')
             self._unavailable(handler, flow, failure)
             return False
 
-        def settled(outcome: Outcome) -> None:
+        def settled(place: int, outcome: Outcome) -> None:
             if not flow.is_over:
                 flow.call = None
-                self._take(handler, flow, outcome)
+                flow.place = start + place + 1
+                self._take(flow.blocking[start + place], flow, outcome)
                 self._go_on(flow)
 
-        flow.call = self._dispatcher.submit(
+        args = {"hook_name": spec.name, **flow.kwargs}
+        neighbours = flow.blocking[start : end_of_segment(flow.blocking, start)]
+        flow.call = self._dispatcher.segments.send(
+            neighbours,
+            PLUGIN_INVOKE_HOOK,
+            args,
+            settled,
+            timeouts=[self._seconds(each, spec) for each in neighbours],
+            key=flow.key,
+        ) or self._dispatcher.submit(
             handler,
             PLUGIN_INVOKE_HOOK,
-            {"hook_name": spec.name, **flow.kwargs},
-            settled,
+            args,
+            partial(settled, 0),
             deadline=trio.current_time() + self._seconds(handler, spec),
             key=flow.key,
         )
@@ -181,11 +201,18 @@ class Hooks:
         if str(answer.get("action", "continue")).lower() == "abort":
             self._abort(handler, flow)
 
-    def _show(self, handler: HookHandler, flow: Flow) -> None:
+    def _show(self, group: Sequence[HookHandler], flow: Flow) -> None:
         # Encoding makes the copy: every observer decodes its own.
-        deadline = trio.current_time() + self._seconds(handler, flow.spec)
         args = {"hook_name": flow.spec.name, **flow.kwargs}
-        self._dispatcher.submit(handler, PLUGIN_INVOKE_HOOK, args, _ignore, deadline=deadline)
+        timeouts = [self._seconds(handler, flow.spec) for handler in group]
+        segments = self._dispatcher.segments
+        if segments.send(
+            group, PLUGIN_INVOKE_HOOK, args, _ignore_one, timeouts=timeouts, on_silent=_ignore_count
+        ):
+            return
+        now = trio.current_time()
+        for handler, seconds in zip(group, timeouts, strict=True):
+            self._dispatcher.submit(handler, PLUGIN_INVOKE_HOOK, args, _ignore, deadline=now + seconds)
 
     def _merge(self, handler: HookHandler, flow: Flow, changes: Any) -> None:
         if type(changes) is not dict or not changes:
@@ -223,3 +250,11 @@ class Hooks:
 
 def _ignore(_: Outcome) -> None:
     """An observer's failure is counted by the dispatcher and changes nothing."""
+
+
+def _ignore_one(_: int, outcome: Outcome) -> None:
+    _ignore(outcome)
+
+
+def _ignore_count(_: int) -> None:
+    """Those that had nothing to say."""

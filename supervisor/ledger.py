@@ -22,17 +22,20 @@ from rookery.protocol import (
     PLUGIN_INVOKE_MESSAGE_GATEWAY,
     PLUGIN_INVOKE_TOOL,
     PLUGIN_PREPARE_SHUTDOWN,
+    PLUGIN_RUN_SEGMENT,
     PLUGIN_SHUTDOWN,
     ConnectionLost,
     Session,
     limits,
 )
+from rookery.protocol import page as layout
 
 from .call import Call
 from .exit_report import StartedCall
+from .segment import Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from rookery.protocol import Pending, Received, RequestSettled
 
@@ -46,12 +49,15 @@ CALLS = frozenset(
         PLUGIN_INVOKE_LLM_PROVIDER,
         PLUGIN_INVOKE_MESSAGE_GATEWAY,
         PLUGIN_INVOKE_TOOL,
+        PLUGIN_RUN_SEGMENT,
     }
 )
 """What runs a component. The rest are requests of the host's own, which somebody waits for and nobody repeats."""
 
 LEAVING = frozenset({PLUGIN_PREPARE_SHUTDOWN, PLUGIN_SHUTDOWN})
 """Nobody loses anything when these get no answer."""
+
+HANDED = layout.HANDED
 
 REQUEST_BITS = 0xFFFF_FFFF
 """What a crumb keeps of a request's id."""
@@ -64,11 +70,13 @@ class Ledger(Session):
         lost: Requests that this end has failed; those that had not begun do not count.
         unbegun: Calls that had been sent and had not begun.
         called: The plugins that the lost requests were for.
+        read_started: Says what has begun, while it lives; None when the runner keeps no page.
     """
 
     lost = 0
     unbegun = 0
     called: frozenset[str] = frozenset()
+    read_started: Callable[[], frozenset[int] | None] | None = None
     _noted: frozenset[int] = frozenset()
     _unanswered = 0
     """Requests that ended without an answer."""
@@ -91,19 +99,19 @@ class Ledger(Session):
     @property
     def noted(self) -> frozenset[int]:
         """Pending requests of which the runner has said that they begin."""
-        return self._noted & self.pending.keys()
+        return frozenset(each for each in self._noted if self._is_open(each))
 
     def note_started(self, request_ids: Iterable[int]) -> None:
         """The runner says that these begin. Ids that nobody waits for are its own affair."""
         # What has been answered is let go here, or a runner could fill the memory of its host.
-        self._noted = (self._noted & self.pending.keys()) | (self.pending.keys() & set(request_ids))
+        self._noted = self.noted.union(each for each in request_ids if self._is_open(each))
 
     def waiting_calls(self, started: frozenset[int] | None) -> list[int]:
         """The ids of calls that were sent and of which none is known to have begun, oldest first."""
         return [
             request_id
             for request_id, pending in self.pending.items()
-            if pending.method in CALLS and (started is None or request_id not in started)
+            if pending.method in CALLS and (started is None or not _begun(pending, started))
         ]
 
     async def wait_idle(self) -> None:
@@ -121,6 +129,15 @@ class Ledger(Session):
     def broadcast(self, method: str, payload: dict[str, Any], *, plugin_id: str = "") -> None:
         super().broadcast(method, payload, plugin_id=plugin_id)
         self._told += 1
+
+    def request(self, *args: Any, parts: int = 0, **keywords: Any) -> int:
+        request_id = super().request(*args, parts=parts, **keywords)
+        self._told += parts
+        return request_id
+
+    def expect(self, pending: Pending) -> None:
+        super().expect(pending)
+        self._told -= 1
 
     def forget(self, request_id: int) -> Pending | None:
         found = super().forget(request_id)
@@ -160,9 +177,10 @@ class Ledger(Session):
     def started_calls(self, started: frozenset[int] | None) -> tuple[StartedCall, ...]:
         """What is pending and has begun, oldest first; with None whatever may have begun."""
         return tuple(
-            _describe(pending)
-            for request_id, pending in self.pending.items()
-            if pending.method in CALLS and (started is None or request_id in started)
+            _describe(pending, request_id)
+            for pending in self.pending.values()
+            if pending.method in CALLS
+            for request_id in ([pending.request_id] if started is None else _begun(pending, started))
         )
 
     def settle(
@@ -179,14 +197,21 @@ class Ledger(Session):
         """
         over = list(reversed(self.pending.values()))
         self.pending.clear()
-        begun = [each for each in over if started is None or each.request_id in started]
-        self._count_lost(begun)
-        self.unbegun += len(over) - len(begun)
         for pending in over:
-            has_begun = started is None or pending.request_id in started
-            is_culprit = pending.plugin_id == hung_plugin and hung_plugin != ""
+            begun = [pending.request_id] if started is None else _begun(pending, started)
+            has_begun = bool(begun)
+            self.lost += has_begun and pending.method not in LEAVING
+            self.unbegun += not has_begun
+            plugins = {_plugin_of(pending, each) for each in begun}
+            self.called |= plugins - {""}
+            is_culprit = hung_plugin in plugins and hung_plugin != ""
             if hung_request:
-                is_culprit = is_culprit and pending.request_id & REQUEST_BITS == hung_request
+                is_culprit = is_culprit and hung_request in [each & REQUEST_BITS for each in begun]
+            if pending.parts and started is not None:
+                last = pending.request_id + pending.parts
+                pending.begun = frozenset(
+                    each for each in started if pending.request_id < each & ~HANDED <= last
+                )
             pending.on_done(ConnectionLost(reason, maybe_executed=has_begun, hung=has_begun and is_culprit))
         self._tell_idle()
 
@@ -202,18 +227,41 @@ class Ledger(Session):
             self._idle.set()
             self._idle = None
 
+    def _is_open(self, request_id: int) -> bool:
+        request_id &= ~HANDED  # one that is said not to have begun, which is worth knowing as well
+        return request_id in self.pending or self.whole_of(request_id) is not None
 
-def _describe(pending: Pending) -> StartedCall:
-    call = pending.tag
-    component = pending.method.rpartition(".")[2]
-    event_id = session_id = ""
-    if isinstance(call, Call):
-        component = call.component.name
-        event_id, session_id = call.event_id, call.session_id
+
+def _begun(pending: Pending, started: frozenset[int]) -> list[int]:
+    """Under which ids of a request something has begun, oldest first."""
+    if not pending.parts:
+        return [pending.request_id] if pending.request_id in started else []
+    last = pending.request_id + pending.parts
+    return sorted(each for each in started if pending.request_id < each <= last)
+
+
+def _call_of(pending: Pending, request_id: int) -> Call | None:
+    about = pending.tag
+    if isinstance(about, Segment):
+        return about.call_of(max(0, request_id - pending.request_id - 1))
+    return about if isinstance(about, Call) else None
+
+
+def _plugin_of(pending: Pending, request_id: int) -> str:
+    call = _call_of(pending, request_id) if pending.parts else None
+    return pending.plugin_id if call is None else call.component.plugin_id
+
+
+def _describe(pending: Pending, request_id: int) -> StartedCall:
+    call = _call_of(pending, request_id)
+    if call is None:
+        component, event_id, session_id = pending.method.rpartition(".")[2], "", ""
+    else:
+        component, event_id, session_id = call.component.name, call.event_id, call.session_id
     return StartedCall(
-        plugin_id=pending.plugin_id,
+        plugin_id=_plugin_of(pending, request_id),
         component=component,
         event_id=event_id,
         session_id=session_id,
-        request_id=pending.request_id,
+        request_id=request_id,
     )

@@ -37,6 +37,7 @@ from rookery.protocol import (
 )
 
 from .component import Api, Gateway
+from .ledger import Ledger
 from .observers import GatewayReported, SecurityViolation
 from .platform.inbound import read_inbound
 from .shard_state import HAS_LOADED
@@ -123,9 +124,15 @@ class Traffic:
 
     def _open(self, shard: Shard) -> None:
         assert shard.link is not None
-        features = shard.features
+        features, session = shard.features, shard.link.session
         self._dispatcher.open_shard(
-            shard.name, shard.link, orders="ordered" in features, cancels="cancel" in features
+            shard.name,
+            shard.link,
+            orders="ordered" in features,
+            cancels="cancel" in features,
+            read_started=session.read_started
+            if "segments" in features and isinstance(session, Ledger)
+            else None,
         )
 
     def runner_suspect(self, shard: Shard) -> None:

@@ -25,6 +25,8 @@ from .invocation import (
     InvocationAnswer,
     LLMInvocation,
     Recall,
+    Segment,
+    SegmentAnswer,
     Started,
 )
 from .lifecycle import (
@@ -91,6 +93,8 @@ __all__ = [
     "RouteMessage",
     "RouteMessageAnswer",
     "RunnerReady",
+    "Segment",
+    "SegmentAnswer",
     "Shutdown",
     "Started",
     "UnloadAnswer",

@@ -19,6 +19,38 @@ class Invocation:
 
 
 @attrs.frozen(kw_only=True)
+class Segment:
+    """``plugin.run_segment``: neighbours in the order of handlers, asked by one request. Said only to a runner with the
+    feature ``segments``.
+
+    It uses up one id more for each handler: the request's, plus one, plus the handler's place. In turn, each begins when
+    the one before has ended and had nothing to say; the first that has something to say, or that does not end at once, is
+    the last to begin, and its answer, under its own id, is the segment's. Not in turn, all of them begin, and the
+    segment's answer (``SegmentAnswer``) says who is silent; the others answer under their own ids after it.
+    """
+
+    method: str
+    """``plugin.emit_event`` or ``plugin.invoke_hook``, for all of them."""
+    args: bytes = b""
+    """One packed map, the same for all of them; each gets a copy of its own."""
+    plugins: list[str] = attrs.Factory(list)
+    components: list[str] = attrs.Factory(list)
+    """By name; the handlers' plugins are at the same places of ``plugins``."""
+    timeouts_ms: list[int] = attrs.Factory(list)
+    """What each may take, at the same places."""
+    in_turn: bool = False
+    ordering_key: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class SegmentAnswer:
+    """Of a segment whose handlers are not in turn. Who is not named has ended and had nothing to say."""
+
+    speaking: list[int] = attrs.Factory(list)
+    """Places of those that answer for themselves: they had something to say, were refused, or go on."""
+
+
+@attrs.frozen(kw_only=True)
 class Started:
     """``runner.started``: the handlers of these requests are about to begin. It is in the kernel before they do, so that it
     outlives the runner. Said where the shared page has no room for it; see ``page.py``."""

@@ -27,8 +27,11 @@ class Border:
 
 
 BORDERS = {
-    "runner/invoke.py": Border(
-        2, "a component is somebody else's code: whatever it raises becomes its own failure"
+    "runner/border.py": Border(
+        3, "a component is somebody else's code: whatever it raises becomes its own failure"
+    ),
+    "runner/segments.py": Border(
+        1, "what trio throws into a coroutine that was begun by hand is passed on to it"
     ),
     "supervisor/store_writer.py": Border(
         1, "an operation may be the embedding host's code and must not harm the next"

@@ -50,18 +50,22 @@ TOLD = {
     "plugin.cancel": ("Cancel", None, 0, False),
     "plugin.recall": ("Recall", None, 0, False),
 }
+# What it asks such a runner.
+ASKED = {
+    "plugin.run_segment": ("Segment", "SegmentAnswer", 30, False),
+}
 
 
 @pytest.mark.parametrize(
     ("name", "caller"),
     [
         *((name, Side.RUNNER) for name in [*FROM_RUNNER, *BEYOND]),
-        *((name, Side.HOST) for name in [*FROM_HOST, *TOLD]),
+        *((name, Side.HOST) for name in [*FROM_HOST, *TOLD, *ASKED]),
     ],
 )
 def test_a_method_is_as_the_protocol_has_it(name: str, caller: Side) -> None:
     """Caller, types, budget, and whether the envelope names a plugin."""
-    request, answer, timeout, names_plugin = {**FROM_RUNNER, **BEYOND, **FROM_HOST, **TOLD}[name]
+    request, answer, timeout, names_plugin = {**FROM_RUNNER, **BEYOND, **FROM_HOST, **TOLD, **ASKED}[name]
     row = METHODS[name]
 
     assert row.name == name
@@ -74,7 +78,7 @@ def test_a_method_is_as_the_protocol_has_it(name: str, caller: Side) -> None:
 
 def test_there_are_no_other_methods() -> None:
     """Whatever is not in the table is refused, so the table is all there is."""
-    assert set(METHODS) == {*FROM_RUNNER, *BEYOND, *FROM_HOST, *TOLD}
+    assert set(METHODS) == {*FROM_RUNNER, *BEYOND, *FROM_HOST, *TOLD, *ASKED}
 
 
 def test_in_protocol_1_0_0_only_the_log_is_a_broadcast() -> None:

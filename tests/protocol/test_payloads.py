@@ -72,6 +72,18 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Started": ({}, {"request_ids": []}),
     "Cancel": ({}, {"request_ids": []}),
     "Recall": ({}, {"request_ids": []}),
+    "Segment": (
+        {"method": "plugin.emit_event"},
+        {
+            "args": b"",
+            "plugins": [],
+            "components": [],
+            "timeouts_ms": [],
+            "in_turn": False,
+            "ordering_key": "",
+        },
+    ),
+    "SegmentAnswer": ({}, {"speaking": []}),
     "Extend": ({"seconds": 1.5}, {}),
     "Unregister": ({"plugin_id": "a.b"}, {"reason": "manual"}),
     "UnregisterAnswer": (

@@ -99,7 +99,13 @@ def test_components_are_listed_in_the_order_of_their_definition() -> None:
         (
             "watch",
             "EVENT_HANDLER",
-            {"description": "", "event_type": "on_message", "weight": 5, "intercept_message": True},
+            {
+                "description": "",
+                "event_type": "on_message",
+                "weight": 5,
+                "intercept_message": True,
+                "inline": True,
+            },
         ),
         (
             "look",

@@ -58,11 +58,22 @@ def test_a_slot_that_was_given_back_is_used_after_all_others(shared: int) -> Non
     assert slots[0] == slots[3]
 
 
-def test_without_a_free_slot_nothing_is_marked(shared: int) -> None:
-    """The caller has to say it otherwise."""
+def test_two_thirds_of_the_slots_are_kept_for_what_was_answered(shared: int) -> None:
+    """An id must stay until its answer is in the kernel; without a slot the caller has to say it otherwise."""
     page = _opened(shared)
 
-    assert [page.begin(number) is not None for number in (1, 2, 3, 4)] == [True, True, True, False]
+    assert [page.begin(number) is not None for number in (1, 2)] == [True, False]
+
+
+def test_a_slot_moves_along_with_what_begins_in_turn(shared: int) -> None:
+    """Only the last of them stands there."""
+    page = _opened(shared)
+    slot = page.begin(5)
+    assert slot is not None
+
+    page.move(slot, 6)
+
+    assert parse_started(_read(shared)) == {6}
 
 
 def _pipe() -> int:

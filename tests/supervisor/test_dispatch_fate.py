@@ -43,7 +43,7 @@ async def test_what_had_not_begun_runs_once_in_the_next_runner(autojump_clock: M
         assert ends.fate_of(1) is Fate.RUNNER_LOST
         assert ends.outcomes[1].maybe_executed
         assert [ends.fate_of(number) for number in (0, 2, 3, 4, 5)] == [None] * 5
-        counters = stage.dispatcher._counters
+        counters = stage.dispatcher.tally.counters
         assert (counters.put_back, counters.retried, counters.lost) == (3, 0, 1)
 
 

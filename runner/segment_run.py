@@ -1,0 +1,169 @@
+"""What does a segment ask for, and what is each of its handlers as a request of its own?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from rookery.protocol import (
+    METHODS,
+    SILENCE,
+    BadPayload,
+    ErrorCode,
+    FrameTooLarge,
+    Request,
+    RequestReceived,
+    Segment,
+    decode_value,
+    encode_value,
+    structure,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_TOLD_BYTES = 8 * 1024 * 1024
+"""Of one handler's answer: above it only a frame of its own is sure to do."""
+
+
+class Run:
+    """One segment on its way."""
+
+    __slots__ = ("answers", "args", "is_answered", "place", "request", "slot", "speaking", "told", "waits")
+
+    def __init__(self, request: Request, told: Segment, args: dict[str, Any]) -> None:
+        self.request = request
+        self.told = told
+        self.args = args
+        self.place = 0
+        """Of the handler that is next."""
+        self.slot: int | None = None
+        self.speaking: list[int] = []
+        self.answers: list[tuple[Part, dict[str, Any]]] = []
+        """What is sent as soon as the segment is answered."""
+        self.is_answered = False
+        self.waits: list[Request] = []
+        """Requests of the same conversation that came after it."""
+
+    def part_id(self, place: int) -> int:
+        return self.request.request_id + 1 + place
+
+    def part(self, place: int) -> Part:
+        """One handler as a request of its own, from now on."""
+        told = self.told
+        payload: dict[str, Any] = {"component_name": told.components[place], "args": self.own_args()}
+        if told.ordering_key:
+            payload["ordering_key"] = told.ordering_key
+        received = RequestReceived(
+            METHODS[told.method],
+            self.part_id(place),
+            told.plugins[place],
+            payload,
+            told.timeouts_ms[place],
+        )
+        return Part(self, place, received)
+
+    def own_args(self) -> dict[str, Any]:
+        """The arguments once more, for somebody who may change them."""
+        args: dict[str, Any] = decode_value(self.told.args)
+        return args
+
+
+class Part(Request):
+    """The request that one handler of a segment would have been."""
+
+    __slots__ = ("_place", "_run", "on_answered")
+
+    def __init__(self, run: Run, place: int, received: RequestReceived) -> None:
+        super().__init__(run.request.link, received, trio.current_time())
+        self._run = run
+        self._place = place
+        self.on_answered: Callable[[], None] | None = None
+        self.link.session.owe(self.request_id, received.method.name, received.plugin_id)
+        if not run.told.in_turn:
+            run.speaking.append(place)
+
+    def answer(self, payload: dict[str, Any]) -> None:
+        if self._is_early(payload):
+            self.answered = True
+        else:
+            super().answer(payload)
+            self._free()
+
+    def refuse(self, code: ErrorCode, message: str, details: dict[str, Any] | None = None) -> None:
+        if self._is_early({}):
+            self._run.answers.pop()
+            self._run.answers.append((self, {"code": code, "message": message, "details": details}))
+            self.answered = True
+        else:
+            super().refuse(code, message, details)
+            self._free()
+
+    def send(self, payload: dict[str, Any]) -> None:
+        """Say what was kept until the segment was answered."""
+        self.answered = False
+        if "code" in payload:
+            super().refuse(**payload)
+        else:
+            super().answer(payload)
+        self._free()
+
+    def _free(self) -> None:
+        if self.on_answered is not None:
+            self.on_answered()
+
+    def _is_early(self, payload: dict[str, Any]) -> bool:
+        run = self._run
+        if run.told.in_turn:
+            # Whoever answers for the segment first is the one who does.
+            self.link.session.disown(run.request.request_id)
+            run.is_answered = True
+        if run.is_answered:
+            return False
+        size = len(encode_value(payload))
+        if size > MAX_TOLD_BYTES:
+            raise FrameTooLarge(size, MAX_TOLD_BYTES)
+        run.answers.append((self, payload))
+        return True
+
+
+def read_segment(payload: dict[str, Any]) -> Segment:
+    """Check a segment.
+
+    Raises:
+        BadPayload: It is none.
+    """
+    told = _read_quickly(payload) or structure(payload, Segment)
+    if not len(told.plugins) == len(told.components) == len(told.timeouts_ms) > 0:
+        raise BadPayload(
+            "the three lists name as many plugins, components and times, one at least", "plugins"
+        )
+    if told.method not in SILENCE:
+        raise BadPayload(f"must be one of {', '.join(SILENCE)}", "method")
+    return told
+
+
+def _read_quickly(payload: dict[str, Any]) -> Segment | None:
+    """A segment as it usually is; ``None`` when something about it is not, and the slow way has to name it."""
+    method, args, key = payload.get("method"), payload.get("args"), payload.get("ordering_key", "")
+    plugins, components, times = payload.get("plugins"), payload.get("components"), payload.get("timeouts_ms")
+    if type(method) is not str or type(args) is not bytes or type(key) is not str:
+        return None
+    if type(plugins) is not list or type(components) is not list or type(times) is not list:
+        return None
+    if (
+        set(map(type, plugins)) != {str}
+        or set(map(type, components)) != {str}
+        or set(map(type, times)) != {int}
+    ):
+        return None
+    return Segment(
+        method=method,
+        args=args,
+        plugins=plugins,
+        components=components,
+        timeouts_ms=times,
+        in_turn=payload.get("in_turn") is True,
+        ordering_key=key,
+    )

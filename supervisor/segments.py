@@ -1,0 +1,242 @@
+"""How are several handlers asked by one request, so that nobody can tell it from one request for each?
+
+Only while all is well: the shard is up, nothing waits before it, nobody is refused. Otherwise ``send`` says no, and whoever
+asked calls the handlers one by one. And whatever comes of a segment other than well takes it apart into the calls that it
+stands for, which then go the ways of ``dispatch.py``: they wait for the next runner, are made again, or fail.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+
+from rookery.protocol import (
+    PLUGIN_CANCEL,
+    PLUGIN_RUN_SEGMENT,
+    ConnectionLost,
+    Pending,
+    RemoteError,
+    RequestTimedOut,
+    RookeryError,
+    encode_value,
+)
+from rookery.protocol import page as layout
+
+from .fate import DispatchFailed, Fate
+from .segment import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rookery.protocol import Link
+
+    from .call import Call, Outcome, Payload
+    from .component import Component
+    from .dispatch import Dispatcher
+    from .gate import Gate
+
+MIN_TIMEOUT = 0.2
+"""Seconds. A runner gives a segment back when one of its handlers has taken a quarter of that, so that it begins no other
+after its host has stopped waiting for that one."""
+
+MAX_HANDLERS = 16_384
+"""In one request; a frame has room for more."""
+
+
+class Segments:
+    """Asks several handlers of one shard at once.
+
+    Attributes:
+        is_on: False calls every handler alone. Nothing else changes, which is what tests compare.
+    """
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self.is_on = True
+
+    def send(
+        self,
+        components: Sequence[Component],
+        method: str,
+        args: Payload,
+        on_settled: Callable[[int, Outcome], None],
+        *,
+        timeouts: Sequence[float],
+        on_silent: Callable[[int], None] | None = None,
+        key: str | None = None,
+    ) -> Segment | None:
+        """Ask neighbours in the order of handlers, if nothing speaks against it; ``None`` when something does.
+
+        Args:
+            components: All of one shard.
+            on_settled: See ``Segment``. Called from the loop, and never before this returns.
+            timeouts: Seconds, one for each component.
+            on_silent: Told how many had nothing to say, for those that are not in turn; ``None``: they are.
+            key: For one key a plugin is asked in the order of dispatch; ``None`` keeps no order.
+        """
+        count = len(components)
+        if not 2 <= count <= MAX_HANDLERS or not self.is_on or min(timeouts) < MIN_TIMEOUT:
+            return None
+        dispatcher = self._dispatcher
+        gate = dispatcher.gate_of(components[0].shard)
+        link = gate.link
+        if link is None or not gate.takes_segments or dispatcher.refusals.any or dispatcher.is_closing:
+            return None
+        now = trio.current_time()
+        segment = Segment(
+            components,
+            method,
+            args,
+            timeouts,
+            on_settled,
+            on_silent,
+            key=key,
+            number=dispatcher.take_numbers(count),
+            sent_at=now,
+        )
+        payload = {
+            "method": method,
+            "args": b"",
+            "plugins": [component.plugin_id for component in components],
+            "components": [component.name for component in components],
+            "timeouts_ms": [int(seconds * 1000) for seconds in timeouts],
+            "in_turn": segment.in_turn,
+            "ordering_key": key or "",
+        }
+        try:
+            payload["args"] = encode_value(args)
+            request_id = link.send(
+                PLUGIN_RUN_SEGMENT,
+                payload,
+                deadline=now + (timeouts[0] if segment.in_turn else max(timeouts)),
+                on_done=partial(self._done, gate, link, segment),
+                tag=segment,
+                parts=count,
+            )
+        except RookeryError:
+            return None  # each alone says why
+        segment.pending = link.session.pending[request_id]
+        gate.segments += 1
+        dispatcher.open.note_open()
+        return segment
+
+    def withdraw(self, segment: Segment) -> None:
+        """Nobody wants to know any more what becomes of handlers that are asked in turn."""
+        segment.is_over = True
+        if segment.call is not None:
+            self._dispatcher.withdraw(segment.call)
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _done(self, gate: Gate, link: Link, segment: Segment, outcome: Payload | RookeryError) -> None:
+        if segment.in_turn and isinstance(outcome, RequestTimedOut) and self._wait_on(gate, link, segment):
+            return
+        gate.segments -= 1
+        if segment.in_turn:
+            self._end_in_turn(gate, link, segment, outcome)
+        elif isinstance(outcome, dict):
+            self._end_well(gate, link, segment, outcome)
+        else:
+            self._take_apart(gate, segment, outcome)
+        self._dispatcher.open.note_closed()
+        self._dispatcher.pump(gate)
+
+    def _wait_on(self, gate: Gate, link: Link, segment: Segment) -> bool:
+        """The first had so much time; the one that runs now may have more."""
+        place = self._place_by_page(gate, segment)
+        deadline = segment.sent_at + segment.timeouts[place]
+        if deadline <= trio.current_time() or segment.pending is None:
+            return False
+        segment.pending.deadline = deadline
+        link.expect(segment.pending)
+        return True
+
+    def _place_by_page(self, gate: Gate, segment: Segment) -> int:
+        started = gate.read_started() if gate.read_started is not None else None
+        return _last_begun(segment, started or frozenset())
+
+    def _end_in_turn(self, gate: Gate, link: Link, segment: Segment, outcome: Payload | RookeryError) -> None:
+        dispatcher, pending = self._dispatcher, segment.pending
+        assert pending is not None
+        if isinstance(outcome, ConnectionLost):
+            place = _last_begun(segment, pending.begun)
+        elif isinstance(outcome, RequestTimedOut):
+            place = self._place_by_page(gate, segment)
+            if not link.is_closed:
+                link.broadcast(PLUGIN_CANCEL, {"request_ids": [pending.request_id]})
+        else:
+            place = max(0, pending.answered_by - pending.request_id - 1)
+        dispatcher.tally.note_silent(gate.counters, place)
+        call = segment.call = segment.call_of(place)
+        if segment.is_over:
+            call.forget()
+        dispatcher.open.note_open()
+        if not isinstance(outcome, dict):
+            dispatcher.take_failure(gate, call, outcome)
+        elif pending.answered_by == pending.request_id:
+            dispatcher.settle(call, DispatchFailed(Fate.HANDLER_ERROR, "its runner answered for nobody"))
+        else:
+            dispatcher.settle(call, outcome)
+
+    def _end_well(self, gate: Gate, link: Link, segment: Segment, answer: Payload) -> None:
+        pending = segment.pending
+        assert pending is not None
+        count = len(segment.components)
+        speaking = answer.get("speaking")
+        places = (
+            {place for place in speaking if type(place) is int and 0 <= place < count}
+            if type(speaking) is list
+            else set()
+        )
+        for place in sorted(places):
+            self._let_go_on(gate, link, segment.call_of(place), pending.request_id + 1 + place)
+        self._note_silent(gate, segment, count - len(places))
+
+    def _let_go_on(self, gate: Gate, link: Link, call: Call, request_id: int) -> None:
+        """A handler answers for itself, and is from now on a call like any other."""
+        window = gate.window_of(call.method)
+        window.in_flight += 1
+        self._dispatcher.open.note_open()
+        call.request_id, call.link = request_id, link
+        done = partial(self._dispatcher.take_end, gate, window, call)
+        link.expect(Pending(request_id, call.method, call.component.plugin_id, call.deadline, done, call))
+
+    def _take_apart(self, gate: Gate, segment: Segment, error: RookeryError) -> None:
+        """Handlers that are not in turn have no answer in common: each goes its own way."""
+        dispatcher, pending = self._dispatcher, segment.pending
+        assert pending is not None
+        begun = pending.begun
+        if isinstance(error, RequestTimedOut) and gate.read_started is not None:
+            begun = gate.read_started() or frozenset()
+        lost = isinstance(error, ConnectionLost)
+        knows = not isinstance(error, RemoteError)
+        last = _last_begun(segment, begun)
+        silent = 0
+        for place in range(len(segment.components)):
+            part = pending.request_id + 1 + place
+            has_begun = part in begun
+            if knows and place < last and not has_begun and part | layout.HANDED not in begun:
+                silent += 1
+                continue
+            failure = error
+            if lost:
+                hung = has_begun and place == last and getattr(error, "hung", False)
+                failure = ConnectionLost(str(error), maybe_executed=has_begun, hung=hung)
+            dispatcher.open.note_open()
+            dispatcher.take_failure(gate, segment.call_of(place), failure)
+        self._note_silent(gate, segment, silent)
+
+    def _note_silent(self, gate: Gate, segment: Segment, count: int) -> None:
+        self._dispatcher.tally.note_silent(gate.counters, count)
+        if count and segment.on_silent is not None:
+            segment.on_silent(count)
+
+
+def _last_begun(segment: Segment, started: frozenset[int]) -> int:
+    """The place of the handler that has begun last, the first's when none has."""
+    assert segment.pending is not None
+    first = segment.pending.request_id
+    places = [each - first - 1 for each in started if first < each <= first + len(segment.components)]
+    return max(places, default=0)
