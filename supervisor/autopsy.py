@@ -50,11 +50,11 @@ def decide_cause(found: Findings) -> tuple[ExitKind, str]:
         return found.sentence.kind, found.sentence.reason
     if found.oom_killed:
         return ExitKind.OUT_OF_MEMORY, "the kernel killed it"
-    if found.status is None or found.status >= 0:
-        return ExitKind.EXITED, ""
-    if found.was_signalled and found.status in (-SIGKILL, -SIGTERM):
+    if found.was_signalled and found.status in (None, -SIGKILL, -SIGTERM):
         # A stop that the host had not planned before the end of the connection, and that came before its own word on that.
         return ExitKind.STUCK, "it closed its connection and did not end"
+    if found.status is None or found.status >= 0:
+        return ExitKind.EXITED, ""
     if found.status == -SIGKILL:
         if found.rss_hard and found.rss >= NEARLY * found.rss_hard:
             return ExitKind.OUT_OF_MEMORY, f"the host had not sent the signal, and rss was {_percent(found)}"

@@ -78,6 +78,7 @@ class Incarnation:
         self._patience = trio.CancelScope()
         self._sentence: Sentence | None = None
         self._planned = False
+        self._was_told = False
         self._in_hurry = False
         self._is_forced = False
         self._suspicion = Suspicion(shard, number, self.condemn)
@@ -99,6 +100,7 @@ class Incarnation:
         link = self._shard.link
         has_gone = self._is_dead or (link is not None and link.is_closed)
         self._planned = self._planned or (self._sentence is None and not has_gone)
+        self._was_told = True
         if self._shard.state.value is ShardState.KILLING:
             # Whoever stops a shard has no minute for a process that the kernel keeps.
             kill_wait = self._shard.settings.timeouts.kill_wait
@@ -230,7 +232,8 @@ class Incarnation:
             return
         await self._kill(runner)
         timeouts, health = self._shard.settings.timeouts, self._shard.settings.health
-        wait = timeouts.kill_wait if self._planned else max(timeouts.kill_wait, health.unkillable_timeout)
+        # Planned or not: whoever wants it gone has no minute.
+        wait = timeouts.kill_wait if self._was_told else max(timeouts.kill_wait, health.unkillable_timeout)
         self._patience.deadline = min(self._patience.deadline, trio.current_time() + wait)
         with self._patience:
             await runner.dead.wait()

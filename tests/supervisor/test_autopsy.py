@@ -37,6 +37,12 @@ HANG = Sentence(ExitKind.HANG, "its loop is busy", HangClass.BUSY)
             "it closed its connection and did not end",
             id="asked to leave by the host",
         ),
+        pytest.param(
+            {"status": None, "was_signalled": True},
+            ExitKind.STUCK,
+            "it closed its connection and did not end",
+            id="not dead at all",
+        ),
         pytest.param({"status": -11, "was_signalled": True}, ExitKind.SIGNAL, "", id="a crash while it leaves"),
         pytest.param(
             {"status": -9, "oom_killed": True}, ExitKind.OUT_OF_MEMORY, "the kernel killed it", id="the kernel says so"

@@ -180,6 +180,33 @@ async def test_a_process_that_the_kernel_keeps_is_left_behind(autojump_clock: Mo
     assert not runners.started[0].is_reaped
 
 
+async def test_a_stop_waits_no_minute_for_one_that_had_closed_its_connection(
+    autojump_clock: MockClock,
+) -> None:
+    """Its end is no planned one, and whoever stops it waits as long as for any other. What is lost has not ended."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        runner.is_unkillable = runner.ignores_term = True
+        await runner.say_hello()
+        await runner.say_ready(PLUGINS)
+        await trio.sleep(1)
+        runner.vanish()
+
+    timeouts = ShardTimeouts(drain=0.0, term_grace=0.2, kill_wait=1.0)
+    async with running(script, timeouts=timeouts) as (watched, _):
+        await watched.shard.state.wait_value(READY)
+        link = watched.shard.link
+        assert link is not None
+        while not link.is_closed:
+            await trio.sleep(0.01)
+        asked = trio.current_time()
+        watched.shard.stop()
+        await watched.shard.state.wait_value(STOPPED)
+
+        assert trio.current_time() <= asked + 1.7
+    assert (watched.deaths[0].kind, watched.deaths[0].code) == (ExitKind.STUCK, None)
+
+
 async def test_a_drain_waits_for_what_is_in_flight(autojump_clock: MockClock) -> None:
     """First it is told, then its requests may end, then it is asked to leave."""
 
