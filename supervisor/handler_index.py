@@ -2,8 +2,8 @@
 
 Handlers of one event type with equal filters are a *group*: its filter is judged once an event. A group is filed under the
 narrowest thing that its filter names (conversations, else users, else two letters that its pattern needs, else platforms, else
-the kind of chat), so that an event meets only the groups that its own names and letters lead to. What a set of groups comes to, merged in the total order, is remembered
-until a handler comes or goes; a dispatch holds on to what it took.
+the kind of chat), so that an event meets only the groups that its own names and letters lead to. What a set of groups comes
+to, merged in the total order, is remembered until a handler comes or goes; a dispatch holds on to what it took.
 
 Everything here changes by one handler at a time: adding the ten-thousandth costs a search by halves and the shift of a list.
 """

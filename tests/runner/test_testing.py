@@ -107,6 +107,33 @@ async def test_events_go_through_interceptors_first() -> None:
     assert [sent.text for sent in plugin.sent] == ["changed"]
 
 
+class Picky(Plugin):
+    """Wants little."""
+
+    @event_handler("on_message", platforms=("irc",), chat_scope="group", pattern=r"^dice\b")
+    async def picky(self, message: Message) -> str:
+        return message.text
+
+    @event_handler("on_start", users=("ann",))
+    async def never(self) -> str:
+        return "never"
+
+
+async def test_an_event_reaches_only_those_who_want_it() -> None:
+    """As from a host: where the message is from and what it says decides, and no message fits no filter."""
+    async with run_plugin(Picky) as plugin:
+        for text, who in (
+            ("dice here", {"platform": "irc"}),
+            ("no dice", {"platform": "irc"}),
+            ("dice elsewhere", {}),
+            ("dice alone", {"platform": "irc", "chat": None}),
+        ):
+            await plugin.event("on_message", text, **who)
+        await plugin.event("on_start")
+
+    assert [sent.text for sent in plugin.sent] == ["dice here"]
+
+
 async def test_gateways_and_apis_can_be_called() -> None:
     """And what is missing is told as the host would be."""
     async with run_plugin(Life) as plugin:
