@@ -62,7 +62,7 @@ LARGE = [
         id="nothing is marked",
     ),
 ]
-WALKS = 80
+WALKS = 50
 """Through each of the large worlds."""
 
 ALL = 1_000
