@@ -32,5 +32,5 @@ def resolve(shard: StartMode, deployment: StartMode, trust: str) -> StartMode:
     return DEFAULT_START if deployment is StartMode.AUTO else deployment
 
 
-DEFAULT_START = StartMode.SPAWN
+DEFAULT_START = StartMode.ZYGOTE
 """What a deployment that says nothing has."""

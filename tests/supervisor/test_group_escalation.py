@@ -110,7 +110,7 @@ async def test_a_group_that_is_restarted_leaves_first_and_has_a_clean_record(
 async def test_a_group_that_is_restarted_ends_no_quarantine(autojump_clock: MockClock) -> None:
     """The shard of an isolated plugin that waits out its time goes on waiting."""
     once = RestartPolicy(burst_limit=0)
-    async with group_of(GroupSettings(), {"b": [job(20, 1), work]}, restart=once, **NEEDED) as stage:
+    async with group_of(GroupSettings(), {"b": [job(10, 1), work]}, restart=once, **NEEDED) as stage:
         await stage["b"].state.wait_value(S.READY)
         stage.add("x", cannot_live, restart=RestartPolicy(backoff_base=30))
         await stage.watched["x"].wait_deaths(2)
