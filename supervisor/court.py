@@ -138,14 +138,14 @@ class Court:
         return record if record is not None and record.fingerprint == mark else Record(fingerprint=mark)
 
     def _find_poison(self, policy: QuarantinePolicy, charges: tuple[Charge, ...]) -> str:
-        for event_id in {charge.event_id for charge in charges} - {""}:
+        for event_id in sorted({charge.event_id for charge in charges} - {""}):
             if event_id in self._poison or is_poison(policy, self._charges, event_id):
                 return event_id
         return ""
 
     def _blame_event(self, event_id: str) -> Judgement:
         plugins = tuple(sorted({each.plugin_id for each in self._charges if each.event_id == event_id}))
-        deaths = sum(each.event_id == event_id for each in self._charges)
+        deaths = len({each.at for each in self._charges if each.event_id == event_id})
         reason = f"it ended {deaths} runners"
         self._charges = tuple(each for each in self._charges if each.event_id != event_id)
         for plugin_id in plugins:
@@ -165,7 +165,7 @@ class Court:
         since = min(death.at for death in self._deaths if death.shard in involved)
         self._charges = tuple(each for each in self._charges if each.at < since)
         self._records = {name: known.forgiven(since=since) for name, known in self._records.items()}
-        for name in involved:
+        for name in sorted(involved):  # each draws its own wait
             other = self._supervisor.shards[name]
             other.history = attrs.evolve(
                 other.history, deaths=tuple(at for at in other.history.deaths if at < since)

@@ -223,4 +223,6 @@ def quarantine_seconds(policy: QuarantinePolicy, quarantines: int) -> float:
 def is_poison(policy: QuarantinePolicy, deaths: Iterable[Charge], event_id: str) -> bool:
     """Whether an event is to blame rather than the plugins: it ended the runners of different ones, or too many."""
     own = [each for each in deaths if each.event_id == event_id] if event_id else []
-    return len({each.plugin_id for each in own}) >= 2 or len(own) >= policy.event_max_attempts
+    # When nobody knows which of the plugins that worked on it did it, one death charges all of them.
+    times, plugins = len({each.at for each in own}), len({each.plugin_id for each in own})
+    return times >= policy.event_max_attempts or (times >= 2 and plugins >= 2)

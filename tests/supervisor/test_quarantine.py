@@ -195,6 +195,14 @@ def test_quarantines_double_up_to_an_hour() -> None:
         pytest.param(
             [charge(1, "p.a", event_id="m"), charge(2, "p.b", event_id="m")], True, id="two plugins"
         ),
+        pytest.param(
+            [charge(1, "p.a", event_id="m"), charge(1, "p.b", event_id="m")],
+            False,
+            id="two plugins at one death",
+        ),
+        pytest.param(
+            [charge(n, "p.a", event_id="m") for n in (1, 1, 1)], False, id="three calls at one death"
+        ),
         pytest.param([charge(n, "p.a", event_id="m") for n in (1, 2)], False, id="one plugin twice"),
         pytest.param([charge(n, "p.a", event_id="m") for n in (1, 2, 3)], True, id="one plugin three times"),
         pytest.param([charge(1, "p.a", event_id=""), charge(2, "p.b", event_id="")], False, id="no event"),
