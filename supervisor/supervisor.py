@@ -315,10 +315,11 @@ class Supervisor:
             with trio.move_on_at(end - budget * UNLOAD_SHARE):
                 await self._wait_idle_or_forced()
         drivers = {driver.plugin_id for driver in self.parts.routes.drivers}
-        gateways = {name for name, shard in self.shards.items() if drivers & set(shard.plugins)}
-        self._ask_to_stop(self.shards.keys() - gateways, end)
+        gateways = [name for name, shard in self.shards.items() if drivers & set(shard.plugins)]
+        others = [name for name in self.shards if name not in gateways]
+        self._ask_to_stop(others, end)
         with trio.move_on_at(end):
-            await self._wait_stopped(self.shards.keys() - gateways)
+            await self._wait_stopped(others)
         self._ask_to_stop(gateways, end)
         await self._wait_stopped(self.shards.keys())
 
