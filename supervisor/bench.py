@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from .bench_unit import Unit
     from .supervisor import Supervisor
 
-ZYGOTE_WAIT = 5.0
-"""Seconds for the zygote to become warm; without one, runners are spawned."""
-
 UNIT_ROUNDS = {KIB: 1000, 64 * KIB: 200}
 """By bytes: how many round trips make one measurement of the unit, in a run of the usual length."""
 
@@ -136,9 +133,11 @@ class Run:
         self._once += await measure_starts(bench, self.moments, extent.repetitions)
         self._once += measure_look_ups(extent.repetitions)
         if extent.is_quick:
-            self._once += [attrs.evolve(row, reason="only without --quick") for row in (MANY_HANDLERS, *ROWS)]
+            self._once += [
+                attrs.evolve(row, reason="only without --quick") for row in (*MANY_HANDLERS, *ROWS)
+            ]
         else:
-            self._on_step(MANY_HANDLERS.name, ONCE)
+            self._on_step("10,000 handlers", ONCE)
             self._once += await measure_many_handlers(bench, extent.repetitions, extent.moment)
             self._on_step("64 shards", ONCE)
             self._once += await measure_wide(bench, unit, self.moments, extent.repetitions, extent.moment)
@@ -240,9 +239,7 @@ async def run_bench(
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(end_early)
-            with trio.move_on_after(ZYGOTE_WAIT):
-                while not bench.is_forking:  # noqa: ASYNC110
-                    await trio.sleep(0.01)  # there is nothing to be woken by
+            await bench.wait_zygote()
             await bring_up(bench, FEW_SHARDS)
             await run.measure(bench, unit)
             nursery.cancel_scope.cancel()

@@ -29,7 +29,7 @@ from .bench_cases import (
     SPAWNED,
     Case,
 )
-from .bench_figures import Figure, Goal, make_figure, percentile
+from .bench_figures import Figure, Goal, good, make_figure, percentile
 
 if TYPE_CHECKING:
     from .bench_work import Sample
@@ -86,7 +86,7 @@ class Readings:
     @property
     def calls(self) -> list[float]:
         """R, in each repetition."""
-        return [reading.p50 for reading in self.of(PLAIN)]
+        return [row.p50 for row in self.of(PLAIN)]
 
 
 def unit_figures(readings: Readings) -> list[Figure]:
@@ -115,7 +115,6 @@ def case_figures(readings: Readings) -> list[Figure]:
 
 def goal_figures(readings: Readings) -> list[Figure]:
     """The rows of the table of goals that the cases give."""
-    large = [reading.p50 for reading in readings.of(LARGE)]
     return [
         _alone(readings, "invoke 1 KB, plain handler", PLAIN, Goal(must=1.5, aim=1.2)),
         _alone(readings, "invoke 1 KB, async handler", ASYNC, Goal(must=1.8, aim=1.3)),
@@ -124,7 +123,13 @@ def goal_figures(readings: Readings) -> list[Figure]:
         _rates("throughput 1 KB, 64 in flight, two CPUs", _rate(readings, BUSY_WIDE), readings.unit()),
         _rates("throughput 64 B, 64 in flight, one CPU", _rate(readings, BUSY_SMALL), readings.unit()),
         *_cpu_figures(readings),
-        _times("invoke 64 KB", large, readings.unit(64 * KIB), of="R0 of 64 KB", goal=Goal(must=8, aim=5)),
+        _times(
+            "invoke 64 KB",
+            _p50(readings, LARGE),
+            readings.unit(64 * KIB),
+            of="R0 of 64 KB",
+            goal=Goal(must=8, aim=5),
+        ),
         _fan(readings, "event, 64 plain handlers, 1 shard", EVENT_NEAR, Goal(must=1.5, aim=1.1)),
         _fan(readings, "event, 64 plain handlers, 4 shards", EVENT_FAR, Goal(must=5, aim=4)),
         _fan(readings, "event, 64 async handlers, 4 shards", EVENT_ASYNC, Goal(must=18, aim=13)),
@@ -136,11 +141,11 @@ def goal_figures(readings: Readings) -> list[Figure]:
 
 
 def _alone(readings: Readings, name: str, case: Case, goal: Goal) -> Figure:
-    return _times(name, [row.p50 for row in readings.of(case)], readings.unit(), of="R0", goal=goal)
+    return _times(name, _p50(readings, case), readings.unit(), of="R0", goal=goal)
 
 
 def _fan(readings: Readings, name: str, case: Case, goal: Goal) -> Figure:
-    return _times(name, [row.p50 for row in readings.of(case)], readings.calls, of="R", goal=goal)
+    return _times(name, _p50(readings, case), readings.calls, of="R", goal=goal)
 
 
 def _rate(readings: Readings, case: Case) -> list[float]:
@@ -162,47 +167,73 @@ def _cpu_figures(readings: Readings) -> list[Figure]:
 
 
 def _switch(readings: Readings) -> Figure:
-    pairs = zip(readings.of(CHAIN_MIXED), readings.of(CHAIN_FAR), strict=False)
-    each = [(mixed.p50 - far.p50) / FURTHER_SWITCHES for mixed, far in pairs]
-    name = "hook chain, each further switch of shard"
-    return _times(name, each, readings.calls, of="R", goal=Goal(must=1.6, aim=1.25))
+    mixed, far = _p50(readings, CHAIN_MIXED), _p50(readings, CHAIN_FAR)
+    name, goal = "hook chain, each further switch of shard", Goal(must=1.6, aim=1.25)
+    if not mixed or not far:
+        return make_figure(name, "µs", (), goal=goal, reason=NOT_RUN)
+    each = [(more - less) / FURTHER_SWITCHES for more, less in zip(mixed, far, strict=True)]
+    value = (good(mixed) - good(far)) / FURTHER_SWITCHES
+    return make_figure(
+        name,
+        "µs",
+        each,
+        value=value,
+        ratios=[switch / call for switch, call in zip(each, readings.calls, strict=True)],
+        ratio=value / good(readings.calls),
+        of="R",
+        goal=goal,
+    )
 
 
 def _thread_figures(readings: Readings) -> list[Figure]:
-    alone = zip(readings.of(PLAIN), readings.of(ASYNC), strict=False)
-    busy = zip(readings.of(BUSY_PLAIN), readings.of(BUSY), strict=False)
+    """What it costs that a plain handler runs in a thread."""
+    busy = {case: [1e6 / rate for rate in _rate(readings, case)] for case in (BUSY_PLAIN, BUSY)}
     return [
-        make_figure(
-            "plain handler, added to an async one, alone",
-            "µs",
-            [plain.p50 - other.p50 for plain, other in alone],
-            goal=Goal(must=60, aim=40),
-            reason=NOT_RUN if not readings.of(PLAIN) else "",
-        ),
-        make_figure(
-            "plain handler, added to an async one, 64 at once",
-            "µs",
-            [1e6 / plain.rate - 1e6 / other.rate for plain, other in busy],
-            goal=Goal(must=10, aim=5),
-            reason=NOT_RUN if not readings.of(BUSY) else "",
-        ),
+        _added("alone", _p50(readings, PLAIN), _p50(readings, ASYNC), Goal(must=60, aim=40)),
+        _added("64 at once", busy[BUSY_PLAIN], busy[BUSY], Goal(must=10, aim=5)),
     ]
+
+
+def _added(when: str, plain: Sequence[float], other: Sequence[float], goal: Goal) -> Figure:
+    name = f"plain handler, added to an async one, {when}"
+    if not plain or not other:
+        return make_figure(name, "µs", (), goal=goal, reason=NOT_RUN)
+    each = [more - less for more, less in zip(plain, other, strict=True)]
+    return make_figure(name, "µs", each, value=good(plain) - good(other), goal=goal)
+
+
+def _p50(readings: Readings, case: Case) -> list[float]:
+    return [row.p50 for row in readings.of(case)]
 
 
 def _times(
     name: str, values: Sequence[float], units: Sequence[float], *, of: str, goal: Goal | None = None
 ) -> Figure:
-    ratios = [value / unit for value, unit in zip(values, units, strict=False)]
-    reason = "" if values else NOT_RUN
-    return make_figure(name, "µs", values, ratios=ratios, of=of, goal=goal, reason=reason)
+    if not values:
+        return make_figure(name, "µs", (), goal=goal, of=of, reason=NOT_RUN)
+    return make_figure(
+        name,
+        "µs",
+        values,
+        ratios=[value / unit for value, unit in zip(values, units, strict=True)],
+        ratio=good(values) / good(units),
+        of=of,
+        goal=goal,
+    )
 
 
 def _rates(name: str, values: Sequence[float], units: Sequence[float]) -> Figure:
     """Calls a second, and how many in the time of one bare round trip."""
-    ratios = [value * unit / 1e6 for value, unit in zip(values, units, strict=False)]
-    reason = "" if values else NOT_RUN
+    if not values:
+        return make_figure(name, "calls/s", (), is_larger_better=True, of="a R0", reason=NOT_RUN)
     return make_figure(
-        name, "calls/s", values, ratios=ratios, of="a R0", is_larger_better=True, reason=reason
+        name,
+        "calls/s",
+        values,
+        ratios=[value * unit / 1e6 for value, unit in zip(values, units, strict=True)],
+        ratio=good(values, is_larger_better=True) * good(units) / 1e6,
+        of="a R0",
+        is_larger_better=True,
     )
 
 

@@ -29,9 +29,9 @@ ALL_TOPIC = "bench.all"
 """An event that every shard has one handler for."""
 
 MANY_SHARDS = ("m1", "m2", "m3", "m4")
-MANY_TOPIC = "bench.many"
+MANY_TOPICS = {"plain": "bench.many.plain", "async": "bench.many.async"}
 MANY = 10_000
-"""Handlers of one event; in several plugins, since one may not have so many."""
+"""Handlers of one event of these; in several plugins, since one may not have so many."""
 
 SPAWNED_SHARD = "spawned"
 """Its runner is never forked."""
@@ -143,8 +143,13 @@ def share(count: int, places: int, place: int) -> int:
 
 def _many_plugins(shard: str) -> dict[str, list[Handlers]]:
     each = MANY // len(MANY_SHARDS) // 2
-    handlers = [Handlers(kind="event", name=MANY_TOPIC, count=each, is_async=False)]
-    return {f"bench.{shard}{half}": handlers for half in "xy"}
+    return {
+        f"bench.{shard}{kind}{half}": [
+            Handlers(kind="event", name=topic, count=each, is_async=kind == "async")
+        ]
+        for kind, topic in MANY_TOPICS.items()
+        for half in (1, 2)
+    }
 
 
 def _write_plugin(directory: Path, plugin_id: str, handlers: list[Handlers]) -> None:

@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from .bench_cases import ASYNC, KIB
-from .bench_figures import Figure, Goal, make_figure
+from .bench_figures import Figure, Goal, good, make_figure
 from .bench_machine import cpu_seconds, memory_of
 from .bench_once import bring_up
 from .bench_rows import read
@@ -97,8 +97,8 @@ async def _work(bench: Bench, unit: Unit, shards: int, repetitions: int, moment:
 
 
 def _against(row: Figure, many: list[float], few: list[float]) -> Figure:
-    """Neither can be repeated beside the other: each repetition of one is held against the median of the other."""
-    ratios = [each / statistics.median(few) for each in many]
+    """Neither can be repeated beside the other: each repetition of one is held against what the other comes to."""
+    ratios = [each / good(few) for each in many]
     goal = _goal(row)
     return make_figure(row.name, row.unit, many, ratios=ratios, of=f"{len(FEW_SHARDS)} shards", goal=goal)
 

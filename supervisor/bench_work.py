@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 Call = Callable[[], Awaitable[None]]
 
+ZYGOTE_WAIT = 5.0
+"""Seconds for a zygote to become warm; without one, runners are spawned."""
+
 LEAST_CALLS = 5
 """That each caller makes, however long they take."""
 
@@ -78,6 +81,13 @@ class Bench:
         """Runners are forked from a zygote that is warm."""
         keeper = self.supervisor.custody.keeper
         return keeper is not None and keeper.pid is not None
+
+    async def wait_zygote(self) -> None:
+        """Return when runners can be forked, or will not be."""
+        if self.supervisor.custody.keeper is not None:
+            with trio.move_on_after(ZYGOTE_WAIT):
+                while not self.is_forking:  # noqa: ASYNC110
+                    await trio.sleep(0.01)  # there is nothing to be woken by
 
     def hold_on(self, count: int) -> None:
         """Hold host, runners and the ping-pong on so many processors: the last ones, as the first serve interrupts."""

@@ -8,6 +8,7 @@ import platform
 import shutil
 import sys
 import tempfile
+from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -131,7 +132,13 @@ def _where() -> dict[str, str]:
     """What the figures depend on."""
     machine = f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}"
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return {"machine": machine, "python": python, "rookery": version("rookery"), "trio": version("trio")}
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine,
+        "python": python,
+        "rookery": version("rookery"),
+        "trio": version("trio"),
+    }
 
 
 def _drop(_text: str, _level: int = 0) -> None:

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from ..bench_compare import Band, Comparison, Move
     from ..bench_figures import Figure
 
+Row = tuple[str, ...]
+
 HEAD = ("", "value", "", "ratio", "to", "must", "aim", "")
-RIGHT = (1, 3, 5, 6)
+RIGHT = ("value", "ratio", "must", "aim")
 """Columns of numbers."""
 
-STYLES = {"missed": "red", "holds": "green", "aim reached": "green", "not measured": "dim"}
+STYLES = {"missed": "red", "holds": "green", "aim reached": "green"}
 MARGIN = 8
 """Columns of a progress line that stay empty."""
 
@@ -48,60 +50,74 @@ def _verdict(result: BenchResult) -> str:
 
 
 def show_table(title: str, figures: Sequence[Figure], stream: TextIO) -> None:
-    """One table."""
-    rows = [_cells(figure) for figure in figures]
-    if stream.isatty() and (table := _rich_table(title)) is not None:
+    """One table of what was measured, and a line for everything else."""
+    rows = [_cells(figure) for figure in figures if figure.value is not None]
+    head, rows = _without_empty_columns(title, rows)
+    if stream.isatty() and (table := _rich_table(head)) is not None:
         _show_rich(table, rows, stream)
-        return
-    click.echo("\n".join(plain_table(title, rows)), file=stream)
+    else:
+        click.echo("\n".join(plain_table(head, rows)), file=stream)
+    for figure in figures:
+        if figure.value is None:
+            click.echo(f"not measured: {figure.name}: {figure.reason}", file=stream)
 
 
-def plain_table(title: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """The lines without rich."""
+def _without_empty_columns(title: str, rows: list[Row]) -> tuple[Row, list[Row]]:
+    kept = [place for place in range(len(HEAD)) if place == 0 or any(row[place] for row in rows)]
     head = (title, *HEAD[1:])
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(HEAD))]
+    return tuple(head[place] for place in kept), [tuple(row[place] for place in kept) for row in rows]
+
+
+def plain_table(head: Row, rows: Sequence[Row]) -> list[str]:
+    """The lines without rich."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     lines = [""]
     for row in (head, *rows):
         cells = (
-            cell.rjust(width) if column in RIGHT else cell.ljust(width)
+            cell.rjust(width) if head[column] in RIGHT else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         lines.append("  ".join(cells).rstrip())
     return lines
 
 
-def _cells(figure: Figure) -> tuple[str, ...]:
+def _cells(figure: Figure) -> Row:
     sign = "≥ " if figure.is_larger_better else "≤ "
     return (
         figure.name,
         shown_number(figure.value),
-        figure.unit if figure.value is not None else "",
+        figure.unit,
         shown_number(figure.ratio),
         figure.of if figure.ratio is not None else "",
         "" if figure.must is None else f"{sign}{shown_number(figure.must)}",
         "" if figure.aim is None else shown_number(figure.aim),
-        ": ".join(part for part in (figure.verdict, figure.reason) if part),
+        figure.verdict,
     )
 
 
-def _rich_table(title: str) -> Any:
+def _rich_table(head: Row) -> Any:
     try:
         from rich.table import Table
     except ImportError:
         return None
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column, name in enumerate(HEAD):
-        table.add_column(name, justify="right" if column in RIGHT else "left", no_wrap=0 < column < 7)
+    table = Table(title=f"\n{head[0]}", title_justify="left", box=None, pad_edge=False)
+    for place, name in enumerate(head):
+        table.add_column(
+            name if place else "", justify="right" if name in RIGHT else "left", no_wrap=place > 0
+        )
     return table
 
 
-def _show_rich(table: Any, rows: Iterable[tuple[str, ...]], stream: TextIO) -> None:
+def _show_rich(table: Any, rows: Iterable[Row], stream: TextIO) -> None:
     from rich.console import Console
     from rich.text import Text
 
     for row in rows:
-        style = STYLES.get(row[-1].partition(":")[0], "")
-        table.add_row(*(Text(cell, style=style if place in (0, 7) else "") for place, cell in enumerate(row)))
+        style = STYLES.get(row[-1], "")
+        last = len(row) - 1
+        table.add_row(
+            *(Text(cell, style=style if place in (0, last) else "") for place, cell in enumerate(row))
+        )
     Console(file=stream, highlight=False).print(table)
 
 

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from rookery.supervisor.bench_cases import JUDGED, SHARDS, Case, Work, all_cases, size, topics
-from rookery.supervisor.bench_settings import FEW_SHARDS, MANY, MANY_SHARDS, plugin_of, prepare_bench, share
+from rookery.supervisor.bench_settings import (
+    FEW_SHARDS,
+    MANY,
+    MANY_SHARDS,
+    MANY_TOPICS,
+    plugin_of,
+    prepare_bench,
+    share,
+)
 from rookery.supervisor.catalog import find_plugins
 from rookery.supervisor.planning import make_plan
 from rookery.supervisor.registry import MAX_COMPONENTS
@@ -52,7 +60,10 @@ def test_handlers_are_spread_evenly() -> None:
     assert sum(share(64, 7, place) for place in range(7)) == 64
 
 
-@pytest.mark.parametrize("is_quick", [pytest.param(True, id="quick"), pytest.param(False, id="whole")])
+@pytest.mark.parametrize(
+    "is_quick",
+    [pytest.param(True, id="quick"), pytest.param(False, id="whole", marks=pytest.mark.slow)],
+)
 def test_the_deployment_has_each_handler_that_a_case_counts_on(tmp_path: Path, is_quick: bool) -> None:
     """By topic, in as many shards; a plugin registers no more than one may."""
     cases = all_cases(is_quick=is_quick, cpus=2)
@@ -73,7 +84,7 @@ def test_the_deployment_has_each_handler_that_a_case_counts_on(tmp_path: Path, i
         assert found[case.topic] == case.handlers
         assert shards[case.topic] == set(SHARDS[: case.shards])
     assert len(shards["bench.all"]) == (len(FEW_SHARDS) if is_quick else 64)
-    assert found["bench.many"] == (0 if is_quick else MANY)
+    assert [found[topic] for topic in MANY_TOPICS.values()] == [0 if is_quick else MANY] * 2
     assert {plugin_of(shard) for shard in FEW_SHARDS} <= {
         plugin_id for shard in FEW_SHARDS for plugin_id in plan.plugins_of(shard)
     }
