@@ -6,6 +6,7 @@ them, so that what slows the machine for a while slows both sides of a ratio.
 
 from __future__ import annotations
 
+import os
 import statistics
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ import attrs
 import trio
 
 from .bench_cases import BUSY, BUSY_WIDE, KIB, Case, all_cases
+from .bench_compare import DISTURBED
 from .bench_figures import Figure
-from .bench_machine import allowed_cpus
+from .bench_machine import OthersWatch, allowed_cpus
 from .bench_once import (
     MANY_HANDLERS,
     Moments,
@@ -101,6 +103,13 @@ class BenchResult:
     is_quick: bool
     is_complete: bool
     """It was not ended early."""
+    others: float | None = None
+    """Which part of the machine's processors others used while the cases ran; None where it is not known."""
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Others used enough to be seen in the figures."""
+        return self.others is not None and self.others > DISTURBED
 
 
 class Run:
@@ -119,13 +128,16 @@ class Run:
         self._once: list[Figure] = []
         self._open: dict[float, list[OpenSample]] = {}
         self._capacity = 0.0
+        self._others: float | None = None
         self._done = 0
         self.is_complete = False
 
     async def measure(self, bench: Bench, unit: Unit) -> None:
         """All of it."""
         extent = self._extent
+        watch = OthersWatch((os.getpid(), *bench.runners(), *unit.pids))
         await self._repeat(bench, unit)
+        self._others = watch.share()
         await self._open_loop(bench)
         self._on_step("calls at once", OPENED)
         self._once += await measure_bursts(bench)
@@ -198,6 +210,7 @@ class Run:
             repetitions=done,
             is_quick=self._extent.is_quick,
             is_complete=self.is_complete,
+            others=self._others,
         )
 
 
@@ -258,6 +271,7 @@ def as_json(result: BenchResult, **where: Any) -> dict[str, Any]:
         "repetitions": result.repetitions,
         "is_quick": result.is_quick,
         "is_complete": result.is_complete,
+        "others": None if result.others is None else round(result.others, 3),
         "failures": list(result.failures),
         "goals": [figure.as_json() for figure in result.goals],
         "sweep": [figure.as_json() for figure in result.sweep],

@@ -17,6 +17,9 @@ import attrs
 
 from .errors import UsageError
 
+DISTURBED = 0.05
+"""The part of the processors that others may use without being seen in the figures."""
+
 LEAST_MARGIN = 0.05
 MARGIN_OF_ONE = 0.35
 """Of a figure that was measured once; divided by the repetitions."""
@@ -48,6 +51,8 @@ class Result:
     machine: str
     python: str
     bands: Mapping[str, Band]
+    others: float = 0.0
+    """Which part of the processors others used; 0 where that is not known."""
 
 
 class Verdict(Enum):
@@ -91,6 +96,11 @@ def compare(before: Result, after: Result) -> Comparison:
     ):
         if old != new:
             remarks.append(f"another {what}: {old} then, {new} now; believe ratios at most")
+    remarks += [
+        f"others used {result.others:.0%} of the CPUs in {result.source}: believe it with care"
+        for result in (before, after)
+        if result.others > DISTURBED
+    ]
     remarks += [f"{name}: only in {before.source}" for name in before.bands.keys() - after.bands.keys()]
     return Comparison(moves=moves, remarks=tuple(sorted(remarks)))
 
@@ -137,8 +147,10 @@ def parse_result(text: str, source: str) -> Result:
             band = _parse_figure(figure, source, f"{section}[{place}]")
             if band is not None:
                 bands[band.name] = band
+    others = document.get("others")
     return Result(
         source=source,
+        others=others if type(others) is float else 0.0,
         machine=str(document.get("machine", "unknown")),
         python=str(document.get("python", "unknown")),
         bands=bands,

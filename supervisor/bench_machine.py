@@ -50,6 +50,41 @@ def memory_of(pid: int) -> Memory | None:
     return Memory(private=private * _KIB, share=kib["Pss"] * _KIB)
 
 
+def machine_seconds() -> float | None:
+    """Processor time that everybody on this machine has used up to now; None where it is not told."""
+    try:
+        text = Path("/proc/stat").read_text("ascii")
+        user, nice, system, _, _, irq, soft_irq, steal = map(int, text.split()[1:9])
+    except (OSError, ValueError):
+        return None
+    return (user + nice + system + irq + soft_irq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+class OthersWatch:
+    """Which part of the machine's processors do those use who are not measured?
+
+    Args:
+        pids: All processes of ours; they live on.
+    """
+
+    def __init__(self, pids: Collection[int]) -> None:
+        self._pids = tuple(pids)
+        self._since = self._look()
+        self._at = time.perf_counter()
+
+    def share(self) -> float | None:
+        """From 0 to 1, since this was made; None where it is not known."""
+        now = self._look()
+        if now is None or self._since is None:
+            return None
+        seconds = (time.perf_counter() - self._at) * (os.cpu_count() or 1)
+        return max(0.0, (now - self._since) / seconds)
+
+    def _look(self) -> float | None:
+        everybody, ours = machine_seconds(), cpu_seconds(self._pids)
+        return None if everybody is None or ours is None else everybody - ours
+
+
 def allowed_cpus() -> tuple[int, ...]:
     """Those that this process may run on; empty where nobody can choose."""
     if sys.platform != "linux":

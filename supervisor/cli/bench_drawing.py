@@ -63,9 +63,8 @@ def _draw_png(title: str, charts: list[Chart], target: Path) -> None:
     figure, panels = pyplot.subplots(
         len(charts), 1, figsize=(INCHES, sum(heights) + 1), height_ratios=heights, squeeze=False
     )
-    figure.suptitle(title)
-    for panel, chart in zip(panels[:, 0], charts, strict=True):
-        panel.set_title(chart.title)
+    for place, (panel, chart) in enumerate(zip(panels[:, 0], charts, strict=True)):
+        panel.set_title(chart.title if place else f"{title}\n\n{chart.title}")
         if isinstance(chart, BarChart):
             panel.barh([bar.name for bar in chart.bars], [bar.length for bar in chart.bars])
             panel.axvline(1.0, color="black")

@@ -45,8 +45,13 @@ def show_result(result: BenchResult, stream: TextIO) -> None:
 
 def _verdict(result: BenchResult) -> str:
     judged = [figure.holds for figure in result.goals if figure.holds is not None]
-    text = f"{judged.count(True)} goals of {len(judged)} hold; {result.repetitions} repetitions"
-    return text if result.is_complete else f"{text}; ended early"
+    parts = [f"{judged.count(True)} goals of {len(judged)} hold", f"{result.repetitions} repetitions"]
+    if result.others is not None:
+        used = f"others used {result.others:.0%} of the CPUs"
+        parts.append(f"DISTURBED: {used}" if result.is_disturbed else used)
+    if not result.is_complete:
+        parts.append("ended early")
+    return "; ".join(parts)
 
 
 def show_table(title: str, figures: Sequence[Figure], stream: TextIO) -> None:

@@ -80,6 +80,14 @@ def test_what_cannot_be_compared_is_said() -> None:
     )
 
 
+def test_a_disturbed_result_is_said() -> None:
+    """Somebody else used the processors."""
+    calm = parse_result(document(figure("call", 1.0), others=0.05), "calm.json")
+    busy = parse_result(document(figure("call", 1.0), others=0.4), "busy.json")
+
+    assert compare(calm, busy).remarks == ("others used 40% of the CPUs in busy.json: believe it with care",)
+
+
 def test_figures_of_the_machine_and_figures_without_a_value_are_left_out() -> None:
     """Neither says anything about the code."""
     of_machine = {**figure("R0", 1.0), "is_of_machine": True}

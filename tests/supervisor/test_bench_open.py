@@ -12,7 +12,14 @@ from random import Random
 import pytest
 import trio
 
-from rookery.supervisor.bench_machine import allowed_cpus, cpu_seconds, memory_of, pin
+from rookery.supervisor.bench_machine import (
+    OthersWatch,
+    allowed_cpus,
+    cpu_seconds,
+    machine_seconds,
+    memory_of,
+    pin,
+)
 from rookery.supervisor.bench_open import OpenSample, arrivals, open_figures
 from rookery.supervisor.bench_pace import Pace, open_pace
 from rookery.supervisor.bench_work import make_message
@@ -95,6 +102,18 @@ def test_a_process_tells_its_time_and_its_memory() -> None:
     assert 0 < memory.private <= memory.share
     assert cpu_seconds([2**22 + 1]) is None
     assert memory_of(2**22 + 1) is None
+
+
+@linux
+def test_what_others_use_is_what_is_left_of_the_machine() -> None:
+    """This process alone is none of them."""
+    assert machine_seconds() is not None
+
+    share = OthersWatch([os.getpid()]).share()
+
+    assert share is not None
+    assert share >= 0.0
+    assert OthersWatch([2**22 + 1]).share() is None
 
 
 @linux

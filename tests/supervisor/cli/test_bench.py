@@ -229,6 +229,23 @@ def test_progress_is_for_terminals() -> None:
     assert pipe.getvalue() == ""
 
 
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        (0.01, "; others used 1% of the CPUs"),
+        (0.3, "; DISTURBED: others used 30% of the CPUs"),
+        (None, "repetitions"),
+    ],
+)
+def test_whoever_else_was_there_is_told(others: float | None, told: str) -> None:
+    """So that nobody believes figures of somebody else's load."""
+    out = io.StringIO()
+
+    show_result(attrs.evolve(RESULT, others=others), out)
+
+    assert out.getvalue().rstrip().endswith(told)
+
+
 def test_a_comparison_of_a_result_with_itself_is_quiet() -> None:
     """Nothing but its verdict."""
     result = parse_result(json.dumps(as_json(RESULT)), "base.json")
