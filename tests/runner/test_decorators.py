@@ -285,3 +285,33 @@ def test_idempotent_is_true_or_false() -> None:
     """A text would be true."""
     with pytest.raises(DeclarationError, match="idempotent is True or False, got 'no'"):
         command("x", idempotent="no")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("decorator", [event_handler, hook])
+def test_a_plain_handler_may_say_that_it_is_quick(decorator: Any) -> None:
+    """It is then called where coroutines are, and the host knows that it needs no thread."""
+
+    class It(Plugin):
+        @decorator("on_message", quick=True)
+        def quick(self) -> None: ...
+
+        @decorator("on_message")
+        def slow(self) -> None: ...
+
+    found = collect_components(It())
+
+    assert [found[name].is_inline for name in ("quick", "slow")] == [True, False]
+    assert found["quick"].declaration("test.it").metadata["inline"] is True
+    assert "inline" not in found["slow"].declaration("test.it").metadata
+
+
+@pytest.mark.parametrize("decorator", [event_handler, hook])
+def test_only_a_plain_handler_can_be_quick(decorator: Any) -> None:
+    """A coroutine function has no thread that it could do without."""
+
+    async def handler(self: Any) -> None: ...
+
+    with pytest.raises(DeclarationError, match="quick is for plain functions"):
+        decorator("on_message", quick=True)(handler)
+    with pytest.raises(DeclarationError, match="quick is True or False, got 1"):
+        decorator("on_message", quick=1)
