@@ -100,6 +100,8 @@ class BenchResult:
     failures: tuple[str, ...]
     """Calls that failed, a line for each case: a benchmark of errors is none."""
     repetitions: int
+    moment: float
+    """Seconds for one case in one repetition."""
     is_quick: bool
     is_complete: bool
     """It was not ended early."""
@@ -208,6 +210,7 @@ class Run:
             open_loop=tuple(open_figures(self._open, self._capacity)),
             failures=tuple(self._failures.values()),
             repetitions=done,
+            moment=self._extent.moment,
             is_quick=self._extent.is_quick,
             is_complete=self.is_complete,
             others=self._others,
@@ -269,6 +272,7 @@ def as_json(result: BenchResult, **where: Any) -> dict[str, Any]:
     return {
         **where,
         "repetitions": result.repetitions,
+        "moment": result.moment,
         "is_quick": result.is_quick,
         "is_complete": result.is_complete,
         "others": None if result.others is None else round(result.others, 3),

@@ -51,6 +51,8 @@ class Result:
     machine: str
     python: str
     bands: Mapping[str, Band]
+    moment: float = 0.0
+    """Seconds for one case in one repetition; 0 where that is not known."""
     others: float = 0.0
     """Which part of the processors others used; 0 where that is not known."""
 
@@ -71,8 +73,10 @@ class Move:
 
     @property
     def change(self) -> float | None:
-        """New by old; None when the old one was nothing."""
-        return self.after.middle / self.before.middle if self.before.middle > 0 else None
+        """New by old; None when one of them is nothing, or less."""
+        if self.before.middle <= 0 or self.after.middle <= 0:
+            return None
+        return self.after.middle / self.before.middle
 
 
 @attrs.frozen(kw_only=True)
@@ -96,6 +100,9 @@ def compare(before: Result, after: Result) -> Comparison:
     ):
         if old != new:
             remarks.append(f"another {what}: {old} then, {new} now; believe ratios at most")
+    if before.moment != after.moment:
+        told = f"{before.moment:g} s a case then, {after.moment:g} s now"
+        remarks.append(f"{told}: measure both with the same options")
     remarks += [
         f"others used {result.others:.0%} of the CPUs in {result.source}: believe it with care"
         for result in (before, after)
@@ -147,9 +154,10 @@ def parse_result(text: str, source: str) -> Result:
             band = _parse_figure(figure, source, f"{section}[{place}]")
             if band is not None:
                 bands[band.name] = band
-    others = document.get("others")
+    others, moment = document.get("others"), document.get("moment")
     return Result(
         source=source,
+        moment=moment if type(moment) is float else 0.0,
         others=others if type(others) is float else 0.0,
         machine=str(document.get("machine", "unknown")),
         python=str(document.get("python", "unknown")),

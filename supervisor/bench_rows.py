@@ -109,8 +109,19 @@ def case_figures(readings: Readings) -> list[Figure]:
             figure = _times(case.name, [row.p50 for row in rows], unit, of="R0")
         else:
             figure = _rates(case.name, [row.rate for row in rows], unit)
-        found.append(attrs.evolve(figure, case=attrs.asdict(case)))
+        found.append(attrs.evolve(figure, case={**attrs.asdict(case), **_beside(rows)}))
     return found
+
+
+def _beside(rows: Sequence[Reading]) -> dict[str, float | None]:
+    """What a program may want to know of a case beside its row: microseconds a call."""
+    columns = {
+        "p50_us": [row.p50 for row in rows],
+        "p99_us": [row.p99 for row in rows],
+        "host_cpu_us": [row.host_cpu for row in rows if row.host_cpu is not None],
+        "runners_cpu_us": [row.runners_cpu for row in rows if row.runners_cpu is not None],
+    }
+    return {name: round(good(values), 2) if values else None for name, values in columns.items()}
 
 
 def goal_figures(readings: Readings) -> list[Figure]:

@@ -80,6 +80,16 @@ def test_what_cannot_be_compared_is_said() -> None:
     )
 
 
+def test_results_of_other_lengths_are_said() -> None:
+    """Short moments catch other things than long ones."""
+    short = parse_result(document(figure("call", 1.0), moment=0.01), "short.json")
+    usual = parse_result(document(figure("call", 1.0), moment=0.1), "usual.json")
+
+    assert compare(short, usual).remarks == (
+        "0.01 s a case then, 0.1 s now: measure both with the same options",
+    )
+
+
 def test_a_disturbed_result_is_said() -> None:
     """Somebody else used the processors."""
     calm = parse_result(document(figure("call", 1.0), others=0.05), "calm.json")

@@ -138,10 +138,11 @@ def test_a_run_that_was_ended_at_once_still_has_all_its_rows() -> None:
 
 
 def test_every_case_is_a_row_of_its_own() -> None:
-    """With what it was, for programs."""
+    """With what it was and what else is known of it, for programs."""
     found = case_figures(readings())
 
     assert [figure.case["in_flight"] for figure in found] == [case.in_flight for case in JUDGED]
+    assert (found[0].case["p99_us"], found[0].case["host_cpu_us"]) == (90.0, 20.0)
     assert {figure.unit for figure in found if figure.case["in_flight"] == 1} == {"µs"}
 
 

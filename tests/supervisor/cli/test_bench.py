@@ -28,7 +28,14 @@ CALL = make_figure(
 )  # fmt: skip
 ABSENT = make_figure("memory", "MiB", (), goal=Goal(must=7, aim=5), reason="this system does not tell it")
 RESULT = BenchResult(
-    goals=(CALL, ABSENT), sweep=(), open_loop=(), failures=(), repetitions=3, is_quick=True, is_complete=True
+    goals=(CALL, ABSENT),
+    sweep=(),
+    open_loop=(),
+    failures=(),
+    repetitions=3,
+    moment=0.1,
+    is_quick=True,
+    is_complete=True,
 )
 SLOWER = attrs.evolve(RESULT, goals=(attrs.evolve(CALL, ratio=2.6, ratio_low=2.5, ratio_high=2.7), ABSENT))
 
