@@ -97,7 +97,7 @@ class Group:
 
     def find_obstacle(self, name: str) -> Shard | None:
         """A sibling that a shard has to wait for before it starts."""
-        for other in self.leaving - {name}:
+        for other in sorted(self.leaving - {name}):
             return self.shards[other]
         for other in self.predecessors(name):
             state = self.shards[other].state.value
