@@ -35,7 +35,7 @@ from .shown import sendable
 from .state import Move, State, next_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 @attrs.define
@@ -109,19 +109,22 @@ class Session:
         Where a rule is broken the list ends with ``RuleBroken``, and later bytes mean nothing any more. It is a value
         and not an exception because what came before it in the same bytes still counts.
         """
-        received: list[Received] = []
+        return list(self.receive_each(data))
+
+    def receive_each(self, data: bytes) -> Iterator[Received]:
+        """The same, each frame when it is asked for: what is done about one, as ``expect``, holds for the next. To be
+        used up."""
         if self._broken:
-            return received
+            return
         try:
             for body in self._reader.receive(data):
                 self.counters.frames_in += 1
-                received.append(self._take(decode_envelope(body)))
+                yield self._take(decode_envelope(body))
             if self._reader.error is not None:
                 raise self._reader.error
         except RemoteProtocolError as error:
             self._broken = True
-            received.append(RuleBroken(error))
-        return received
+            yield RuleBroken(error)
 
     def data_to_send(self) -> bytes:
         """All bytes that wait to be written; they count as handed over."""

@@ -35,7 +35,7 @@ from .exit_report import StartedCall
 from .segment import Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from rookery.protocol import Pending, Received, RequestSettled
 
@@ -121,10 +121,9 @@ class Ledger(Session):
                 self._idle = trio.Event()
             await self._idle.wait()
 
-    def receive(self, data: bytes) -> list[Received]:
-        received = super().receive(data)
+    def receive_each(self, data: bytes) -> Iterator[Received]:
+        yield from super().receive_each(data)
         self._tell_idle()
-        return received
 
     def broadcast(self, method: str, payload: dict[str, Any], *, plugin_id: str = "") -> None:
         super().broadcast(method, payload, plugin_id=plugin_id)
@@ -160,7 +159,8 @@ class Ledger(Session):
             del self.pending[number]
         over = super().close(reason)
         self._count_lost([settled.pending for settled in over])
-        self.pending.update(kept)
+        for pending in kept.values():
+            super().expect(pending)
         self._unanswered += len(over)
         self._tell_idle()
         return over
@@ -197,6 +197,7 @@ class Ledger(Session):
         """
         over = list(reversed(self.pending.values()))
         self.pending.clear()
+        self._wide.clear()
         for pending in over:
             begun = [pending.request_id] if started is None else _begun(pending, started)
             has_begun = bool(begun)

@@ -13,6 +13,7 @@ from rookery.protocol import (
     PLUGIN_CANCEL,
     PLUGIN_CONFIG_UPDATED,
     PLUGIN_INVOKE_TOOL,
+    PLUGIN_RUN_SEGMENT,
     PLUGIN_SHUTDOWN,
     RUNNER_HELLO,
     ConnectionLost,
@@ -288,3 +289,20 @@ def test_a_runner_has_served_when_it_answered_or_was_never_asked() -> None:
     served.append(asker.ledger.has_served)
 
     assert served == [True, True, False, True]
+
+
+def test_parts_that_began_are_known_after_the_connection_has_ended() -> None:
+    """The runner's word about them came over the wire, because its page was full; they must not be made again."""
+    asker = Asker()
+    segment = asker.ask(PLUGIN_RUN_SEGMENT, parts=3)
+    pending = asker.ledger.pending[segment]
+    asker.ledger.note_started([segment + 1, segment + 3, segment + 4])
+
+    asker.close()
+    noted = asker.ledger.noted
+    asker.ledger.settle(noted, "it died")
+
+    assert noted == {segment + 1, segment + 3}
+    assert pending.begun == noted
+    assert [(number, outcome.maybe_executed) for number, outcome in asker.told] == [(segment, True)]
+    assert asker.ledger.noted == frozenset()
