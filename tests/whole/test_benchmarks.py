@@ -71,6 +71,16 @@ def test_two_results_are_compared_whatever_their_rows_have(tmp_path: Path) -> No
     assert "has no figures" in bad[1]
 
 
+def test_starts_of_both_kinds_are_measured(tmp_path: Path) -> None:
+    """Forked and spawned, with what their memory is; most of a forked runner's is its zygote's too."""
+    rows, text = run(tmp_path, "starts.py", "--runners", "1", "--rounds", "1")
+
+    assert "round trip, zygote to spawn" in text
+    assert rows["zygote: death to serving again, ms"]["measured"] == 4
+    private = {kind: rows[f"1 by {kind}: private, MB each"]["median"] for kind in ("zygote", "spawn")}
+    assert private["zygote"] < private["spawn"]
+
+
 def test_late_hosts_are_tried_in_each_way(tmp_path: Path) -> None:
     """Blocked, stopped, beside hogs; and it is said how the trials were split."""
     rows, text = run(tmp_path, "false_kills.py", "--quick")
