@@ -28,6 +28,17 @@ class Work(StrEnum):
     """The same with eight groups of neighbours, each in another shard than the one before it."""
 
 
+class Runs(StrEnum):
+    """How a runner calls a handler."""
+
+    ASYNC = "async"
+    """A coroutine function, on the loop."""
+    PLAIN = "plain"
+    """A plain function, in a thread."""
+    QUICK = "quick"
+    """A plain function that says it is quick, on the loop."""
+
+
 @attrs.frozen(kw_only=True)
 class Case:
     """One thing that is measured once in each repetition."""
@@ -39,8 +50,7 @@ class Case:
     handlers: int = 1
     """In all, over all shards."""
     in_flight: int = 1
-    is_async: bool = True
-    """The handlers are coroutines; else plain functions."""
+    runs: Runs = Runs.ASYNC
     cpus: int = 1
     """Host and runners are held on so many."""
     is_spawned: bool = False
@@ -51,13 +61,12 @@ class Case:
         """The event or hook that its handlers are registered for."""
         if self.work is Work.MIXED:
             return "bench.mixed"
-        kind = "async" if self.is_async else "plain"
-        return f"bench.{self.work.value}.{kind}.{self.handlers}.{self.shards}"
+        return f"bench.{self.work.value}.{self.runs.value}.{self.handlers}.{self.shards}"
 
     @property
     def name(self) -> str:
         """All of it in words; what is as in most cases is left out."""
-        parts = [f"{self.work.value} {size(self.payload)}", "async" if self.is_async else "plain"]
+        parts = [f"{self.work.value} {size(self.payload)}", self.runs.value]
         if self.work is not Work.INVOKE:
             parts.append(f"{self.handlers} handler{'s' if self.handlers > 1 else ''}")
         parts.append(f"{self.shards} shard{'s' if self.shards > 1 else ''}")
@@ -75,18 +84,18 @@ def size(count: int) -> str:
     return f"{count} B" if count < KIB else f"{count // KIB} KB"
 
 
-PLAIN = Case(work=Work.INVOKE, is_async=False)
-"""R: what fan-out and chains are compared with."""
 ASYNC = Case(work=Work.INVOKE)
-SPAWNED = attrs.evolve(PLAIN, is_spawned=True)
+"""R: what fan-out and chains are compared with."""
+PLAIN = attrs.evolve(ASYNC, runs=Runs.PLAIN)
+SPAWNED = attrs.evolve(ASYNC, is_spawned=True)
 LARGE = Case(work=Work.INVOKE, payload=64 * KIB)
 BUSY = Case(work=Work.INVOKE, in_flight=64)
-BUSY_PLAIN = attrs.evolve(BUSY, is_async=False)
+BUSY_PLAIN = attrs.evolve(BUSY, runs=Runs.PLAIN)
 BUSY_SMALL = attrs.evolve(BUSY, payload=64)
 BUSY_WIDE = attrs.evolve(BUSY, cpus=2)
-EVENT_NEAR = Case(work=Work.EVENT, handlers=64, is_async=False)
+EVENT_NEAR = Case(work=Work.EVENT, handlers=64, runs=Runs.QUICK)
 EVENT_FAR = attrs.evolve(EVENT_NEAR, shards=4)
-EVENT_ASYNC = attrs.evolve(EVENT_FAR, is_async=True)
+EVENT_ASYNC = attrs.evolve(EVENT_FAR, runs=Runs.ASYNC)
 CHAIN_NEAR = Case(work=Work.CHAIN, handlers=64)
 CHAIN_FAR = attrs.evolve(CHAIN_NEAR, shards=4)
 CHAIN_MIXED = Case(work=Work.MIXED, handlers=64, shards=4)
@@ -116,6 +125,9 @@ def _sweep() -> Iterable[Case]:
         yield Case(work=Work.INVOKE, in_flight=in_flight, shards=shards, cpus=2)
     for work, handlers, shards in product((Work.EVENT, Work.CHAIN), (4, 16, 64), (1, 4)):
         yield Case(work=work, handlers=handlers, shards=shards)
+    for work in (Work.EVENT, Work.CHAIN):
+        for runs in (Runs.PLAIN, Runs.QUICK):
+            yield Case(work=work, handlers=64, shards=4, runs=runs)
     for payload in (64, 16 * KIB):
         yield Case(work=Work.EVENT, handlers=64, shards=4, payload=payload)
         yield Case(work=Work.CHAIN, handlers=64, shards=4, payload=payload)

@@ -92,7 +92,7 @@ def _fan_name(case: Any) -> str:
 
 
 def _kind(case: Any) -> str:
-    return "async" if case["is_async"] else "plain"
+    return str(case["runs"].value)
 
 
 def _shards(case: Any) -> str:

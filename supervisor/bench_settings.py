@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .bench_cases import SHARDS, Work, topics
+from .bench_cases import SHARDS, Runs, Work, topics
 from .settings import Settings, ShardSettings, ShardTimeouts
 from .start_mode import StartMode
 from .strategy import GroupSettings
@@ -29,7 +29,7 @@ ALL_TOPIC = "bench.all"
 """An event that every shard has one handler for."""
 
 MANY_SHARDS = ("m1", "m2", "m3", "m4")
-MANY_TOPICS = {"plain": "bench.many.plain", "async": "bench.many.async"}
+MANY_TOPICS = {Runs.QUICK: "bench.many.quick", Runs.ASYNC: "bench.many.async"}
 MANY = 10_000
 """Handlers of one event of these; in several plugins, since one may not have so many."""
 
@@ -68,7 +68,7 @@ class Handlers:
     name: str
     """Of the event or hook."""
     count: int
-    is_async: bool = True
+    runs: Runs = Runs.ASYNC
 
 
 ONE_FOR_ALL = Handlers(kind="event", name=ALL_TOPIC, count=1)
@@ -127,7 +127,7 @@ def _plugins_of(shard: str, cases: tuple[Case, ...]) -> dict[str, list[Handlers]
         here = share(case.handlers, case.shards, place)
         for number, handlers in enumerate(found.values()):
             if count := share(here, PLUGINS, number):
-                handlers.append(Handlers(kind=kind, name=case.topic, count=count, is_async=case.is_async))
+                handlers.append(Handlers(kind=kind, name=case.topic, count=count, runs=case.runs))
     if any(case.work is Work.MIXED for case in cases):
         each = next(case.handlers for case in cases if case.work is Work.MIXED) // MIXED_GROUPS
         for number in range(place, MIXED_GROUPS, len(SHARDS)):
@@ -144,9 +144,7 @@ def share(count: int, places: int, place: int) -> int:
 def _many_plugins(shard: str) -> dict[str, list[Handlers]]:
     each = MANY // len(MANY_SHARDS) // 2
     return {
-        f"bench.{shard}{kind}{half}": [
-            Handlers(kind="event", name=topic, count=each, is_async=kind == "async")
-        ]
+        f"bench.{shard}{kind.value}{half}": [Handlers(kind="event", name=topic, count=each, runs=kind)]
         for kind, topic in MANY_TOPICS.items()
         for half in (1, 2)
     }

@@ -38,7 +38,7 @@ STARTING = Figure(
 )
 MEMORY = Figure(name=f"memory of {COUNT} shards", unit="MiB", must=450, aim=320)
 BESIDE = Figure(
-    name=f"call to one shard, {COUNT} connected against {len(FEW_SHARDS)}", unit="R0", must=1.15, aim=1.05
+    name=f"call to one shard, {COUNT} connected against {len(FEW_SHARDS)}", unit="µs", must=1.15, aim=1.05
 )
 TO_ALL = Figure(
     name=f"event to all shards, time a shard, {COUNT} against {len(FEW_SHARDS)}", unit="µs", must=2.5, aim=1.5
@@ -49,12 +49,13 @@ ROWS = (STARTING, MEMORY, BESIDE, TO_ALL, IDLE)
 
 @attrs.frozen
 class _Work:
-    """What is measured with few shards and with many, once in each repetition."""
+    """What is measured with few shards and with many, once in each repetition; microseconds."""
 
+    units: list[float]
+    """Of the bare round trip."""
     calls: list[float]
-    """Each divided by the unit."""
     events: list[float]
-    """Microseconds a shard."""
+    """A shard."""
 
 
 async def measure_wide(
@@ -73,19 +74,19 @@ async def measure_wide(
     return [
         _starting(bench, lasted),
         _memory(bench),
-        _against(BESIDE, many.calls, few.calls),
-        _against(TO_ALL, many.events, few.events),
+        _against(BESIDE, many.calls, few.calls, good(many.units) / good(few.units)),
+        _against(TO_ALL, many.events, few.events, good(many.units) / good(few.units)),
         await _idle(bench),
     ]
 
 
 async def _work(bench: Bench, unit: Unit, shards: int, repetitions: int, moment: float) -> _Work:
     show = bench.showing(ALL_TOPIC, bench.message(KIB), shards)
-    work = _Work([], [])
+    work = _Work([], [], [])
     for _ in range(repetitions):
         bench.hold_on(1)
-        bare = await unit.round_trip_us(UNIT_ROUNDS, KIB)
-        work.calls.append(read(await bench.measure(ASYNC, moment)).p50 / bare)
+        work.units.append(await unit.round_trip_us(UNIT_ROUNDS, KIB))
+        work.calls.append(read(await bench.measure(ASYNC, moment)).p50)
         took: list[float] = []
         end = time.perf_counter() + moment
         while time.perf_counter() < end or not took:
@@ -96,9 +97,13 @@ async def _work(bench: Bench, unit: Unit, shards: int, repetitions: int, moment:
     return work
 
 
-def _against(row: Figure, many: list[float], few: list[float]) -> Figure:
-    """Neither can be repeated beside the other: each repetition of one is held against what the other comes to."""
-    ratios = [each / good(few) for each in many]
+def _against(row: Figure, many: list[float], few: list[float], slowdown: float) -> Figure:
+    """Neither can be repeated beside the other: each repetition of one is held against what the other comes to.
+
+    Args:
+        slowdown: What the machine itself had become slower by.
+    """
+    ratios = [each / good(few) / slowdown for each in many]
     goal = _goal(row)
     return make_figure(row.name, row.unit, many, ratios=ratios, of=f"{len(FEW_SHARDS)} shards", goal=goal)
 

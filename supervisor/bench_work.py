@@ -151,7 +151,7 @@ class Bench:
         message = self.message(case.payload)
         match case.work:
             case Work.INVOKE:
-                tool = "async" if case.is_async else "plain"
+                tool = case.runs.value
                 shards = (SPAWNED_SHARD,) if case.is_spawned else SHARDS[: case.shards]
                 return cycle([self.invoking(shard, tool, message) for shard in shards])
             case Work.EVENT:

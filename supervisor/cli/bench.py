@@ -75,7 +75,7 @@ def command(
     older = None if base is None else _read(base)
     for path in (target, plot):
         if path is not None:
-            _write(path, "")  # told now, and not after minutes
+            _check_writable(path)  # told now, and not after minutes
     extent = (QUICK if quick else FULL).shortened(moment, repetitions)
     stop = StopRequests()
     result = _run(extent, stop)
@@ -157,8 +157,23 @@ def _read(path: Path) -> Result:
     return parse_result(text, str(path))
 
 
+def _check_writable(target: Path) -> None:
+    """What stands there stays until there is something better."""
+    try:
+        with target.open("a"):
+            pass
+    except OSError as error:
+        raise _unwritable(target, error) from None
+
+
 def _write(target: Path, text: str) -> None:
     try:
         target.write_text(text, "utf-8")
     except OSError as error:
-        raise UsageError(f"the result {target} cannot be written: {error.strerror}") from None
+        raise _unwritable(target, error) from None
+
+
+def _unwritable(target: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"the result {target} cannot be written: {error.strerror}; give a file in a directory of yours"
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rookery.supervisor.bench_cases import JUDGED, SHARDS, Case, Work, all_cases, size, topics
+from rookery.supervisor.bench_cases import JUDGED, SHARDS, Case, Runs, Work, all_cases, size, topics
 from rookery.supervisor.bench_settings import (
     FEW_SHARDS,
     MANY,
@@ -112,7 +112,7 @@ def test_a_topic_is_told_apart_by_all_that_its_handlers_depend_on() -> None:
         Case(work=Work.CHAIN, handlers=16, shards=4),
         Case(work=Work.EVENT, handlers=64, shards=4),
         Case(work=Work.EVENT, handlers=16, shards=1),
-        Case(work=Work.EVENT, handlers=16, shards=4, is_async=False),
+        Case(work=Work.EVENT, handlers=16, shards=4, runs=Runs.PLAIN),
     ]
 
     assert len({case.topic, *(other.topic for other in others)}) == 5

@@ -94,7 +94,7 @@ def test_each_goal_has_its_own_unit() -> None:
 
     rows = goal_figures(attrs.evolve(found, cases=cases))
 
-    large, event = row_of("invoke 64 KB", rows), row_of("event, 64 plain handlers, 4 shards", rows)
+    large, event = row_of("invoke 64 KB", rows), row_of("event, 64 quick plain handlers, 4 shards", rows)
     assert (large.ratio, large.of) == (pytest.approx(7.0), "R0 of 64 KB")
     assert (event.ratio, event.of) == (pytest.approx(4.0), "R")
 

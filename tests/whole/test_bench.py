@@ -29,7 +29,7 @@ async def test_a_short_run_measures_all_that_it_promises(state_dir: Path) -> Non
     assert all(row["value"] is not None or row["reason"] for row in rows.values())
     for name in (
         "invoke 1 KB, async handler",
-        "event, 64 plain handlers, 4 shards",
+        "event, 64 quick plain handlers, 4 shards",
         "hook chain of 64, 1 shard",
     ):
         assert rows[name]["ratio"] > 0

@@ -50,10 +50,11 @@ DECLARED: dict[str, Any] = {"event": event_handler, "hook": hook}
 def add_handlers(told: list[dict[str, Any]]) -> None:
     """Give the plugin what its copy is told to have, in an order that its names keep."""
     for kind in told:
-        make = async_handler if kind["is_async"] else plain_handler
+        make = async_handler if kind["runs"] == "async" else plain_handler
+        more = {"quick": True} if kind["runs"] == "quick" else {}
         for number in range(kind["count"]):
             name = f"{kind['name']}.{number:05}"
-            declare = DECLARED[kind["kind"]](kind["name"], name=name, timeout=TIMEOUT)
+            declare = DECLARED[kind["kind"]](kind["name"], name=name, timeout=TIMEOUT, **more)
             setattr(Bench, name, declare(make()))
 
 
