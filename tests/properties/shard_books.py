@@ -52,6 +52,9 @@ class Life:
     orders: int = 0
     was_clean: bool = False
     """An order came while it had done nothing wrong: its end is a planned one."""
+    is_hurried: bool = False
+    drain: float = float("inf")
+    """Seconds that it was given to finish what it has."""
 
 
 @attrs.define
@@ -111,13 +114,17 @@ class Book:
 
     # --- orders ------------------------------------------------------------------------------------------------
 
-    def order(self, *, wanted: bool | None, settled: bool) -> None:
+    def order(
+        self, *, wanted: bool | None, settled: bool, drain: float | None = None, hurried: bool = False
+    ) -> None:
         """Somebody wants its runner, if there is one, to leave; ``wanted`` as of now."""
         if wanted is not None:
             self.wanted = wanted
         if self.wanted and not self.is_closing and not self.is_cancelled:
             self.stop_by = None
         self.life.orders += 1
+        self.life.is_hurried = self.life.is_hurried or hurried
+        self.life.drain = min(self.life.drain, float("inf") if drain is None else drain)
         puppet = self.puppet
         if settled and puppet is not None and not puppet.offences and self.last.new in POLITE:
             self.life.was_clean = self.life.was_clean or not puppet.is_dead
@@ -161,6 +168,7 @@ class Book:
         if not move.reason or shard.reason != move.reason:
             self.wrong(f"{move.transition} has no reason")
         self._seen.note_move(last, move)
+        self._check_patience(move, now)
         if move.old is not move.new:
             self.entered[move.new] = now
         self.last = move
@@ -176,6 +184,19 @@ class Book:
             self.wrong(f"it says {move.failures} failures in a row, and there were {self.failures}")
         if move.new is S.STOPPED:
             self.stop_by = self._due = None
+
+    def _check_patience(self, move: ShardMoved, now: float) -> None:
+        """What has a time gets it, unless its connection has gone or somebody is in a hurry."""
+        puppet, timeouts = self.puppet, self.shard.settings.timeouts
+        if puppet is None or puppet.offences or puppet.is_dead or self.life.is_hurried:
+            return
+        passed = now - self.entered.get(move.old, now)
+        if move.transition in ("T15", "T16") and passed < min(timeouts.drain, self.life.drain) - EPS:
+            self.wrong(f"it had {passed:g} s to finish what it has")
+        if move.transition == "T17" and passed < timeouts.term_grace - EPS:
+            self.wrong(f"it had {passed:g} s to leave")
+        if move.transition == "T14" and move.new is S.KILLING and move.old is not S.HELLO:
+            self.wrong("it is killed, and nobody was in a hurry")
 
     def _note_spawn(self, now: float) -> None:
         self.spawned += 1

@@ -8,7 +8,7 @@ The size that a night is for::
 
     python -m tests.properties.shard_machine --examples 5000 --steps 200
 
-``--seed`` makes it another night; a failure prints its program, and the seed with which it comes again.
+``--seed`` makes it another night; a failure prints its program, and comes again with the same seed.
 """
 
 from __future__ import annotations
@@ -18,198 +18,26 @@ import errno
 from collections.abc import Callable
 from typing import Any
 
-import trio
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from rookery.protocol import page as layout
 from rookery.supervisor.exit_report import ExitKind
-from rookery.supervisor.shard_state import AT_REST, ShardState
-from tests.properties.shard_coverage import Seen
-from tests.properties.shard_plans import PLUGINS, plans
+from rookery.supervisor.shard_state import ShardState
+from tests.properties.shard_orders import ShardOrders, lives, speaks
+from tests.properties.shard_plans import PLUGINS
 from tests.properties.shard_puppet import GARBAGE, HALF_A_FRAME, MIB, Puppet
-from tests.properties.shard_stage import Plan, Seat, Stage
 
 S = ShardState
 
-SEEN = Seen()
-"""Of all programs of this process."""
-
-LEAVING = (S.DRAINING, S.STOPPING, S.KILLING)
-
-
-def _speaks(machine: ShardMachine) -> bool:
-    puppet = machine.puppet
-    return puppet is not None and puppet.can_speak
-
-
-def _lives(machine: ShardMachine) -> bool:
-    puppet = machine.puppet
-    return puppet is not None and not puppet.is_dead
-
 
 def _in(*states: ShardState) -> Callable[[ShardMachine], bool]:
-    return lambda machine: _speaks(machine) and machine.seat.state in states
+    return lambda machine: speaks(machine) and machine.seat.state in states
 
 
-class ShardMachine(RuleBasedStateMachine):
-    """The rules. Most are about the shard in focus."""
-
-    stage: Stage
-    seen = SEEN
-
-    @initialize(plan=plans, order=st.random_module())
-    def open(self, plan: Plan, order: object) -> None:
-        self.stage = Stage(plan, self.seen)
-        self.focus = 0
-        self.act(lambda: None)
-
-    @property
-    def seat(self) -> Seat:
-        seats = list(self.stage.seats.values())
-        return seats[self.focus % len(seats)]
-
-    @property
-    def puppet(self) -> Puppet | None:
-        return self.seat.puppet
-
-    def act(self, act: Callable[[], Any], seconds: float = 0.0) -> None:
-        self.stage.act(act, seconds)
-
-    def pull(self, act: Callable[[Puppet], Any], seconds: float = 0.0) -> None:
-        """Let the runner in focus do something, and time pass."""
-        puppet = self.puppet
-        assert puppet is not None
-        self.act(lambda: act(puppet), seconds)
-
-    # --- which shard, and how much is done at once -------------------------------------------------------------
-
-    @rule()
-    def look_at_another(self) -> None:
-        self.focus += 1
-
-    @rule(passes=st.integers(0, 3))
-    def hurry(self, passes: int) -> None:
-        """After the next step the scheduler runs so often only."""
-        self.stage.passes = passes
-
-    # --- what an operator wants --------------------------------------------------------------------------------
-
-    @rule()
-    def start(self) -> None:
-        seat = self.seat
-
-        def start() -> None:
-            before, moves = seat.state, seat.book.last
-            seat.book.order(wanted=True, settled=False)
-            seat.shard.start()
-            if before not in AT_REST and seat.book.last is moves:
-                self.seen.mark("T1", False)
-
-        self.act(start)
-
-    @rule(force=st.booleans())
-    def stop(self, force: bool) -> None:
-        seat = self.seat
-
-        def stop() -> None:
-            self._tell_to_leave(seat, wanted=False)
-            seat.book.stop_within(0.0 if force else None)
-            before = seat.state
-            seat.shard.stop(force=force)
-            if before in (S.IDLE, S.BACKOFF, S.FAILED) and seat.state is not S.STOPPED:
-                seat.book.wrong("nothing runs, and a stop does not work at once")
-            if before is seat.state is S.STOPPED:
-                self.seen.mark("T29", False)
-
-        self.act(stop)
-
-    @rule(drain=st.sampled_from([None, 0.0, 1.0]))
-    def restart(self, drain: float | None) -> None:
-        seat = self.seat
-
-        def restart() -> None:
-            self._tell_to_leave(seat, wanted=True)
-            seat.shard.restart("wanted", drain=drain)
-
-        self.act(restart)
-
-    def _tell_to_leave(self, seat: Seat, *, wanted: bool | None) -> None:
-        if seat.state in LEAVING:
-            self.seen.mark("T14", False)
-        seat.book.order(wanted=wanted, settled=self.stage.was_settled)
-
-    @rule(seconds=st.sampled_from([0.5, 6.0, 40.0]))
-    def hold(self, seconds: float) -> None:
-        seat = self.seat
-
-        def hold() -> None:
-            seat.shard.hold(seconds, "wanted")
-            if seat.shard._held_until < trio.current_time() + seconds:
-                seat.book.wrong("it is not held")
-
-        self.act(hold)
-
-    @rule()
-    def release(self) -> None:
-        seat = self.seat
-
-        def release() -> None:
-            seat.book.let_go()
-            seat.shard.release()
-
-        self.act(release)
-
-    @rule(number=st.integers(0, 1))
-    def remove_plugin(self, number: int) -> None:
-        self.act(lambda: self.seat.shard.remove_plugin(PLUGINS[number]))
-
-    @precondition(_lives)
-    @rule()
-    def accuse(self) -> None:
-        def accuse(puppet: Puppet) -> None:
-            puppet.offend(ExitKind.PROTOCOL)
-            self.seat.shard.accuse("it is accused")
-
-        self.pull(accuse)
-
-    @rule(is_paused=st.booleans())
-    def pause(self, is_paused: bool) -> None:
-        self.seat.shard.is_paused = is_paused and self.puppet is not None
-
-    @precondition(lambda self: self.seat.is_running)
-    @rule(how=st.sampled_from(["drain", "in a second", "force", "cancel"]))
-    def stop_the_host(self, how: str) -> None:
-        def stop() -> None:
-            self.stage.is_stopping = True
-            for seat in reversed(list(self.stage.seats.values())):
-                if not seat.is_running:
-                    continue
-                if seat.state is S.STOPPED:
-                    self.seen.mark("T31", False)
-                drain = {"drain": None, "in a second": 1.0}.get(how, 0.0)
-                self._tell_to_leave(seat, wanted=None)
-                seat.book.stop_within(drain)
-                if how == "cancel":
-                    seat.book.is_cancelled = True
-                    seat.scope.cancel()
-                else:
-                    seat.book.is_closing = True
-                    seat.shard.request_stop(force=how == "force", drain=drain)
-
-        self.act(stop)
-
-    @precondition(lambda self: not any(seat.is_running for seat in self.stage.seats.values()))
-    @rule()
-    def start_the_host(self) -> None:
-        self.act(self.stage.boot)
+class ShardMachine(ShardOrders):
+    """All rules: those of operators, of runners and of time."""
 
     # --- how the next runners are ------------------------------------------------------------------------------
 
@@ -265,22 +93,32 @@ class ShardMachine(RuleBasedStateMachine):
 
         self.pull(ready)
 
-    @precondition(_lives)
+    @precondition(lives)
     @rule(status=st.sampled_from([1, 0, 75, 76, 78, 125, -9, -11, -15]))
     def die(self, status: int) -> None:
         self.pull(lambda puppet: puppet.exit(status))
 
-    @precondition(_speaks)
+    @precondition(lambda self: lives(self) and self.seat.book.deaths)
+    @rule(which=st.integers(0, 2))
+    def die_at_the_edge_of_the_window(self, which: int) -> None:
+        """Exactly when one of the earlier ends counts no more."""
+        deaths, window = self.seat.book.deaths, self.seat.shard.settings.restart.burst_window
+        due = deaths[which % len(deaths)] + window
+        self.act(lambda: None, until=due)
+        if lives(self):
+            self.pull(lambda puppet: puppet.exit(1))
+
+    @precondition(speaks)
     @rule(data=st.sampled_from([GARBAGE, HALF_A_FRAME]))
     def write_nonsense(self, data: bytes) -> None:
         self.pull(lambda puppet: puppet.write_raw(data))
 
-    @precondition(_speaks)
+    @precondition(speaks)
     @rule()
     def close_its_connection(self) -> None:
         self.pull(lambda puppet: puppet.vanish())
 
-    @precondition(_lives)
+    @precondition(lives)
     @rule(loop=st.booleans(), thread=st.booleans(), seconds=st.sampled_from([2.0, 5.0, 14.0]))
     def beat(self, loop: bool, thread: bool, seconds: float) -> None:
         def beat(puppet: Puppet) -> None:
@@ -289,29 +127,29 @@ class ShardMachine(RuleBasedStateMachine):
 
         self.pull(beat, seconds)
 
-    @precondition(_lives)
+    @precondition(lives)
     @rule(state=st.sampled_from("TD"), traced=st.booleans(), seconds=st.sampled_from([5.0, 14.0]))
     def stand_still(self, state: str, traced: bool, seconds: float) -> None:
         self.pull(lambda puppet: puppet.be_seen(state=state, traced=traced), seconds)
 
-    @precondition(_lives)
+    @precondition(lives)
     @rule(rss=st.sampled_from([150, 300]))
     def grow(self, rss: int) -> None:
         self.pull(lambda puppet: puppet.be_seen(rss=rss * MIB), 1.0)
 
-    @precondition(_lives)
+    @precondition(lives)
     @rule(number=st.integers(0, 2), phase=st.sampled_from(list(layout.Phase)))
     def run_plugin_code(self, number: int, phase: layout.Phase) -> None:
         self.pull(lambda puppet: puppet.set_crumb(phase, number))
 
-    @precondition(_lives)
+    @precondition(lives)
     @rule(obeys=st.booleans(), leaves=st.booleans(), reads=st.booleans())
     def behave(self, obeys: bool, leaves: bool, reads: bool) -> None:
         puppet = self.puppet
         assert puppet is not None
         puppet.obeys, puppet.leaves, puppet.reads = obeys, leaves, reads
 
-    @precondition(_lives)
+    @precondition(lives)
     @rule(term=st.booleans(), kill=st.booleans(), stacks=st.booleans())
     def resist(self, term: bool, kill: bool, stacks: bool) -> None:
         puppet = self.puppet
@@ -333,7 +171,7 @@ class ShardMachine(RuleBasedStateMachine):
 
         self.act(let_go)
 
-    @precondition(_speaks)
+    @precondition(speaks)
     @rule()
     def answer(self) -> None:
         self.pull(lambda puppet: puppet.answer_held())
@@ -364,10 +202,6 @@ class ShardMachine(RuleBasedStateMachine):
             self.stage.run.clock.jump(seconds)
 
         self.act(jump)
-
-    def teardown(self) -> None:
-        if hasattr(self, "stage"):
-            self.stage.close()
 
 
 def search(examples: int, steps: int, number: int | None = None) -> None:

@@ -271,7 +271,7 @@ class Stage:
 
     # --- steps -------------------------------------------------------------------------------------------------
 
-    def act(self, act: Callable[[], object], seconds: float = 0.0) -> None:
+    def act(self, act: Callable[[], object], seconds: float = 0.0, *, until: float = 0.0) -> None:
         """Do something in the run, let time pass, and look whether all is well."""
 
         async def step() -> None:
@@ -279,6 +279,8 @@ class Stage:
             act()
             if seconds:
                 await trio.sleep(seconds)
+            if until > trio.current_time():
+                await trio.sleep_until(until)
             passes, self.passes = self.passes, None
             if passes is None:
                 await settle()
@@ -333,7 +335,7 @@ class Stage:
         self.is_stopping = True
         running = [seat for seat in self.seats.values() if seat.is_running]
         for seat in running:
-            seat.book.is_closing = True
+            seat.book.is_closing = seat.book.life.is_hurried = True
             seat.shard.request_stop(force=True)
         with trio.move_on_after(LAST):
             while any(seat.is_running for seat in self.seats.values()):
