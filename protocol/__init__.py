@@ -5,7 +5,8 @@ payloads: what it carries · methods: THE table of who may call what · structur
 chat message · event_filter: which messages a handler wants · manifest: what a plugin declares, manifest_text and
 manifest_fields: reading it · codec: msgpack · framing: lengths · state: a connection's life ·
 received: what bytes meant · session: one end, sans-IO · request: what is owed to the peer ·
-link: a session over a socket · greeting: the runner's hello.
+link: a session over a socket · greeting: the runner's hello · flusher: when it writes ·
+slot: where a task waits.
 """
 
 from __future__ import annotations
@@ -164,6 +165,7 @@ from .received import (
 from .request import Request
 from .session import Session, SessionCounters
 from .shown import sendable, shown
+from .slot import Slot
 from .state import State
 from .structure import structure, unstructure
 
@@ -293,6 +295,7 @@ __all__ = [
     "SessionCounters",
     "Shutdown",
     "Side",
+    "Slot",
     "Started",
     "State",
     "UnloadAnswer",

@@ -40,6 +40,10 @@ MAX_ANSWERS_OWED = 65_536
 DRAIN_BYTES = 16 * MIB
 """What is read of a peer's last words at once: more than a kernel holds, and an end for a peer that is not dead."""
 
+EARLY_FLUSH_BYTES = 32 * KIB
+"""Queued in one pass of the scheduler, it is written before the pass is over: waiting for its end alone makes host and
+runner take turns, which halves the throughput on two processors."""
+
 WRITE_BUFFER_BYTES = 64 * MIB
 """Bytes that may wait for a slow reader: four frames of the largest size. More means the peer does not read."""
 

@@ -1,9 +1,10 @@
 """How does a session run over a real socket: the one file of the protocol that knows an event loop.
 
-A link owns its socket and three tasks: one reads, one writes, one looks at deadlines while something is pending. The
-reader tries ``recv`` first and waits only when the kernel has nothing; it takes 64 KiB at a time, handles every frame
+A link owns its socket and three tasks: one reads, one waits for a peer that is slow to read, one looks at deadlines while
+something is pending. The reader tries ``recv`` first and waits only when the kernel has nothing; it takes 64 KiB at a time, handles every frame
 in it synchronously, and never awaits a write: two peers whose readers wait for their own writers dead-lock as soon as
-both socket buffers are full. Frames that are sent during one pass of the scheduler leave in one ``send``.
+both socket buffers are full. Frames that are sent during one pass of the scheduler leave in one ``send`` at its end
+(``flusher.py``), or before that when they have become many, so that the peer has something to do meanwhile.
 
 The textbook shape (a nursery, an event and a cancel scope a call) was measured and costs 1.7 times the round trip, so
 a caller is woken through its own task, and one coarse sweep stands for all deadlines.
@@ -12,14 +13,15 @@ a caller is woken through its own task, and one coarse sweep stands for all dead
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, assert_never
 
 import attrs
 import trio
 
 from .errors import ConnectionLost, RookeryError
-from .limits import DEADLINE_SWEEP, DRAIN_BYTES, READ_CHUNK_BYTES, WRITE_BUFFER_BYTES
+from .flusher import flusher
+from .limits import DEADLINE_SWEEP, DRAIN_BYTES, EARLY_FLUSH_BYTES, READ_CHUNK_BYTES, WRITE_BUFFER_BYTES
 from .methods import METHODS, Method
 from .received import (
     AnswerDropped,
@@ -31,11 +33,13 @@ from .received import (
     RuleBroken,
 )
 from .request import Request
+from .slot import Slot
 from .state import State
 
 if TYPE_CHECKING:
     import socket
 
+    from .flusher import Flusher
     from .received import Pending
     from .session import Session
 
@@ -85,6 +89,10 @@ class Link:
         self._waiting = trio.Event()
         self._written = trio.Event()
         self._writing = False
+        self._flusher: Flusher | None = None
+        """Known while it runs."""
+        self._is_queued = False
+        """The end of this pass writes."""
         self._scope = trio.CancelScope()
         self._closed: Closed | None = None
         self._end: Closed | None = None
@@ -111,6 +119,7 @@ class Link:
         When it returns, or is cancelled, the socket is closed and every pending request has been settled. It raises
         nothing that the peer could cause.
         """
+        self._flusher = flusher()
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
@@ -141,7 +150,7 @@ class Link:
                 return
             if not data:
                 return  # the reader finds the end by itself
-            if not self._handle(self.session.receive(data)):
+            if not self._handle(self.session.receive_each(data)):
                 self._scope.cancel()  # the reader may never find out: a grandchild can hold the peer's end
                 return
             left -= len(data)
@@ -151,7 +160,9 @@ class Link:
         ``timeout`` seconds or the link ended first."""
         with trio.move_on_after(timeout):
             while not self.is_closed and self.has_unwritten:
-                await self._written.wait()
+                self.flush_nowait()
+                if self.has_unwritten:
+                    await self._written.wait()
         return not self.has_unwritten
 
     @property
@@ -161,17 +172,14 @@ class Link:
 
     def flush_nowait(self) -> None:
         """Write what can be written without waiting, now. For the last words before something that may never return."""
-        if self._writing or self.is_closed or not self.session.bytes_out:
-            return
-        data = memoryview(self.session.data_to_send())
-        try:
-            sent = self._sock.send(data)
-        except OSError:
-            sent = 0
-        self.bytes_written += sent
-        if sent < len(data):
-            self.session.put_back(bytes(data[sent:]))
-            self.wake_writer()
+        if not self._write_some():
+            self._work.set()
+
+    def flush_at_end_of_pass(self) -> None:
+        """The same for the flusher, in whose place nothing may be scheduled."""
+        self._is_queued = False
+        if not self._write_some():
+            trio.lowlevel.current_trio_token().run_sync_soon(self._work.set)
 
     # --- speaking ----------------------------------------------------------------------------------------------
 
@@ -194,13 +202,17 @@ class Link:
             ConnectionLost: The peer went, or was gone before.
             CannotEncode, FrameTooLarge, LocalProtocolError: It could not be sent.
         """
-        slot = _Slot()
+        slot: Slot[Payload | RookeryError] = Slot()
         if timeout is None:
             timeout = METHODS[method].timeout if method in METHODS else 0.0  # send() refuses unknown methods
         deadline = trio.current_time() + timeout
         told = payload or {}
-        slot.request_id = self.send(method, told, plugin_id=plugin_id, deadline=deadline, on_done=slot.settle)
-        outcome = await slot.wait(self.session)
+        request_id = self.send(method, told, plugin_id=plugin_id, deadline=deadline, on_done=slot.settle)
+        try:
+            outcome = await slot.wait()
+        except (trio.Cancelled, KeyboardInterrupt):
+            self.forget(request_id)
+            raise
         if isinstance(outcome, RookeryError):
             raise outcome
         return outcome
@@ -260,7 +272,13 @@ class Link:
 
     def wake_writer(self) -> None:
         """Called after every change of what waits to be sent."""
-        self._work.set()
+        if self._flusher is None:
+            self._work.set()
+        elif not self._is_queued:
+            self._is_queued = True
+            self._flusher.add(self)
+        elif self.session.bytes_out > EARLY_FLUSH_BYTES:
+            self.flush_nowait()
         if self.session.bytes_out > WRITE_BUFFER_BYTES:
             self._note("stuck", f"the peer left {self.session.bytes_out} bytes unread")
             self._scope.cancel()
@@ -279,7 +297,7 @@ class Link:
                 return self._note("eof", f"the peer went away ({error.strerror})")
             if not data:
                 return self._note("eof", "the peer closed the connection")
-            if not self._handle(self.session.receive(data)):
+            if not self._handle(self.session.receive_each(data)):
                 # The peer may be told why (a refused first frame); it is not worth waiting for long.
                 await self.flush(0.1)
                 return None
@@ -288,7 +306,7 @@ class Link:
             else:
                 await trio.lowlevel.wait_readable(self._sock)
 
-    def _handle(self, received: list[Received]) -> bool:
+    def _handle(self, received: Iterator[Received]) -> bool:
         """Act on what arrived; False when a rule was broken and nothing more may be read."""
         for item in received:
             if isinstance(item, RequestSettled):
@@ -314,7 +332,8 @@ class Link:
 
     async def _write(self) -> None:
         while True:
-            await self._work.wait()
+            if not self.session.bytes_out:  # what came while it wrote was left to this task
+                await self._work.wait()
             self._work = trio.Event()
             self._writing = True
             data = memoryview(self.session.data_to_send())
@@ -345,6 +364,21 @@ class Link:
                 self._waiting = trio.Event()
                 await self._waiting.wait()
 
+    def _write_some(self) -> bool:
+        """Write what the kernel takes; False when something is left and nobody sees to it."""
+        if self._writing or self.is_closed or not self.session.bytes_out:
+            return True
+        data = self.session.data_to_send()
+        try:
+            sent = self._sock.send(data)
+        except OSError:
+            sent = 0  # full, or the peer has gone: the writer finds out
+        self.bytes_written += sent
+        if sent == len(data):
+            return True
+        self.session.put_back(data[sent:])
+        return False
+
     def _note(self, kind: str, reason: str) -> None:
         # The first reason is the cause, later ones follow from it.
         self._closed = self._closed or Closed(kind, reason)
@@ -359,36 +393,6 @@ class Link:
         self._written.set()
         for settled in over:
             settled.pending.on_done(settled.outcome)
-
-
-class _Slot:
-    """Where a task waits for one answer."""
-
-    __slots__ = ("_outcome", "_task", "request_id")
-
-    def __init__(self) -> None:
-        self.request_id = 0
-        self._task: trio.lowlevel.Task | None = None
-        self._outcome: Payload | RookeryError | None = None
-
-    def settle(self, outcome: Payload | RookeryError) -> None:
-        self._outcome = outcome
-        if self._task is not None:
-            trio.lowlevel.reschedule(self._task)
-            self._task = None
-
-    async def wait(self, session: Session) -> Payload | RookeryError:
-        if self._outcome is None:
-            self._task = trio.lowlevel.current_task()
-
-            def give_up(_: Any) -> trio.lowlevel.Abort:
-                session.forget(self.request_id)
-                self._task = None
-                return trio.lowlevel.Abort.SUCCEEDED
-
-            await trio.lowlevel.wait_task_rescheduled(give_up)
-        assert self._outcome is not None
-        return self._outcome
 
 
 def _wall_clock_ms() -> int:

@@ -229,8 +229,7 @@ class Desk:
 
     def _hold_lane(self, plugin_id: str, key: str) -> Callable[[], None]:
         """A handler that has begun goes on: calls of its plugin and key wait until what is returned is called."""
-        lane = (plugin_id, key)
-        requests = self._lanes[lane] = deque()
+        requests = self._lanes[lane := (plugin_id, key)] = deque()
 
         def release() -> None:
             if self._lanes.get(lane) is not requests:
@@ -266,6 +265,8 @@ class Desk:
                     _refuse_late(request)
                 elif plugin is not None:
                     await self._invoker.answer(request, plugin)
+                    if requests:
+                        request.link.flush_nowait()  # what has ended is not to be lost with the next
                 elif started is not None:
                     await self._answer_later(request, started)
                 else:

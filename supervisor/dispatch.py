@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from rookery.protocol import METHODS, PLUGIN_CANCEL, ConnectionLost, RequestTimedOut, RookeryError
+from rookery.protocol import METHODS, PLUGIN_CANCEL, ConnectionLost, RequestTimedOut, RookeryError, Slot
 
-from .call import Call, OnSettled, Outcome, Payload, Slot
+from .call import Call, OnSettled, Outcome, Payload
 from .fate import DispatchFailed, Fate, failure_of, never_began
 from .gate import Gate
 from .open_calls import OpenCalls
@@ -69,7 +69,7 @@ class Dispatcher:
         """An open call is in here, or was sent, or fails within one pass of the loop."""
         self.is_closing = False
         self._number = 0
-        self._budget = RetryBudget()
+        self.budget = RetryBudget()
         self.refusals = Refusals()
         """Plugins and events that are not called."""
         self.segments = Segments(self)
@@ -99,7 +99,7 @@ class Dispatcher:
         """
         gate = self._gates[component.shard]
         call = Call(component, method, args, deadline, on_settled, self.take_numbers(1))
-        self._budget.earn()
+        self.budget.earn()
         self.open.note_open()
         if key is None:
             self._enter(gate, call)
@@ -108,7 +108,7 @@ class Dispatcher:
         lane = self._lanes.get(place)
         if lane is None:
             lane = self._lanes[place] = gate.open_lane(place)
-        if lane.depth > 1:
+        if gate.orders:
             call.payload["ordering_key"] = key
         if lane.has_room:
             lane.out += 1
@@ -346,7 +346,7 @@ class Dispatcher:
         call.attempts += 1
         if not call.component.is_idempotent or call.attempts >= MAX_ATTEMPTS:
             return False
-        return self._budget.take(trio.current_time())
+        return self.budget.take(trio.current_time())
 
     def _put_back(self, gate: Gate, call: Call) -> None:
         """The call is not out any more and waits for the shard's next runner, before those that were made after it."""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from rookery.protocol import PLUGIN_EMIT_EVENT, SILENCE, BadPayload, MessageMap, validate_message
+from rookery.protocol import PLUGIN_EMIT_EVENT, SILENCE, BadPayload, MessageMap, Slot, validate_message
 
-from .call import Call, Slot
+from .call import Call
 from .component import EventHandler
 from .fate import DispatchFailed
 from .neighbours import end_of_segment, groups_by_shard
@@ -114,6 +114,7 @@ class Events:
             await slot.wait()
         except (trio.Cancelled, KeyboardInterrupt):
             passing.is_over = True
+            self._dispatcher.segments.precedence.leave(passing.key, passing)
             if passing.call is not None:
                 self._dispatcher.withdraw(passing.call)
             raise
@@ -149,6 +150,8 @@ class Events:
             observers=audience.observers,
             on_intercepted=on_intercepted,
         )
+        if passing.interceptors:
+            self._dispatcher.segments.precedence.enter(key, passing)
         self._go_on(passing)
         return passing
 
@@ -168,6 +171,7 @@ class Events:
 
     def _go_on(self, passing: Passing) -> None:
         if passing.stopped_by is not None or passing.place == len(passing.interceptors):
+            self._dispatcher.segments.precedence.leave(passing.key, passing)
             passing.on_intercepted(passing)
             return
         handler = passing.interceptors[passing.place]
@@ -189,6 +193,7 @@ class Events:
             settled,
             timeouts=[each.timeout or self._timeout for each in neighbours],
             key=passing.key,
+            flow=passing,
         ) or self._submit(handler, args, passing.key, partial(settled, 0))
 
     def _show_group(

@@ -152,8 +152,7 @@ class Gate:
         """Whether several handlers may be asked in one request now: its runner can do that, and nothing waits."""
         if self.waiting or self.segments >= self.outer.size:
             return False
-        # With a lane so narrow that it lets one call on, those calls do not say of which conversation they are.
-        return self.orders and self.read_started is not None and self.outer.size >= 2 * LANE_SHARE
+        return self.orders and self.read_started is not None
 
     @property
     def load(self) -> tuple[int, int]:

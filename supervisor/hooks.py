@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from rookery.protocol import PLUGIN_INVOKE_HOOK
+from rookery.protocol import PLUGIN_INVOKE_HOOK, Slot
 
-from .call import Call, Slot
+from .call import Call
 from .component import ErrorPolicy, HookHandler, HookMode
 from .fate import DispatchFailed, Fate
 from .hook_specs import HookSpec, HookSpecs, Unavailable
@@ -110,6 +110,7 @@ class Hooks:
             return await slot.wait()
         except (trio.Cancelled, KeyboardInterrupt):
             flow.is_over = True
+            self._dispatcher.segments.precedence.leave(flow.key, flow)
             if flow.call is not None:
                 self._dispatcher.withdraw(flow.call)
             raise
@@ -136,6 +137,8 @@ class Hooks:
             observers=[handler for handler in handlers if handler.mode is HookMode.OBSERVE],
             key=key,
         )
+        if flow.blocking:
+            self._dispatcher.segments.precedence.enter(key, flow)
         self._go_on(flow)
         return flow
 
@@ -144,6 +147,7 @@ class Hooks:
         while flow.stopped_by is None and flow.place < len(flow.blocking):
             if self._ask(flow):
                 return
+        self._dispatcher.segments.precedence.leave(flow.key, flow)
         if flow.stopped_by is None:
             for group in groups_by_shard(flow.observers):
                 self._show(group, flow)
@@ -175,6 +179,7 @@ class Hooks:
             settled,
             timeouts=[self._seconds(each, spec) for each in neighbours],
             key=flow.key,
+            flow=flow,
         ) or self._dispatcher.submit(
             handler,
             PLUGIN_INVOKE_HOOK,

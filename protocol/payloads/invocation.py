@@ -40,6 +40,10 @@ class Segment:
     """What each may take, at the same places."""
     in_turn: bool = False
     ordering_key: str = ""
+    sent_at: float = 0.0
+    """Seconds on the clock that all processes of a machine share (``time.monotonic``); 0 when it is not said. In turn, no
+    handler but the first begins when three quarters of the shortest time are over since then: its host has perhaps stopped
+    waiting for the one before, and asked this one again."""
 
 
 @attrs.frozen(kw_only=True)

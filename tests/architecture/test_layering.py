@@ -33,7 +33,9 @@ LAYERS = {
 
 # Single files that may import more than their folder, and why.
 EXTRA_LIBRARIES = {
+    "protocol/flusher.py": {"trio"},
     "protocol/link.py": {"trio"},  # the one file of the protocol that knows an event loop
+    "protocol/slot.py": {"trio"},
     "protocol/manifest.py": {"packaging"},  # version ranges; as pure as attrs
 }
 
@@ -45,7 +47,7 @@ EFFECTS = frozenset(
 
 # All of protocol and sharding decide; what is excepted does the effects for the rest.
 PURE_FOLDERS = ("protocol", "sharding")
-IMPURE_FILES = {"protocol/link.py"}
+IMPURE_FILES = {"protocol/link.py", "protocol/flusher.py", "protocol/slot.py"}
 
 # The deciding files of the other two. A file that does not exist yet is fine.
 PURE_FILES = (

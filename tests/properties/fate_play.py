@@ -284,7 +284,7 @@ class Play:
                 [len(runner.told) for runner in self._runners],
                 [len(runner.told) for runner in expected.runners],
             ),
-            ("retries", round(self._dispatcher._budget.left * 5), self._fifths_left(expected)),
+            ("retries", round(self._dispatcher.budget.left * 5), self._fifths_left(expected)),
         ]
         for call in range(len(self._calls)):
             pairs += [
