@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from rookery.protocol import CannotEncode, ComponentType, RookeryError, limits, shown
+from rookery.protocol import (
+    PLUGIN_EMIT_EVENT,
+    PLUGIN_INVOKE_HOOK,
+    SILENCE,
+    CannotEncode,
+    ComponentType,
+    RookeryError,
+    limits,
+    shown,
+)
 
 from .message import Message
 from .outcomes import EventOutcome, HookOutcome
@@ -47,6 +56,13 @@ class Answer:
     payload: dict[str, Any]
     reply: Reply | None = None
     """To be sent before the answer; ``None`` for nothing."""
+
+
+SILENT = {
+    ComponentType.EVENT_HANDLER: dict(SILENCE[PLUGIN_EMIT_EVENT]),
+    ComponentType.HOOK_HANDLER: dict(SILENCE[PLUGIN_INVOKE_HOOK]),
+}
+"""What a handler answers that returns nothing; only ever read."""
 
 
 def failed_answer(component_type: ComponentType, reason: str) -> dict[str, Any]:
@@ -100,9 +116,7 @@ def _command_answer(component: Component, args: dict[str, Any], result: Any) -> 
 
 def _event_answer(component: Component, args: dict[str, Any], result: Any) -> Answer:
     if result is None:
-        return Answer(
-            {"success": True, "continue_processing": True, "modified_message": None, "custom_result": None}
-        )
+        return Answer(SILENT[ComponentType.EVENT_HANDLER])
     if type(result) is str:
         return Answer(
             {"success": True, "continue_processing": True, "modified_message": None, "custom_result": None},
@@ -143,7 +157,7 @@ def _reply(component: Component, args: dict[str, Any], text: str) -> Reply | Non
 
 def _hook_answer(component: Component, args: dict[str, Any], result: Any) -> Answer:
     if result is None:
-        return Answer(_hook())
+        return Answer(SILENT[ComponentType.HOOK_HANDLER])
     if type(result) is not HookOutcome:
         raise BadResult(
             f"{component.name} returned {type(result).__name__} {shown(result)}: a hook handler returns None,"

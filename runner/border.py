@@ -10,6 +10,7 @@ import functools
 import inspect
 import logging
 from contextvars import ContextVar
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -122,13 +123,15 @@ async def run_marked(
         current_plugin.set(previous)
 
 
-async def run_inline(plugin_id: str, call: Callable[[], Any]) -> Any:
+async def run_inline(plugin_id: str, handler: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     """A coroutine function, or a plain one that says of itself that it is quick."""
     previous = current_plugin.get()
     current_plugin.set(plugin_id)
     try:
-        result = call()
-        return await result if inspect.isawaitable(result) else result
+        result = handler(**arguments)
+        if type(result) is CoroutineType or inspect.isawaitable(result):
+            result = await result
+        return result
     except trio.Cancelled:
         raise
     except BaseException as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -59,7 +60,7 @@ class Component:
     name: str
     type: ComponentType
 
-    @property
+    @functools.cached_property
     def is_inline(self) -> bool:
         """True for what runs on the loop, from its first line on."""
         return self.is_async or self.declared.metadata.get("quick") is True
@@ -92,7 +93,9 @@ class Component:
             plugin_id=plugin_id,
             chat_scope=self.declared.chat_scope,
             allowed_session=list(self.declared.allowed_session),
-            metadata={**self.declared.metadata, INLINE: True} if self.runs_in_segments else self.declared.metadata,
+            metadata={**self.declared.metadata, INLINE: True}
+            if self.runs_in_segments
+            else self.declared.metadata,
         )
 
 

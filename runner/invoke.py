@@ -33,7 +33,7 @@ from rookery.protocol import (
 )
 from rookery.protocol import page as layout
 
-from .answers import ANSWERS, failed_answer, plain_value
+from .answers import ANSWERS, SILENT, failed_answer, plain_value
 from .border import PluginFailed, call_guarded, log_failure, plugin_threads, run_inline, run_marked
 from .calls import NOT_STARTED, Calls, refuse_unwanted
 from .crumbs import CRUMBS
@@ -200,8 +200,8 @@ class Invoker:
         self._calls.begin(run)
         try:
             answer = await work
-            if not scope.cancel_called:
-                self.deliver(request, plugin, component, answer)
+            if not scope.cancel_called or (is_leaving() and run.unwanted is None and not run.is_given_up):
+                self.deliver(request, plugin, component, answer)  # cancelled with its plugin, and ended well
             elif not run.is_given_up:
                 self._refuse_cancelled(run, plugin, component, scope.deadline - request.received_at)
         except BaseException:
@@ -234,17 +234,19 @@ class Invoker:
             run: Where it is seen that the call begins; not needed for what runs on the loop.
         """
         plugin_id = plugin.plugin_id
-        call = functools.partial(component.handler, **arguments)
         try:
             try:
                 if component.is_inline:
-                    result = await run_inline(plugin_id, call)
+                    result = await run_inline(plugin_id, component.handler, arguments)
                 else:
                     assert run is not None
+                    call = functools.partial(component.handler, **arguments)
                     place = _Place(self._limiter, self._calls, run)
                     result = await run_marked(plugin_id, call, is_async=False, limiter=place)
             finally:
                 self._on_step_end(plugin_id)
+            if result is None and component.type in SILENT:
+                return SILENT[component.type]  # as most handlers do
             answer = ANSWERS[component.type](component, args, result)
             if answer.reply is not None:
                 await answer.reply.send(plugin)

@@ -33,6 +33,11 @@ class Lines:
         for line in lines:
             self._say(line)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a line has begun and not ended."""
+        return bool(self._rest)
+
     def end(self) -> None:
         """The owner has finished: what has no line end yet is a line too."""
         if self._rest:

@@ -89,11 +89,13 @@ class RawOutput(trio.abc.Instrument):
         if self._look.poll(0) or self._overflows:
             self._read(plugin_id)
         for pipe in self._pipes:
-            pipe.lines.end()
+            if pipe.lines.is_open:
+                pipe.lines.end()
 
     @property
     def _overflows(self) -> bool:
-        return any(pipe.overflow or pipe.dropped for pipe in self._pipes)
+        out, err = self._pipes  # by name: this is asked after each step of each handler
+        return bool(out.overflow or err.overflow or out.dropped or err.dropped)
 
     def _read(self, plugin_id: str) -> None:
         for pipe in self._pipes:

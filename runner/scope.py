@@ -31,11 +31,8 @@ class PluginScope:
         self._guests: dict[trio.CancelScope, None] = {}
         """Around calls that run in tasks of nobody's in particular."""
         self._guests_gone = trio.Event()
-
-    @property
-    def is_open(self) -> bool:
+        self.is_open = False
         """False before it runs, and from the moment it is closed."""
-        return self._nursery is not None and not self._cancel.cancel_called
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold the nursery open until ``close``. A task of its own, started by whoever loads the plugin."""
@@ -43,10 +40,12 @@ class PluginScope:
             with self._cancel:
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
+                    self.is_open = True
                     task_status.started()
                     await trio.sleep_forever()
         finally:
             self._nursery = None
+            self.is_open = False
             self._ended.set()
 
     def start_task(self, func: Callable[..., Any], *args: Any, name: str | None = None) -> None:
@@ -90,6 +89,7 @@ class PluginScope:
 
     async def close(self, grace: float) -> bool:
         """Cancel everything; False when something of the plugin has not ended ``grace`` seconds later."""
+        self.is_open = False
         self._cancel.cancel()
         for scope in list(self._guests):
             scope.cancel()

@@ -23,14 +23,27 @@ from rookery.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MAX_TOLD_BYTES = 8 * 1024 * 1024
-"""Of one handler's answer: above it only a frame of its own is sure to do."""
+    from .calls import Unwanted
+
+ENVELOPE_BYTES = 4096
+"""Room in a frame for what stands around an answer."""
 
 
 class Run:
     """One segment on its way."""
 
-    __slots__ = ("answers", "args", "is_answered", "place", "request", "slot", "speaking", "told", "waits")
+    __slots__ = (
+        "answers",
+        "args",
+        "is_answered",
+        "place",
+        "request",
+        "slot",
+        "speaking",
+        "told",
+        "unwanted",
+        "waits",
+    )
 
     def __init__(self, request: Request, told: Segment, args: dict[str, Any]) -> None:
         self.request = request
@@ -40,9 +53,11 @@ class Run:
         """Of the handler that is next."""
         self.slot: int | None = None
         self.speaking: list[int] = []
-        self.answers: list[tuple[Part, dict[str, Any]]] = []
-        """What is sent as soon as the segment is answered."""
+        self.answers: list[Callable[[], None]] = []
+        """What is said as soon as the segment is answered."""
         self.is_answered = False
+        self.unwanted: Unwanted | None = None
+        """Why those that have not begun are not to, when they are not."""
         self.waits: list[Request] = []
         """Requests of the same conversation that came after it."""
 
@@ -85,47 +100,44 @@ class Part(Request):
             run.speaking.append(place)
 
     def answer(self, payload: dict[str, Any]) -> None:
-        if self._is_early(payload):
-            self.answered = True
+        if self._is_early():
+            # Packed now: the plugin may go on to change what it has returned.
+            packed, most = encode_value(payload), self.link.session.max_frame_bytes - ENVELOPE_BYTES
+            if len(packed) > most:
+                raise FrameTooLarge(len(packed), most)
+            self._keep(lambda: self.answer(decode_value(packed)))
         else:
             super().answer(payload)
             self._free()
 
     def refuse(self, code: ErrorCode, message: str, details: dict[str, Any] | None = None) -> None:
-        if self._is_early({}):
-            self._run.answers.pop()
-            self._run.answers.append((self, {"code": code, "message": message, "details": details}))
-            self.answered = True
+        if self._is_early():
+            self._keep(lambda: self.refuse(code, message, details))
         else:
             super().refuse(code, message, details)
             self._free()
 
-    def send(self, payload: dict[str, Any]) -> None:
-        """Say what was kept until the segment was answered."""
-        self.answered = False
-        if "code" in payload:
-            super().refuse(**payload)
-        else:
-            super().answer(payload)
-        self._free()
+    def _keep(self, say: Callable[[], None]) -> None:
+        """It is said when the segment is answered."""
+
+        def say_now() -> None:
+            self.answered = False
+            say()
+
+        self._run.answers.append(say_now)
+        self.answered = True
 
     def _free(self) -> None:
         if self.on_answered is not None:
             self.on_answered()
 
-    def _is_early(self, payload: dict[str, Any]) -> bool:
+    def _is_early(self) -> bool:
         run = self._run
         if run.told.in_turn:
             # Whoever answers for the segment first is the one who does.
             self.link.session.disown(run.request.request_id)
             run.is_answered = True
-        if run.is_answered:
-            return False
-        size = len(encode_value(payload))
-        if size > MAX_TOLD_BYTES:
-            raise FrameTooLarge(size, MAX_TOLD_BYTES)
-        run.answers.append((self, payload))
-        return True
+        return not run.is_answered
 
 
 def read_segment(payload: dict[str, Any]) -> Segment:
@@ -148,7 +160,13 @@ def _read_quickly(payload: dict[str, Any]) -> Segment | None:
     """A segment as it usually is; ``None`` when something about it is not, and the slow way has to name it."""
     method, args, key = payload.get("method"), payload.get("args"), payload.get("ordering_key", "")
     plugins, components, times = payload.get("plugins"), payload.get("components"), payload.get("timeouts_ms")
-    if type(method) is not str or type(args) is not bytes or type(key) is not str:
+    sent_at = payload.get("sent_at", 0.0)
+    if (
+        type(method) is not str
+        or type(args) is not bytes
+        or type(key) is not str
+        or type(sent_at) is not float
+    ):
         return None
     if type(plugins) is not list or type(components) is not list or type(times) is not list:
         return None
@@ -166,4 +184,5 @@ def _read_quickly(payload: dict[str, Any]) -> Segment | None:
         timeouts_ms=times,
         in_turn=payload.get("in_turn") is True,
         ordering_key=key,
+        sent_at=sent_at,
     )

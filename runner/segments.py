@@ -11,6 +11,7 @@ becomes a request of its own and goes the way of all others.
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from types import coroutine
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ import trio
 from rookery.protocol import (
     SILENCE,
     BadPayload,
+    ComponentType,
     ErrorCode,
     RemoteProtocolError,
     Request,
@@ -29,13 +31,14 @@ from rookery.protocol import (
 )
 from rookery.protocol import page as layout
 
-from .calls import refuse_unwanted
+from .answers import SILENT
+from .calls import NOT_STARTED, refuse_unwanted
 from .crumbs import CRUMBS
 from .message import Message
 from .segment_run import Run, read_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator, Iterable
+    from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 
     from .calls import Calls, Unwanted
     from .components import Component
@@ -45,8 +48,11 @@ if TYPE_CHECKING:
     from .scope import PluginScope
 
 BURST = 0.05
-"""Seconds after which the loop gets the processor back, and after which handlers in turn go back to the host: it has then
-perhaps stopped waiting for the one that took so long, and asked those after it elsewhere."""
+"""Seconds after which the loop gets the processor back, and after which handlers in turn go back to the host."""
+
+SHARE = 0.75
+"""Of the shortest time of handlers in turn, after which no other begins: its host may have stopped waiting at the end of
+that time for the one before, and asked those after it elsewhere."""
 
 _SHARED = frozenset({str, int, float, bool, bytes, type(None), Message})
 """What handlers may share: nothing in it can be changed, or it copies itself before."""
@@ -85,6 +91,8 @@ class Segments:
         """Those of which no handler has begun, by the request's id."""
         self._by_key: dict[str, Run] = {}
         """The last in each conversation whose handlers have not all begun."""
+        self._running: dict[int, Run] = {}
+        """Those not in turn of which not all have begun, by the request's id."""
         self._current: dict[int, int] = {}
         """Of segments in turn: the id of the part that goes on."""
 
@@ -128,6 +136,8 @@ class Segments:
             run = self._waiting.get(request_id)
             if run is not None and not run.request.answered:
                 refuse_unwanted(run.request, unwanted)
+            if request_id in self._running:
+                self._running[request_id].unwanted = unwanted
         wanted = set(request_ids)
         for run in self._by_key.values():
             for request in [each for each in run.waits if each.request_id in wanted]:
@@ -136,10 +146,10 @@ class Segments:
 
     def end(self) -> None:
         """This process is about to end."""
-        for run in (*self._waiting.values(), *self._by_key.values()):
-            for request in (run.request, *run.waits):
-                if not request.answered and not run.is_answered:
-                    request.refuse(ErrorCode.E_SHUTTING_DOWN, "this runner ends")
+        waiting = [run.request for run in self._waiting.values()]
+        for request in (*waiting, *(each for run in self._by_key.values() for each in run.waits)):
+            if not request.answered:
+                request.refuse(ErrorCode.E_SHUTTING_DOWN, "this runner ends", NOT_STARTED)
 
     # --- running -----------------------------------------------------------------------------------------------
 
@@ -152,11 +162,12 @@ class Segments:
             if run.told.in_turn:
                 await self._burst_in_turn(run, scope)
             else:
+                self._running[run.request.request_id] = run
                 await self._burst(run, scope)
 
     async def _burst_in_turn(self, run: Run, scope: trio.CancelScope) -> None:
         told, calls = run.told, self._calls
-        end = trio.current_time() + BURST
+        end = trio.current_time() + min(BURST, _time_left(run))
         silence = SILENCE[told.method]
         last = len(told.plugins) - 1
         for place in range(last + 1):
@@ -175,7 +186,7 @@ class Segments:
             answer = await self._step(run, place, found, scope)
             if answer is _GOES_ON:
                 return
-            if answer != silence or place == last:
+            if place == last or not _is_silent(answer, silence):
                 self._tell(run, place, answer, found)
                 return
 
@@ -189,6 +200,9 @@ class Segments:
                 await trio.lowlevel.checkpoint()
                 end = trio.current_time() + BURST
             place, run.place = run.place, run.place + 1
+            if run.unwanted is not None:
+                refuse_unwanted(run.part(place), run.unwanted)
+                continue
             found = self._find(run, place)
             if found is None:
                 self._take_alone(run, place)
@@ -197,14 +211,15 @@ class Segments:
             answer = await self._step(run, place, found, scope)
             if answer is _GOES_ON:
                 return
-            if answer != silence:
+            if not _is_silent(answer, silence):
                 self._tell(run, place, answer, found)
+        del self._running[run.request.request_id]
         run.request.answer(unstructure(SegmentAnswer(speaking=run.speaking)))
         run.is_answered = True
         calls.free(run.slot)
+        for say in run.answers:
+            say()
         self._let_on(run)
-        for part, answer in run.answers:
-            part.send(answer)
 
     def _find(self, run: Run, place: int) -> _Found | None:
         """What is needed to run a handler here and now; ``None`` when it has to become a request of its own."""
@@ -311,6 +326,25 @@ class Segments:
 _Found = tuple["LoadedPlugin", "PluginScope", "Component", dict[str, Any]]
 
 _GOES_ON = object()
+
+_EVENT, _HOOK = SILENT[ComponentType.EVENT_HANDLER], SILENT[ComponentType.HOOK_HANDLER]
+
+
+def _time_left(run: Run) -> float:
+    """Seconds until it may be that the host has stopped waiting for one of these."""
+    if not run.told.sent_at:
+        return BURST
+    return run.told.sent_at + SHARE * min(run.told.timeouts_ms) / 1000 - time.monotonic()
+
+
+def _is_silent(answer: Mapping[str, Any], silence: Mapping[str, Any]) -> bool:
+    """Whether a handler had nothing to say. What it returned is not compared: that might run code of its plugin."""
+    if answer is _EVENT or answer is _HOOK:
+        return True
+    return all(
+        answer[key] is value or (type(answer[key]) in (bool, str) and answer[key] == value)
+        for key, value in silence.items()
+    )
 
 
 def _begin(work: Coroutine[Any, Any, Any], plugin_id: str, request_id: int) -> Any:

@@ -20,8 +20,9 @@ from rookery.protocol import (
     RemoteError,
 )
 from rookery.runner import Message, Plugin, PluginFailed, command, event_handler, hook, tool
+from rookery.runner.border import call_guarded, current_plugin, run_guarded
 from rookery.runner.fake_host import FakeRequest
-from rookery.runner.invoke import Invoker, call_guarded, current_plugin, run_guarded
+from rookery.runner.invoke import Invoker
 from rookery.runner.testing import RunningPlugin
 from tests.runner.makers import a_request, message_map, running
 

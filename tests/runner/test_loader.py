@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from rookery.protocol import AssignedPlugin, Manifest
+from rookery.runner.border import PluginFailed
 from rookery.runner.discovery import Candidate
-from rookery.runner.invoke import PluginFailed
 from rookery.runner.loader import import_plugin, module_name_of, purge_modules
 
 

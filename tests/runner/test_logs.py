@@ -15,7 +15,7 @@ import trio
 import trio.testing
 
 from rookery.protocol import Link
-from rookery.runner.invoke import call_guarded
+from rookery.runner.border import call_guarded
 from rookery.runner.logs import MAX_ENTRIES, RUNNER_LOGGER, URGENT_AT_ONCE, LogShipper, PrintStream
 
 

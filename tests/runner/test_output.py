@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 
-from rookery.runner.invoke import current_plugin, run_guarded
+from rookery.runner.border import current_plugin, run_guarded
 from rookery.runner.output import RawOutput
 
 Said = list[tuple[str, bool, str]]
