@@ -33,10 +33,10 @@ class RetryBudget:
     """Starts at ``LEAST``."""
     _at: float = 0.0
 
-    def earn(self) -> None:
-        """A call was made for the first time."""
+    def earn(self, count: int = 1) -> None:
+        """So many calls were made for the first time."""
         if self.left < MOST:
-            self.left += SHARE
+            self.left = min(self.left + count * SHARE, MOST + SHARE)
 
     def take(self, now: float) -> bool:
         """Take one retry; False when there is none left.

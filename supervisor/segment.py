@@ -10,7 +10,7 @@ from .call import Call, OnSettled, Outcome, Payload
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rookery.protocol import Pending
+    from rookery.protocol import Link, Pending
 
     from .component import Component
 
@@ -34,6 +34,7 @@ class Segment:
         "in_turn",
         "is_over",
         "key",
+        "link",
         "method",
         "number",
         "on_settled",
@@ -68,6 +69,8 @@ class Segment:
         self.number = number
         self.sent_at = sent_at
         self.pending: Pending | None = None
+        self.link: Link | None = None
+        """Where it was sent."""
         self.call: Call | None = None
         """In turn: the one that has to go on alone."""
         self.is_over = False

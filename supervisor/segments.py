@@ -7,6 +7,7 @@ stands for, which then go the ways of ``dispatch.py``: they wait for the next ru
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from rookery.protocol import (
 from rookery.protocol import page as layout
 
 from .fate import DispatchFailed, Fate
+from .precedence import Precedence
 from .segment import Segment
 
 if TYPE_CHECKING:
@@ -38,8 +40,7 @@ if TYPE_CHECKING:
     from .gate import Gate
 
 MIN_TIMEOUT = 0.2
-"""Seconds. A runner gives a segment back when one of its handlers has taken a quarter of that, so that it begins no other
-after its host has stopped waiting for that one."""
+"""Seconds. With less it would be half over when a runner has given a segment back; see ``BURST`` there."""
 
 MAX_HANDLERS = 16_384
 """In one request; a frame has room for more."""
@@ -50,11 +51,13 @@ class Segments:
 
     Attributes:
         is_on: False calls every handler alone. Nothing else changes, which is what tests compare.
+        precedence: Of events and hooks whose handlers are asked in turn.
     """
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
         self.is_on = True
+        self.precedence = Precedence()
 
     def send(
         self,
@@ -66,6 +69,7 @@ class Segments:
         timeouts: Sequence[float],
         on_silent: Callable[[int], None] | None = None,
         key: str | None = None,
+        flow: object = None,
     ) -> Segment | None:
         """Ask neighbours in the order of handlers, if nothing speaks against it; ``None`` when something does.
 
@@ -75,16 +79,19 @@ class Segments:
             timeouts: Seconds, one for each component.
             on_silent: Told how many had nothing to say, for those that are not in turn; ``None``: they are.
             key: For one key a plugin is asked in the order of dispatch; ``None`` keeps no order.
+            flow: What those in turn are asked for; see ``precedence``.
         """
         count = len(components)
         if not 2 <= count <= MAX_HANDLERS or not self.is_on or min(timeouts) < MIN_TIMEOUT:
+            return None
+        if on_silent is None and not self.precedence.is_first(key, flow):
             return None
         dispatcher = self._dispatcher
         gate = dispatcher.gate_of(components[0].shard)
         link = gate.link
         if link is None or not gate.takes_segments or dispatcher.refusals.any or dispatcher.is_closing:
             return None
-        now = trio.current_time()
+        clock, now = time.monotonic(), trio.current_time()  # in this order: the runner goes by the first
         segment = Segment(
             components,
             method,
@@ -96,7 +103,7 @@ class Segments:
             number=dispatcher.take_numbers(count),
             sent_at=now,
         )
-        payload = {
+        payload: Payload = {
             "method": method,
             "args": b"",
             "plugins": [component.plugin_id for component in components],
@@ -104,21 +111,23 @@ class Segments:
             "timeouts_ms": [int(seconds * 1000) for seconds in timeouts],
             "in_turn": segment.in_turn,
             "ordering_key": key or "",
+            "sent_at": clock,
         }
         try:
             payload["args"] = encode_value(args)
             request_id = link.send(
                 PLUGIN_RUN_SEGMENT,
                 payload,
-                deadline=now + (timeouts[0] if segment.in_turn else max(timeouts)),
+                deadline=now + (min(timeouts) if segment.in_turn else max(timeouts)),
                 on_done=partial(self._done, gate, link, segment),
                 tag=segment,
                 parts=count,
             )
         except RookeryError:
             return None  # each alone says why
-        segment.pending = link.session.pending[request_id]
+        segment.pending, segment.link = link.session.pending[request_id], link
         gate.segments += 1
+        dispatcher.budget.earn(count)
         dispatcher.open.note_open()
         return segment
 
@@ -127,6 +136,8 @@ class Segments:
         segment.is_over = True
         if segment.call is not None:
             self._dispatcher.withdraw(segment.call)
+        elif segment.link is not None and segment.pending is not None:
+            _cancel(segment.link, [segment.pending.request_id])
 
     # --- inside ------------------------------------------------------------------------------------------------
 
@@ -139,17 +150,17 @@ class Segments:
         elif isinstance(outcome, dict):
             self._end_well(gate, link, segment, outcome)
         else:
-            self._take_apart(gate, segment, outcome)
+            self._take_apart(gate, link, segment, outcome)
         self._dispatcher.open.note_closed()
         self._dispatcher.pump(gate)
 
     def _wait_on(self, gate: Gate, link: Link, segment: Segment) -> bool:
-        """The first had so much time; the one that runs now may have more."""
-        place = self._place_by_page(gate, segment)
-        deadline = segment.sent_at + segment.timeouts[place]
-        if deadline <= trio.current_time() or segment.pending is None:
+        """One of them had so much time; the one that runs now may have more."""
+        place, now = self._place_by_page(gate, segment), trio.current_time()
+        deadlines = [segment.sent_at + seconds for seconds in segment.timeouts[place:]]
+        if deadlines[0] <= now or segment.pending is None:
             return False
-        segment.pending.deadline = deadline
+        segment.pending.deadline = min(each for each in deadlines if each > now)
         link.expect(segment.pending)
         return True
 
@@ -164,8 +175,7 @@ class Segments:
             place = _last_begun(segment, pending.begun)
         elif isinstance(outcome, RequestTimedOut):
             place = self._place_by_page(gate, segment)
-            if not link.is_closed:
-                link.broadcast(PLUGIN_CANCEL, {"request_ids": [pending.request_id]})
+            _cancel(link, [pending.request_id])
         else:
             place = max(0, pending.answered_by - pending.request_id - 1)
         dispatcher.tally.note_silent(gate.counters, place)
@@ -203,13 +213,15 @@ class Segments:
         done = partial(self._dispatcher.take_end, gate, window, call)
         link.expect(Pending(request_id, call.method, call.component.plugin_id, call.deadline, done, call))
 
-    def _take_apart(self, gate: Gate, segment: Segment, error: RookeryError) -> None:
+    def _take_apart(self, gate: Gate, link: Link, segment: Segment, error: RookeryError) -> None:
         """Handlers that are not in turn have no answer in common: each goes its own way."""
         dispatcher, pending = self._dispatcher, segment.pending
         assert pending is not None
         begun = pending.begun
-        if isinstance(error, RequestTimedOut) and gate.read_started is not None:
-            begun = gate.read_started() or frozenset()
+        if isinstance(error, RequestTimedOut):
+            first, count = pending.request_id, len(segment.components)
+            _cancel(link, list(range(first, first + count + 1)))
+            begun = (gate.read_started() if gate.read_started is not None else None) or frozenset()
         lost = isinstance(error, ConnectionLost)
         knows = not isinstance(error, RemoteError)
         last = _last_begun(segment, begun)
@@ -232,6 +244,11 @@ class Segments:
         self._dispatcher.tally.note_silent(gate.counters, count)
         if count and segment.on_silent is not None:
             segment.on_silent(count)
+
+
+def _cancel(link: Link, request_ids: list[int]) -> None:
+    if not link.is_closed:
+        link.broadcast(PLUGIN_CANCEL, {"request_ids": request_ids})
 
 
 def _last_begun(segment: Segment, started: frozenset[int]) -> int:

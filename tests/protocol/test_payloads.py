@@ -81,6 +81,7 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "timeouts_ms": [],
             "in_turn": False,
             "ordering_key": "",
+            "sent_at": 0.0,
         },
     ),
     "SegmentAnswer": ({}, {"speaking": []}),
