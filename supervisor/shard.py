@@ -324,6 +324,11 @@ class Shard:
         if self.incarnation:
             self.restarts += 1
         self.incarnation += 1
+        self._blocked = {
+            plugin: reason
+            for plugin, reason in self._blocked.items()
+            if self.history.is_blocked(self.settings.restart, plugin)
+        }
         self._runner = Incarnation(self, self.incarnation, self._blocked)
         try:
             return await self._runner.run()
@@ -364,11 +369,6 @@ class Shard:
             record = PluginNotLoaded(shard=self.name, plugin_id=decision.blocks, reason=reason, blocked=True)
             self.observers.notify(record)
             self._judge.take_blocked(self, decision.blocks, reason)
-        self._blocked = {
-            plugin: reason
-            for plugin, reason in self._blocked.items()
-            if self.history.is_blocked(policy, plugin)
-        }
         return decision
 
     async def _wait_for_lost(self, child: Child) -> None:

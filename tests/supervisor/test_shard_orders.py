@@ -15,7 +15,7 @@ from rookery.supervisor.observers import RunnerDied, ShardMoved
 from rookery.supervisor.shard import Shard
 from rookery.supervisor.shard_state import ShardState, is_path
 from rookery.supervisor.turns import Turns
-from tests.doubles.scripted_runner import work
+from tests.doubles.scripted_runner import ScriptedRunner, work
 from tests.doubles.shards import Watched, die_with, running
 
 S = ShardState
@@ -58,6 +58,28 @@ async def test_a_stopped_shard_waits_for_its_start(autojump_clock: MockClock) ->
 
         assert watched.shard.history.failures == 0
     assert is_path(path(watched))
+
+
+async def test_a_start_by_hand_tries_every_plugin_again(autojump_clock: MockClock) -> None:
+    """Also one that had ended so many runners that it was left out: whoever starts the shard may have mended it."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        await runner.say_hello()
+        if len(runners.started) <= 2:
+            runner.say_loading("test.two")
+            runner.die(-11)
+        else:
+            await runner.say_ready(["test.one"], list(runner.assignment.blocked))
+            await trio.sleep_forever()
+
+    async with running(script) as (watched, runners):
+        await watched.shard.state.wait_value(S.READY)
+        watched.shard.stop()
+        await watched.shard.state.wait_value(S.STOPPED)
+        watched.shard.start()
+        await watched.shard.state.wait_value(S.READY)
+
+    assert [list(assigned.blocked) for assigned in watched.assigned] == [[], [], ["test.two"], []]
 
 
 async def test_a_shard_that_is_started_by_hand_begins_disabled(autojump_clock: MockClock) -> None:
