@@ -7,7 +7,7 @@ message, all at once, each its own copy, and can change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +19,14 @@ from rookery.protocol import PLUGIN_EMIT_EVENT, SILENCE, BadPayload, MessageMap,
 from .call import Call
 from .component import EventHandler
 from .fate import DispatchFailed
-from .neighbours import end_of_segment, groups_by_shard
+from .neighbours import Neighbours, Order
 from .segment import Segment
 
 if TYPE_CHECKING:
     from .call import Outcome
     from .counters import Counters
     from .dispatch import Dispatcher
+    from .handler_index import Audience
     from .registry import Registry
 
 _SILENT = dict(SILENCE[PLUGIN_EMIT_EVENT])
@@ -56,8 +57,8 @@ class Passing:
     """As the last of them left it."""
     extra: dict[str, Any]
     key: str | None
-    interceptors: Sequence[EventHandler]
-    observers: Sequence[EventHandler]
+    interceptors: Order[EventHandler]
+    observers: Order[EventHandler]
     on_intercepted: Callable[[Passing], None]
     place: int = 0
     """Of the interceptor that is asked next."""
@@ -146,59 +147,64 @@ class Events:
             message=message,
             extra=extra_args or {},
             key=key,
-            interceptors=audience.interceptors,
-            observers=audience.observers,
+            interceptors=self._order(audience, "interceptors"),
+            observers=self._order(audience, "observers"),
             on_intercepted=on_intercepted,
         )
-        if passing.interceptors:
+        if audience.interceptors:
             self._dispatcher.segments.precedence.enter(key, passing)
         self._go_on(passing)
         return passing
 
     def show(self, passing: Passing, on_settled: Callable[[Outcome], None]) -> EventResult:
         """The second half: those who only see it, unless it was stopped. ``on_settled`` is called once for each."""
-        observers = passing.observers if passing.stopped_by is None else ()
-        args = passing.args
-        for group in groups_by_shard(observers):
-            self._show_group(group, args, passing.key, on_settled)
+        args, count = passing.args, 0
+        if passing.stopped_by is None:
+            count = len(passing.observers)
+            for group in passing.observers.groups:
+                self._show_group(group, args, passing.key, on_settled)
         return EventResult(
             continues=passing.stopped_by is None,
             message=passing.message,
             stopped_by=passing.stopped_by,
             errors=tuple(passing.errors),
-            observers=len(observers),
+            observers=count,
         )
+
+    def _order(self, audience: Audience, half: str) -> Order[EventHandler]:
+        found: Order[EventHandler] | None = audience.notes.get(half)
+        if found is None:
+            found = Order(getattr(audience, half), lambda handler: handler.timeout or self._timeout)
+            audience.notes[half] = found
+        return found
 
     def _go_on(self, passing: Passing) -> None:
         if passing.stopped_by is not None or passing.place == len(passing.interceptors):
             self._dispatcher.segments.precedence.leave(passing.key, passing)
             passing.on_intercepted(passing)
             return
-        handler = passing.interceptors[passing.place]
-        start, end = passing.place, end_of_segment(passing.interceptors, passing.place)
-        args = passing.args
+        start, args = passing.place, passing.args
+        neighbours = passing.interceptors.neighbours(start)
 
         def settled(place: int, outcome: Outcome) -> None:
             if not passing.is_over:
                 passing.call = None
                 passing.place = start + place + 1
-                self._take(passing.interceptors[start + place], passing, outcome)
+                self._take(neighbours.handlers[place], passing, outcome)
                 self._go_on(passing)
 
-        neighbours = passing.interceptors[start:end]
         passing.call = self._dispatcher.segments.send(
             neighbours,
             PLUGIN_EMIT_EVENT,
             args,
             settled,
-            timeouts=[each.timeout or self._timeout for each in neighbours],
             key=passing.key,
             flow=passing,
-        ) or self._submit(handler, args, passing.key, partial(settled, 0))
+        ) or self._submit(neighbours.handlers[0], args, passing.key, partial(settled, 0))
 
     def _show_group(
         self,
-        group: Sequence[EventHandler],
+        group: Neighbours[EventHandler],
         args: dict[str, Any],
         key: str | None,
         on_settled: Callable[[Outcome], None],
@@ -212,12 +218,11 @@ class Events:
             PLUGIN_EMIT_EVENT,
             args,
             lambda _, outcome: on_settled(outcome),
-            timeouts=[each.timeout or self._timeout for each in group],
             on_silent=silent,
             key=key,
         )
         if segment is None:
-            for handler in group:
+            for handler in group.handlers:
                 self._submit(handler, args, key, on_settled)
 
     def _take(self, handler: EventHandler, passing: Passing, answer: Outcome) -> None:

@@ -68,6 +68,8 @@ class Audience:
 
     interceptors: tuple[EventHandler, ...] = ()
     observers: tuple[EventHandler, ...] = ()
+    notes: dict[str, Any] = attrs.Factory(dict)
+    """What those who ask them want to find again, as long as they are the same."""
 
     def chosen(self, serves: Callable[[EventHandler], bool]) -> Audience:
         """Those of them that a caller wants."""

@@ -7,7 +7,7 @@ its own copy, and can change nothing. An abort ends the flow and is seen by no o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from .call import Call
 from .component import ErrorPolicy, HookHandler, HookMode
 from .fate import DispatchFailed, Fate
 from .hook_specs import HookSpec, HookSpecs, Unavailable
-from .neighbours import end_of_segment, groups_by_shard
+from .neighbours import Neighbours, Order
 from .segment import Segment
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ class Flow:
     spec: HookSpec
     kwargs: dict[str, Any]
     on_done: Callable[[HookResult], None]
-    blocking: Sequence[HookHandler]
-    observers: Sequence[HookHandler]
+    blocking: Order[HookHandler]
+    observers: Order[HookHandler]
     key: str | None
     place: int = 0
     """Of the blocking handler that is asked next."""
@@ -93,6 +93,8 @@ class Hooks:
         self._dispatcher = dispatcher
         self._timeout = timeout
         self.specs = specs
+        self._known: dict[str, tuple[object, Order[HookHandler], Order[HookHandler]]] = {}
+        """By hook: the handlers as they were found, and those of both modes."""
 
     def has_handlers(self, name: str) -> bool:
         """Whether firing this hook would ask anybody."""
@@ -128,19 +130,34 @@ class Hooks:
         Args:
             key: For one key a plugin is asked in the order of the starts; ``None`` keeps no order.
         """
-        handlers = [handler for handler in self._registry.hook_handlers(name) if handler.enabled]
+        blocking, observers = self._orders(name)
         flow = Flow(
             spec=self.specs.get(name),
             kwargs=kwargs,
             on_done=on_done,
-            blocking=[handler for handler in handlers if handler.mode is HookMode.BLOCKING],
-            observers=[handler for handler in handlers if handler.mode is HookMode.OBSERVE],
+            blocking=blocking,
+            observers=observers,
             key=key,
         )
-        if flow.blocking:
+        if len(blocking):
             self._dispatcher.segments.precedence.enter(key, flow)
         self._go_on(flow)
         return flow
+
+    def _orders(self, name: str) -> tuple[Order[HookHandler], Order[HookHandler]]:
+        """Those that are asked in turn, and those that only see what came of it."""
+        handlers = self._registry.hook_handlers(name)
+        known = self._known.get(name)
+        if known is not None and known[0] is handlers:
+            return known[1:]
+        spec = self.specs.get(name)
+        enabled = [handler for handler in handlers if handler.enabled]
+        blocking, observers = (
+            Order([each for each in enabled if each.mode is mode], lambda each: self._seconds(each, spec))
+            for mode in (HookMode.BLOCKING, HookMode.OBSERVE)
+        )
+        self._known[name] = handlers, blocking, observers
+        return blocking, observers
 
     def _go_on(self, flow: Flow) -> None:
         """Ask the next handler; at the end show the observers what came of it."""
@@ -149,14 +166,15 @@ class Hooks:
                 return
         self._dispatcher.segments.precedence.leave(flow.key, flow)
         if flow.stopped_by is None:
-            for group in groups_by_shard(flow.observers):
+            for group in flow.observers.groups:
                 self._show(group, flow)
         flow.on_done(flow.result())
 
     def _ask(self, flow: Flow) -> bool:
         """Ask the next handler, and its neighbours; False when it cannot be asked and the flow goes on at once."""
         spec, start = flow.spec, flow.place
-        handler = flow.blocking[start]
+        neighbours = flow.blocking.neighbours(start)
+        handler = neighbours.handlers[0]
         flow.place += 1
         if spec.on_unavailable is not Unavailable.WAIT and not self._dispatcher.is_open(handler.shard):
             failure = DispatchFailed(Fate.UNAVAILABLE, f'shard "{handler.shard}" is not up')
@@ -167,17 +185,15 @@ class Hooks:
             if not flow.is_over:
                 flow.call = None
                 flow.place = start + place + 1
-                self._take(flow.blocking[start + place], flow, outcome)
+                self._take(neighbours.handlers[place], flow, outcome)
                 self._go_on(flow)
 
         args = {"hook_name": spec.name, **flow.kwargs}
-        neighbours = flow.blocking[start : end_of_segment(flow.blocking, start)]
         flow.call = self._dispatcher.segments.send(
             neighbours,
             PLUGIN_INVOKE_HOOK,
             args,
             settled,
-            timeouts=[self._seconds(each, spec) for each in neighbours],
             key=flow.key,
             flow=flow,
         ) or self._dispatcher.submit(
@@ -185,7 +201,7 @@ class Hooks:
             PLUGIN_INVOKE_HOOK,
             args,
             partial(settled, 0),
-            deadline=trio.current_time() + self._seconds(handler, spec),
+            deadline=trio.current_time() + neighbours.timeouts[0],
             key=flow.key,
         )
         return True
@@ -206,17 +222,14 @@ class Hooks:
         if str(answer.get("action", "continue")).lower() == "abort":
             self._abort(handler, flow)
 
-    def _show(self, group: Sequence[HookHandler], flow: Flow) -> None:
+    def _show(self, group: Neighbours[HookHandler], flow: Flow) -> None:
         # Encoding makes the copy: every observer decodes its own.
         args = {"hook_name": flow.spec.name, **flow.kwargs}
-        timeouts = [self._seconds(handler, flow.spec) for handler in group]
         segments = self._dispatcher.segments
-        if segments.send(
-            group, PLUGIN_INVOKE_HOOK, args, _ignore_one, timeouts=timeouts, on_silent=_ignore_count
-        ):
+        if segments.send(group, PLUGIN_INVOKE_HOOK, args, _ignore_one, on_silent=_ignore_count):
             return
         now = trio.current_time()
-        for handler, seconds in zip(group, timeouts, strict=True):
+        for handler, seconds in zip(group.handlers, group.timeouts, strict=True):
             self._dispatcher.submit(handler, PLUGIN_INVOKE_HOOK, args, _ignore, deadline=now + seconds)
 
     def _merge(self, handler: HookHandler, flow: Flow, changes: Any) -> None:

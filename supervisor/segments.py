@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -30,14 +30,14 @@ from .precedence import Precedence
 from .segment import Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from rookery.protocol import Link
 
     from .call import Call, Outcome, Payload
-    from .component import Component
     from .dispatch import Dispatcher
     from .gate import Gate
+    from .neighbours import Neighbours
 
 MIN_TIMEOUT = 0.2
 """Seconds. With less it would be half over when a runner has given a segment back; see ``BURST`` there."""
@@ -61,12 +61,11 @@ class Segments:
 
     def send(
         self,
-        components: Sequence[Component],
+        neighbours: Neighbours[Any],
         method: str,
         args: Payload,
         on_settled: Callable[[int, Outcome], None],
         *,
-        timeouts: Sequence[float],
         on_silent: Callable[[int], None] | None = None,
         key: str | None = None,
         flow: object = None,
@@ -74,15 +73,14 @@ class Segments:
         """Ask neighbours in the order of handlers, if nothing speaks against it; ``None`` when something does.
 
         Args:
-            components: All of one shard.
             on_settled: See ``Segment``. Called from the loop, and never before this returns.
-            timeouts: Seconds, one for each component.
             on_silent: Told how many had nothing to say, for those that are not in turn; ``None``: they are.
             key: For one key a plugin is asked in the order of dispatch; ``None`` keeps no order.
             flow: What those in turn are asked for; see ``precedence``.
         """
+        components = neighbours.handlers
         count = len(components)
-        if not 2 <= count <= MAX_HANDLERS or not self.is_on or min(timeouts) < MIN_TIMEOUT:
+        if not 2 <= count <= MAX_HANDLERS or not self.is_on or neighbours.shortest < MIN_TIMEOUT:
             return None
         if on_silent is None and not self.precedence.is_first(key, flow):
             return None
@@ -96,7 +94,7 @@ class Segments:
             components,
             method,
             args,
-            timeouts,
+            neighbours.timeouts,
             on_settled,
             on_silent,
             key=key,
@@ -106,9 +104,9 @@ class Segments:
         payload: Payload = {
             "method": method,
             "args": b"",
-            "plugins": [component.plugin_id for component in components],
-            "components": [component.name for component in components],
-            "timeouts_ms": [int(seconds * 1000) for seconds in timeouts],
+            "plugins": neighbours.plugins,
+            "components": neighbours.names,
+            "timeouts_ms": neighbours.timeouts_ms,
             "in_turn": segment.in_turn,
             "ordering_key": key or "",
             "sent_at": clock,
@@ -118,7 +116,7 @@ class Segments:
             request_id = link.send(
                 PLUGIN_RUN_SEGMENT,
                 payload,
-                deadline=now + (min(timeouts) if segment.in_turn else max(timeouts)),
+                deadline=now + (neighbours.shortest if segment.in_turn else neighbours.longest),
                 on_done=partial(self._done, gate, link, segment),
                 tag=segment,
                 parts=count,

@@ -178,7 +178,7 @@ class Load:
         passing = events.start(
             EVENT, None, {"number": number}, lambda _: None, key=f"session {number % SESSIONS}", serves=serves
         )
-        timeout = next((handler.timeout for handler in passing.observers if handler.timeout), 0.0)
+        timeout = next((handler.timeout for handler in passing.observers.handlers if handler.timeout), 0.0)
         ticket = self._ticket(number, "event", shard, due, timeout)
         if events.show(passing, partial(self._settle, ticket)).observers != 1:
             self._settle(ticket, DispatchFailed(Fate.UNAVAILABLE, "the plugin is not registered"))
