@@ -30,6 +30,7 @@ def command(
     aliases: Sequence[str] = (),
     timeout: float | None = None,
     idempotent: bool = False,
+    quick: bool = False,
     chat_scope: Literal["all", "group", "private"] = "all",
     allowed_session: Sequence[str] = (),
 ) -> Callable[[_F], _F]:
@@ -45,6 +46,8 @@ def command(
         timeout: Seconds for one call; ``None`` takes the host's own limit.
         idempotent: True says that it may run again after it was cut off, as when its process died: the host then calls it
             again, at most three times in all. It must come to the same, or have done nothing.
+        quick: True for a plain function that returns at once. It is called like an ``async def``, which is faster: nothing
+            else of this process runs meanwhile, and it is not handed to a thread, where it may take its time.
         chat_scope: Where it may be called.
         allowed_session: Session ids, group ids or ``platform:group``; empty allows all.
     """
@@ -59,9 +62,11 @@ def command(
         "aliases": _texts("command", "aliases", aliases),
         "command_pattern": pattern,
         **_limits("command", timeout, idempotent),
+        **_quickness("command", quick),
     }
 
     def declare(function: Any, own_name: str) -> Declared:
+        _check_quick("command", function, quick)
         chosen = name or own_name
         return Declared(
             type=ComponentType.COMMAND,
@@ -101,9 +106,7 @@ def event_handler(
         intercept: True for a handler that may change or stop the event: it returns an ``EventOutcome`` or ``None``, and
             later handlers wait for it.
         name: The component's; the function's name when it is empty.
-        quick: True for a plain function that returns at once. It is called like an ``async def``, which is faster: nothing
-            else of this process runs meanwhile, and it is not handed to a thread, where it may take its time.
-        idempotent, chat_scope, allowed_session: As of ``command``.
+        idempotent, quick, chat_scope, allowed_session: As of ``command``.
         platforms: Names of platforms, in any letters.
         users: Ids of users.
         pattern: A regular expression that the text has to contain, in its first thousand characters. It is searched for in
@@ -162,8 +165,7 @@ def hook(
         order: Among the handlers of the point.
         mode: ``observe`` only sees: what it returns is ignored.
         error_policy: What a failure of the handler means for the flow.
-        idempotent: As of ``command``.
-        quick: As of ``event_handler``.
+        idempotent, quick: As of ``command``.
     """
     example = '@hook("chat.receive.before_process")'
     _check_text("hook", point, "a hook", example)
@@ -198,14 +200,15 @@ def tool(
     parameters: Mapping[str, Any] | None = None,
     timeout: float | None = None,
     idempotent: bool = False,
+    quick: bool = False,
 ) -> Callable[[_F], _F]:
     """A tool for language models; what it returns is the tool's result.
 
     Args:
         parameters: A JSON schema; ``None`` makes one of the handler's parameters and their types.
-        idempotent: As of ``command``.
+        idempotent, quick: As of ``command``.
     """
-    limits = _limits("tool", timeout, idempotent)
+    limits = {**_limits("tool", timeout, idempotent), **_quickness("tool", quick)}
     return _callable_tool("tool", ComponentType.TOOL, name, description, parameters, limits)
 
 
@@ -216,9 +219,10 @@ def action(
     parameters: Mapping[str, Any] | None = None,
     timeout: float | None = None,
     idempotent: bool = False,
+    quick: bool = False,
 ) -> Callable[[_F], _F]:
     """Something that the bot may choose to do; the arguments are as of ``tool``."""
-    limits = _limits("action", timeout, idempotent)
+    limits = {**_limits("action", timeout, idempotent), **_quickness("action", quick)}
     return _callable_tool("action", ComponentType.ACTION, name, description, parameters, limits)
 
 
@@ -264,15 +268,16 @@ def api(
     description: str = "",
     timeout: float | None = None,
     idempotent: bool = False,
+    quick: bool = False,
 ) -> Callable[[_F], _F]:
     """A function for other plugins: ``await self.ctx.api.call("plugin.id.name", argument=1)``.
 
     Args:
         public: False keeps it to the plugin itself.
-        idempotent: As of ``command``.
+        idempotent, quick: As of ``command``.
     """
     _check_text("api", name, "a name", '@api("dice_of", public=True)', optional=True)
-    limits = _limits("api", timeout, idempotent)
+    limits = {**_limits("api", timeout, idempotent), **_quickness("api", quick)}
     metadata = {"description": description, "version": version, "public": public, **limits}
     return _named("api", '@api("dice_of", public=True)', ComponentType.API, name, metadata)
 
@@ -289,6 +294,7 @@ def _callable_tool(
     _check_text(decorator, name, "a name", example, optional=True)
 
     def declare(function: Any, own_name: str) -> Declared:
+        _check_quick(decorator, function, limits.get("quick", False))
         metadata = {
             "description": description or inspect.getdoc(function) or "",
             "parameters_raw": parameters_of(function) if parameters is None else dict(parameters),
@@ -302,11 +308,11 @@ def _callable_tool(
 def _named(
     decorator: str, example: str, component_type: ComponentType, name: str, metadata: dict[str, Any]
 ) -> Callable[[_F], _F]:
-    return marking(
-        decorator,
-        example,
-        lambda _, own_name: Declared(type=component_type, name=name or own_name, metadata=metadata),
-    )
+    def declare(function: Any, own_name: str) -> Declared:
+        _check_quick(decorator, function, metadata.get("quick", False))
+        return Declared(type=component_type, name=name or own_name, metadata=metadata)
+
+    return marking(decorator, example, declare)
 
 
 def _check_text(decorator: str, value: object, what: str, example: str, *, optional: bool = False) -> None:

@@ -86,6 +86,7 @@ def size(count: int) -> str:
 
 ASYNC = Case(work=Work.INVOKE)
 """R: what fan-out and chains are compared with."""
+QUICK = attrs.evolve(ASYNC, runs=Runs.QUICK)
 PLAIN = attrs.evolve(ASYNC, runs=Runs.PLAIN)
 SPAWNED = attrs.evolve(ASYNC, is_spawned=True)
 LARGE = Case(work=Work.INVOKE, payload=64 * KIB)
@@ -101,7 +102,7 @@ CHAIN_FAR = attrs.evolve(CHAIN_NEAR, shards=4)
 CHAIN_MIXED = Case(work=Work.MIXED, handlers=64, shards=4)
 
 JUDGED = (
-    *(PLAIN, ASYNC, SPAWNED, LARGE, BUSY, BUSY_PLAIN, BUSY_SMALL, BUSY_WIDE),
+    *(QUICK, PLAIN, ASYNC, SPAWNED, LARGE, BUSY, BUSY_PLAIN, BUSY_SMALL, BUSY_WIDE),
     *(EVENT_NEAR, EVENT_FAR, EVENT_ASYNC, CHAIN_NEAR, CHAIN_FAR, CHAIN_MIXED),
 )
 """Those that have a goal, or that one with a goal needs."""

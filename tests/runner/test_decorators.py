@@ -288,7 +288,7 @@ def test_idempotent_is_true_or_false() -> None:
 
 
 @pytest.mark.parametrize("decorator", [event_handler, hook])
-def test_a_plain_handler_may_say_that_it_is_quick(decorator: Any) -> None:
+def test_the_host_asks_quick_handlers_together_that_it_is_quick(decorator: Any) -> None:
     """It is then called where coroutines are, and the host knows that it needs no thread."""
 
     class It(Plugin):
@@ -305,7 +305,23 @@ def test_a_plain_handler_may_say_that_it_is_quick(decorator: Any) -> None:
     assert "inline" not in found["slow"].declaration("test.it").metadata
 
 
-@pytest.mark.parametrize("decorator", [event_handler, hook])
+@pytest.mark.parametrize("decorator", [command, tool, action, api, event_handler, hook])
+def test_a_plain_function_may_say_that_it_is_quick(decorator: Any) -> None:
+    """It is then called where coroutines are."""
+
+    class It(Plugin):
+        @decorator("quick", quick=True)
+        def quick(self) -> None: ...
+
+        @decorator("slow")
+        def slow(self) -> None: ...
+
+    found = collect_components(It())
+
+    assert [found[name].is_inline for name in ("quick", "slow")] == [True, False]
+
+
+@pytest.mark.parametrize("decorator", [command, tool, action, api, event_handler, hook])
 def test_only_a_plain_handler_can_be_quick(decorator: Any) -> None:
     """A coroutine function has no thread that it could do without."""
 

@@ -68,7 +68,7 @@ def test_a_clock_that_is_not_there_leaves_the_rest() -> None:
 
 def test_a_ratio_is_that_of_the_good_ones_and_its_band_that_of_each_repetition() -> None:
     """60 to 50 and 60 to 40 are the band; the good one of 50 and 40 is 40."""
-    row = row_of("invoke 1 KB, plain handler", goal_figures(readings()))
+    row = row_of("invoke 1 KB, quick plain handler", goal_figures(readings()))
 
     assert (row.ratio_low, row.ratio, row.ratio_high) == (1.2, pytest.approx(1.5), 1.5)
     assert row.of == "R0"

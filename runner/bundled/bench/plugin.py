@@ -21,6 +21,10 @@ class Bench(Plugin):
     def plain(self, payload: dict) -> dict:  # type: ignore[type-arg]  # a tool's schema needs no more
         return payload
 
+    @tool("quick", timeout=TIMEOUT, quick=True)
+    def quick(self, payload: dict) -> dict:  # type: ignore[type-arg]  # as above
+        return payload
+
     @tool("async", timeout=TIMEOUT)
     async def echo(self, payload: dict) -> dict:  # type: ignore[type-arg]  # as above
         return payload
