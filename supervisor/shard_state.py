@@ -121,7 +121,12 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("T19", "it broke a rule, a limit, or its connection", _from(_ALIVE, _S.KILLING)),
     Transition("T20", "the kernel keeps it", _from((_S.KILLING,), _S.LOST)),
     Transition("T21", "it is read, told, reaped and swept", frozenset()),
-    Transition("T22", "it ended as planned", _from(_OVER, _S.STOPPED, _S.IDLE)),
+    # A process that was being made when the order came, and could not be made, has ended as well.
+    Transition(
+        "T22",
+        "it ended as planned",
+        _from(_OVER, _S.STOPPED, _S.IDLE) | _from((_S.SPAWNING,), _S.STOPPED),
+    ),
     Transition("T23", "it ended, and is not to come back", _from((*_OVER, _S.SPAWNING), _S.STOPPED)),
     Transition("T24", "its exit code says that it cannot work", _from(_OVER, _S.FAILED)),
     Transition("T25", "one of its plugins is to blame and is gone from it", _from(_OVER, _S.BACKOFF)),

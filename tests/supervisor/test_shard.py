@@ -252,3 +252,22 @@ async def test_starts_and_stops_at_any_moment_end_where_they_should(autojump_clo
                 await watched.shard.state.wait_value(STOPPED)
 
         assert all(runner.is_reaped for runner in runners.started)
+
+
+async def test_a_stop_while_a_process_is_made_that_cannot_be_made(autojump_clock: MockClock) -> None:
+    """A fork takes a while: the order comes before its failure, and what follows is the order."""
+
+    async def fork(launch: object) -> ScriptedRunner:
+        await trio.sleep(1)
+        raise OSError(errno.EAGAIN, "no process")
+
+    watched = Watched(spawn=fork)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watched.shard.run)
+        await watched.shard.state.wait_value(ShardState.SPAWNING)
+        watched.shard.stop()
+        await watched.shard.state.wait_value(STOPPED)
+        watched.shard.request_stop()
+
+    assert watched.states == "idle spawning stopped"
+    assert watched.shard.history.failures == 0
