@@ -43,6 +43,8 @@ class Booked:
     outcome: str = ""
     """"" while it is open."""
     is_withdrawn: bool = False
+    is_poison: bool = False
+    """It ends every runner in which it begins."""
     is_slow: bool = False
     """Its handler takes longer than it was told to."""
     is_promised: bool = False

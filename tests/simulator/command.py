@@ -12,6 +12,9 @@ from contextlib import nullcontext
 from tests.simulator.mutants import MUTANTS
 from tests.simulator.simulation import MINUTES, Result, simulate
 
+PROGRESS = 500
+"""Seeds after which a long run says how far it is."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run seeds; 1 when one of them found something."""
@@ -26,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         minutes += result.minutes
         _show(result, told, is_alone=options.seeds == 1 or options.digests, is_traced=options.trace)
         failed += bool(result.violation)
+        if (seed + 1 - options.seed) % PROGRESS == 0:
+            _print(f"{seed + 1 - options.seed} seeds, {failed} with a violation")
         if failed and options.mutant:
             break
     took = time.process_time() - begun

@@ -45,7 +45,7 @@ KINDS = (
     "strange plugin",
     "flood of strange answers",
     "grows",
-    "early proof of death",
+    "late proof of death",
     "grandchild",
     # Of one call.
     "death at the start of a handler",
@@ -59,6 +59,7 @@ KINDS = (
     "stubborn handler",
     "handler error",
     "answer twice",
+    "poison",
     "strange answer",
     # On the way out.
     "ignores SIGTERM",

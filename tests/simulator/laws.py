@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rookery.supervisor.exit_report import ExitKind, ExitReport
 from rookery.supervisor.group import LEFT
+from rookery.supervisor.hang import HangClass
 from rookery.supervisor.observers import (
     EnvironmentIncident,
     EventDeadLettered,
@@ -136,9 +137,27 @@ class Laws:
             self._world.accuse(
                 f"I20: {runner} ended with {status}, and its report says signal {report.signal}"
             )
+        if report.kind is ExitKind.HANG and not self._was_silent(runner, report):
+            self._world.accuse(f"I16: {runner} was not silent for so long: {report.describe()}")
         told = report.kind in (ExitKind.STOPPED, ExitKind.EXITED, ExitKind.SIGNAL, ExitKind.OUT_OF_MEMORY)
         if not told and not report.reason:
             self._world.accuse(f"I20: the end of {runner} by {report.kind.value} has no reason")
+
+    def _was_silent(self, runner: SimRunner, report: ExitReport) -> bool:
+        """Whether it showed no life for as long as its policy gives it, the host's own lag left out."""
+        if runner.silent_since is None:
+            return False
+        health = self.supervisor.shards[report.shard].settings.health
+        needed = health.stopped_timeout - health.beat_timeout
+        if report.hang is not HangClass.STOPPED:
+            needed = health.hang_timeout
+        lag = sum(
+            end - max(begin, runner.silent_since)
+            for begin, end in self._world.lags
+            if end > runner.silent_since
+        )
+        looks = sum(1.0 for _, end in self._world.lags if end > runner.silent_since)
+        return self._world.now - runner.silent_since - lag + looks >= needed - 1.5
 
     def _take_group(self, record: GroupRestarted) -> None:
         for name, shard in self.supervisor.shards.items():

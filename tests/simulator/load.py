@@ -11,6 +11,7 @@ from tests.simulator.calls import Booked, Books
 if TYPE_CHECKING:
     from rookery.supervisor.component import Component
     from rookery.supervisor.supervisor import Supervisor
+    from tests.simulator.faults import Faults
     from tests.simulator.world import World
 
 RATE = 1.2
@@ -24,7 +25,10 @@ class Load:
         ends: No more calls are made.
     """
 
-    def __init__(self, world: World, books: Books, supervisor: Supervisor, spared: frozenset[str]) -> None:
+    def __init__(
+        self, world: World, faults: Faults, books: Books, supervisor: Supervisor, spared: frozenset[str]
+    ) -> None:
+        self._faults = faults
         self._world = world
         self._books = books
         self._supervisor = supervisor
@@ -100,6 +104,7 @@ class Load:
             is_idempotent=component.is_idempotent,
             deadline=self._world.now + timeout,
             work=work,
+            is_poison=self._faults.fires("poison", component.shard),
         )
         self._books.add(booked)
         self._world.note(f"{booked} is made, for {timeout:g} s, works {work:g} s")

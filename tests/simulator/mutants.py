@@ -55,7 +55,6 @@ def _retry_for_ever(dispatcher: Dispatcher, call: Any) -> bool:
 
 def _settle_always(dispatcher: Any, call: Any, outcome: Any) -> None:
     was_settled = call.is_settled
-    dispatcher._count(call, outcome)
     if not was_settled:
         dispatcher._end(call)
     call.on_settled(outcome)
@@ -155,7 +154,7 @@ MUTANTS: Mapping[str, Callable[[], Any]] = {
     "no barrier of keys": lambda: patch.object(Lane, "has_room", property(_has_room)),
     "what waits has no deadline": lambda: patch.object(Waiting, "sweep", _wait_for_ever),
     "what was sent has no deadline": lambda: patch.object(Session, "expire", lambda *args: []),
-    "ends are told twice": lambda: patch.object(Dispatcher, "_settle", _settle_always),
+    "ends are told twice": lambda: patch.object(Dispatcher, "settle", _settle_always),
     "one that leaves gets more": lambda: patch.object(Traffic, "runner_draining", _nothing),
     "one that is suspect gets more": lambda: patch.object(Traffic, "runner_suspect", _nothing),
     "swept after it was reaped": lambda: patch("rookery.supervisor.burial._reap", _reap_first),

@@ -55,6 +55,8 @@ class SimProcess:
         self.is_dead = False
         self.is_reaped = False
         self.hang = ("S", True)
+        self.silent_since: float | None = None
+        """Since when it does not work, or does not read."""
         self.rss = 100 * MIB
         self.usage: Usage | None = None
         self.page = _open_page(launch, pid)
@@ -149,7 +151,9 @@ class SimProcess:
             self.wire.is_held = True
         else:
             self.wire.end()
-        late = 0.4 if self.faults.fires("early proof of death", self.shard) else PROOF
+        late = self.world.random.choice((0.0, PROOF))
+        if self.faults.fires("late proof of death", self.shard):
+            late = 0.4
         self.world.at(self.world.between(0.0, late), self._prove)
 
     def blame(self, cause: str) -> None:
@@ -161,8 +165,14 @@ class SimProcess:
         """None of its code runs for so long."""
         self.blame(f"{cause}, {hang}, for {seconds:.1f} s")
         self.is_frozen, self.hang = True, hang
+        self.fall_silent()
         if seconds != float("inf"):
             self.world.at(seconds, self.thaw)
+
+    def fall_silent(self) -> None:
+        """From now on it shows no sign of life, or one less."""
+        if self.silent_since is None:
+            self.silent_since = self.world.now
 
     def thaw(self) -> None:
         if not self.is_frozen or self.is_gone or self.is_killed:
@@ -174,12 +184,19 @@ class SimProcess:
             self._run(function, args)
         self.wire.wake_runner()
 
+    def hear_again(self) -> None:
+        """It reads what it is sent."""
+        self.is_deaf = False
+        self.wire.wake_runner()
+
     def beat(self) -> None:
         """Called once a second by the world."""
         if self.is_gone or self.is_killed or self.page is None:
             return
         if not self.is_frozen:
             self.page.beat_loop()
+            if not self.is_deaf:
+                self.silent_since = None
         if self.hang[1]:
             self.page.beat_thread()
 

@@ -113,6 +113,7 @@ class SimRunner(StartingRunner):
     def _stop_reading(self, kind: str) -> None:
         self.blame(kind)
         self.is_deaf = True
+        self.fall_silent()
 
     def _close_connection(self, kind: str) -> None:
         self.blame(kind)
@@ -175,6 +176,8 @@ class SimRunner(StartingRunner):
     def _take_call(self, request: RequestReceived) -> None:
         if self.is_draining:
             return self._refuse(request.request_id, "this runner is shutting down", {})
+        if request.plugin_id not in self.loaded:
+            return self._refuse(request.request_id, "it is not loaded here", {}, ErrorCode.E_PLUGIN_NOT_FOUND)
         payload, args = request.payload, request.payload["args"]
         run = Run(
             request.request_id, args["n"], request.plugin_id, payload.get("ordering_key", ""), args["work"],
@@ -223,6 +226,8 @@ class SimRunner(StartingRunner):
             return self.die(self._status_of_death(), "death before the first line")
         self.books.note_run(run.number, self)
         self._running[run.request_id] = run
+        if self.books.by_number[run.number].is_poison:
+            return self._die_in(run, "poison")
         for kind, delay in (("death at the start of a handler", 0.0), ("death in a handler", run.work / 2)):
             if self._fires(kind):
                 self.later(delay, self._die_in, run, kind)

@@ -60,6 +60,9 @@ class Result:
     violation: str
     """"" for none."""
     lines: list[str]
+    """The trace, or its end."""
+    evidence: list[str]
+    """Its lines up to the violation."""
     outcomes: dict[str, int]
     fired: dict[str, int]
     at: float
@@ -70,7 +73,7 @@ class Result:
         return "\n".join(
             (
                 f"seed {self.seed} at {self.at:.4f} virtual seconds: {self.violation}",
-                *(f"  {line}" for line in self.lines[-most:]),
+                *(f"  {line}" for line in self.evidence[-most:]),
                 f"replay: python -m tests.simulator --seed {self.seed}{options} --trace",
             )
         )
@@ -206,7 +209,7 @@ class Simulation:
             ) as supervisor:
                 self.laws.supervisor = supervisor
                 self.world.at(0.5, self._beat)
-                load = Load(self.world, self.books, supervisor, self.plan.spared)
+                load = Load(self.world, self.faults, self.books, supervisor, self.plan.spared)
                 load.begin()
                 Orders(
                     self.world, self.faults, supervisor, self.plan.spared, books=self.books, laws=self.laws
@@ -252,10 +255,9 @@ class Simulation:
             if runner.is_killed and not runner.is_gone:
                 self.world.at(0.1, runner.die, -9)
             runner.kill_takes = 0.01
-            runner.is_deaf = False
+            runner.hear_again()
             if runner.page is None or "beats" not in runner.features:
                 runner.thaw()  # nobody sees that it hangs
-            runner.wire.wake_runner()
         for shard in supervisor.shards.values():
             if shard.transition != "T23":
                 shard.start()  # one that leaves now comes back
@@ -333,9 +335,10 @@ def simulate(seed: int, *, minutes: float = MINUTES, keeps_trace: bool = False) 
         minutes=world.now / 60.0,
         violation=violation,
         lines=world.lines,
+        evidence=world.evidence or world.lines,
         outcomes=dict(simulation.books.outcomes),
         fired=dict(simulation.faults.fired),
-        at=world.now,
+        at=world.found_at or world.now,
     )
 
 

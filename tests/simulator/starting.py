@@ -63,6 +63,7 @@ class StartingRunner(SimProcess):
         self.features = features
         self.session = Session(Side.RUNNER)
         self.plugins: list[str] = []
+        self.loaded: list[str] = []
         self.loading = ""
         """The plugin that it loads now."""
         self.is_ready = False
@@ -137,8 +138,9 @@ class StartingRunner(SimProcess):
         failed = [each for each in self.plugins if self._fires("load failure")]
         if failed:
             self.blame(f"load failure of {', '.join(failed)}")
+        self.loaded = [each for each in self.plugins if each not in failed]
         ready = {
-            "loaded_plugins": [each for each in self.plugins if each not in failed],
+            "loaded_plugins": self.loaded,
             "failed_plugins": failed,
             "failed_plugin_reasons": dict.fromkeys(failed, "ImportError: no module"),
         }

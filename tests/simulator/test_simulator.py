@@ -23,11 +23,11 @@ MINUTES = 1.5
 """Virtual ones in which things go wrong; a minute and a half of quiet follows."""
 
 QUICK = {
-    "put back at the tail": 60,
     "whatever had begun is made again": 20,
-    "answers are matched without their connection": 20,
-    "a death settles nothing": 20,
+    "answers are matched without their connection": 30,
+    "a death settles nothing": 10,
     "all had begun at a death": 20,
+    "last words are not read": 10,
     "ends are not counted": 20,
     "one more end is allowed": 20,
     "planned ends count": 20,

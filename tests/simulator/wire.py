@@ -139,7 +139,9 @@ class Wire:
     def settle(self) -> None:
         """All that the runner has written is there."""
         while self._arriving:
-            self._arrive()
+            self._inbox += self._arriving.pop(0)
+        # The host may hear of the death before it hears of this.
+        self._world.at(self._world.random.choice((0.0, self._weather.latency)), self._readable_now)
 
     def end(self) -> None:
         """The runner's end is closed. What it had not read is gone, and the kernel tells the host that it is."""
@@ -148,7 +150,6 @@ class Wire:
             self.has_ended = True
             self._is_reset = bool(self._outbox)
             self._outbox.clear()
-            self._readable.set()
             self._writable.set()
 
     @property
@@ -157,6 +158,9 @@ class Wire:
         return len(self._outbox)
 
     # --- inside ------------------------------------------------------------------------------------------------
+
+    def _readable_now(self) -> None:
+        self._readable.set()
 
     def _arrive(self) -> None:
         if self._arriving:

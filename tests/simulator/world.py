@@ -62,6 +62,7 @@ class World:
         keeps_trace: Keep every line.
 
     Attributes:
+        evidence: The lines before the first violation; empty before that.
         violations: What was found where nothing can be raised.
         lags: When the host stood still: from and to.
     """
@@ -73,7 +74,8 @@ class World:
         self.violations: list[str] = []
         self.lags: list[tuple[float, float]] = []
         self.lines: list[str] = []
-        self.steps = 0
+        self.evidence: list[str] = []
+        self.found_at = 0.0
         self._keeps_trace = keeps_trace
         self._digest = hashlib.sha256()
         self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
@@ -94,6 +96,12 @@ class World:
         """Note a violation; the run ends at the next moment at which something can be raised."""
         self.note(f"VIOLATION {text}")
         self.violations.append(text)
+        self._keep_evidence()
+
+    def _keep_evidence(self) -> None:
+        """What follows on a violation is only the end of the run."""
+        if not self.evidence:
+            self.evidence, self.found_at = self.lines[-KEPT_LINES:], self.now
 
     @property
     def digest(self) -> str:
@@ -169,5 +177,8 @@ class World:
 
     def _step(self) -> None:
         _, _, function, args = heapq.heappop(self._heap)
-        self.steps += 1
-        function(*args)
+        try:
+            function(*args)
+        except BaseException:
+            self._keep_evidence()
+            raise
