@@ -129,13 +129,13 @@ class Book:
         if settled and puppet is not None and not puppet.offences and self.last.new in POLITE:
             self.life.was_clean = self.life.was_clean or not puppet.is_dead
 
-    def stop_within(self, drain: float | None) -> None:
+    def stop_within(self, drain: float | None, *, forced: bool = False) -> None:
         """From now on the budget of a stop runs. What is at rest stops at once."""
         if self.last.new in AT_REST:
             return
         timeouts = self.shard.settings.timeouts
         drain = timeouts.drain if drain is None else min(drain, timeouts.drain)
-        budget = drain + timeouts.term_grace + LEAVE_ROOM + timeouts.kill_wait
+        budget = LEAVE_ROOM + timeouts.kill_wait + (0.0 if forced else drain + timeouts.term_grace)
         by = trio.current_time() + budget + EPS
         self.stop_by = by if self.stop_by is None else min(self.stop_by, by)
 
@@ -154,6 +154,13 @@ class Book:
             self._forget()
         elif isinstance(record, EnvironmentIncident) and self.shard.name in record.shards:
             self.deaths = [at for at in self.deaths if at in self.shard.history.deaths]
+
+    def assigned(self, blocked: dict[str, str]) -> None:
+        """A runner is told what it must not load."""
+        limit = self.shard.settings.restart.load_fail_limit
+        expected = {name for name, times in self.load_failures.items() if times >= limit}
+        if set(blocked) != expected & set(self.shard.plugins):
+            self.wrong(f"it must not load {set(blocked)}, and its runners died of {self.load_failures}")
 
     def judged_as(self, judgement: Judgement) -> None:
         self.judged += 1
@@ -188,6 +195,8 @@ class Book:
     def _check_patience(self, move: ShardMoved, now: float) -> None:
         """What has a time gets it, unless its connection has gone or somebody is in a hurry."""
         puppet, timeouts = self.puppet, self.shard.settings.timeouts
+        if self.life.is_hurried and move.new in (S.DRAINING, S.STOPPING):
+            self.wrong("somebody is in a hurry, and it is asked to leave")
         if puppet is None or puppet.offences or puppet.is_dead or self.life.is_hurried:
             return
         passed = now - self.entered.get(move.old, now)

@@ -67,6 +67,17 @@ class ShardMachine(ShardOrders):
     def say_loading(self, plugin_id: str) -> None:
         self.pull(lambda puppet: puppet.loading(plugin_id, own=self.seat.shard.plugins))
 
+    @precondition(lambda self: _in(S.LOADING)(self) and self.puppet.hello_accepted)
+    @rule(which=st.integers(0, 1), status=st.sampled_from([-11, 76]))
+    def die_of_a_plugin(self, which: int, status: int) -> None:
+        def die(puppet: Puppet) -> None:
+            own = self.seat.shard.plugins
+            if own:
+                puppet.loading(own[which % len(own)], own=own)
+            puppet.exit(status)
+
+        self.pull(die)
+
     @precondition(lambda self: _in(S.LOADING, S.READY)(self) and self.puppet.hello_accepted)
     @rule(seconds=st.sampled_from([-1.0, 0.25, 4.0, 8.0, 100.0]))
     def ask_for_more_time(self, seconds: float) -> None:

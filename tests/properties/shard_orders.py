@@ -96,7 +96,7 @@ class ShardOrders(RuleBasedStateMachine):
 
         def stop() -> None:
             self._tell_to_leave(seat, wanted=False, hurried=force)
-            seat.book.stop_within(0.0 if force else None)
+            seat.book.stop_within(None, forced=force)
             before = seat.state
             seat.shard.stop(force=force)
             if before in (S.IDLE, S.BACKOFF, S.FAILED) and seat.state is not S.STOPPED:
@@ -171,7 +171,7 @@ class ShardOrders(RuleBasedStateMachine):
                     self.seen.mark("T31", False)
                 drain = {"drain": None, "in a second": 1.0}.get(how, 0.0)
                 self._tell_to_leave(seat, wanted=None, drain=drain, hurried=how in ("force", "cancel"))
-                seat.book.stop_within(drain)
+                seat.book.stop_within(drain, forced=how in ("force", "cancel"))
                 if how == "cancel":
                     seat.book.is_cancelled = True
                     seat.scope.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 from hypothesis import strategies as st
 
 from rookery.supervisor.health import HealthPolicy
@@ -18,6 +19,9 @@ PLUGINS = ("test.one", "test.two")
 HEALTH = HealthPolicy(hang_timeout=8.0, unkillable_timeout=10.0)
 
 QUARANTINE = QuarantinePolicy(crash_limit=2.0, quarantine_base=5.0, quarantine_max=20.0)
+
+quarantines = st.sampled_from([QUARANTINE, attrs.evolve(QUARANTINE, max_fraction=0.0)])
+"""With and without carrying plugins away."""
 
 restarts = st.builds(
     RestartPolicy,
@@ -78,7 +82,7 @@ def _shards(draw: st.DrawFn, name: str, *, autostarts: list[bool]) -> ShardSetti
         name=name,
         autostart=draw(st.sampled_from(autostarts)),
         restart=restart,
-        quarantine=QUARANTINE,
+        quarantine=draw(quarantines),
         timeouts=draw(timeouts),
         health=HEALTH,
         limits=draw(limits),

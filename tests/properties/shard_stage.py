@@ -38,6 +38,8 @@ from tests.properties.stepped_run import SteppedRun, settle
 
 S = ShardState
 
+COMING = (S.SPAWNING, S.HELLO, S.LOADING)
+
 LAST = 200.0
 """Seconds in which everything must have ended when the host stops."""
 
@@ -117,6 +119,7 @@ class Seat:
             puppet.hello()
 
     def _assign(self, shard: Shard, incarnation: int, blocked: dict[str, str]) -> Assignment:
+        self.book.assigned(blocked)
         plugins = [AssignedPlugin(plugin_id=name, path="") for name in shard.plugins]
         return Assignment(shard=shard.name, incarnation=incarnation, plugins=plugins, blocked=blocked)
 
@@ -169,6 +172,7 @@ class Stage:
         self.is_stopping = True
         self.has_failed = False
         self._charged: dict[str, float] = {}
+        self._isolated: set[str] = set()
         self._before = _descriptors()
         self.run = SteppedRun()
         self.run.do(self._open)
@@ -265,9 +269,15 @@ class Stage:
             self.problems.append(f"the books broke: {error!r}")
 
     def _may_be_blamed(self, record: PluginIsolated | PluginQuarantined) -> bool:
-        policy = self.plan.shards[0][0]
-        least = min(policy.quarantine.crash_limit, policy.restart.load_fail_limit, 1.0)
-        return self._charged.get(record.plugin_id, 0.0) >= least
+        """Enough was charged to it, or enough runners have died while they loaded it; the latest is not in the books yet."""
+        name, policy = record.plugin_id, self.plan.shards[0][0].quarantine
+        if isinstance(record, PluginQuarantined):
+            return name in self._isolated
+        self._isolated.add(name)
+        book = self.seats[record.shard].book
+        loads = book.load_failures.get(name, 0) + 1
+        is_deadly = loads >= book.shard.settings.restart.load_fail_limit
+        return is_deadly or self._charged.get(name, 0.0) >= policy.crash_limit
 
     # --- steps -------------------------------------------------------------------------------------------------
 
@@ -290,7 +300,11 @@ class Stage:
             self.was_settled = passes is None
             self._check(before)
 
-        self.run.do(step)
+        try:
+            self.run.do(step)
+        except BaseException:
+            self.has_failed = True
+            raise
 
     def _check(self, before: dict[str, ShardState]) -> None:
         books = {name: seat.book for name, seat in self.seats.items()}
@@ -300,6 +314,9 @@ class Stage:
                 others = tuple(book for other, book in books.items() if other != name)
                 check_rest(seat.book, others, is_ordered=self.plan.group.is_ordered)
                 self.seen.note_rest(seat.state, seat.puppet, stays=before.get(name) is seat.state)
+        coming = [name for name, seat in self.seats.items() if seat.state in COMING]
+        if len(coming) > self.plan.group.start_concurrency:
+            self.problems.append(f"{' and '.join(coming)} start at once")
         if self.was_settled and all(seat.state in AT_REST for seat in self.seats.values()):
             self._check_remains()
         self._tell_problems()

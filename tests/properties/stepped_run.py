@@ -22,7 +22,7 @@ from typing import Any
 
 import trio
 import trio.testing
-from outcome import Error, Outcome, acapture
+from outcome import Error, Outcome, Value, acapture
 from trio.testing import MockClock
 
 MOST_TICKS = 200_000
@@ -57,20 +57,23 @@ class SteppedRun:
     def do(self, step: Callable[[], Awaitable[object]]) -> None:
         """Run an async function in the run until it returns; raise what it raises."""
         if self._end is not None:
-            self._end.unwrap()
             raise RuntimeError("the run is over")
         self._step, self._answer = step, None
         self._turn(lambda: self._answer is not None or self._end is not None)
-        for outcome in filter(None, (self._answer, self._end)):
-            outcome.unwrap()
-            return
+        answer: Outcome[object] | None = self._answer
+        (self._take_out_end() if answer is None else answer).unwrap()
 
     def close(self) -> None:
-        """Cancel what still runs and end the run; raise what it ended with."""
+        """Cancel what still runs and end the run; raise what it ended with, unless a step has raised that."""
         self._is_over = True
         self._turn(lambda: self._end is not None)
+        self._take_out_end().unwrap()
+
+    def _take_out_end(self) -> Outcome[object]:
+        """What the run ended with, once; later it has ended well."""
         assert self._end is not None
-        self._end.unwrap()
+        end, self._end = self._end, Value(None)
+        return end
 
     async def _main(self) -> None:
         async with trio.open_nursery() as self.nursery:

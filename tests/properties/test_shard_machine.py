@@ -157,6 +157,22 @@ def load_deadly_plugins(machine: ShardMachine) -> None:
         machine.wait(4.0)
 
 
+def leave_a_plugin_out(machine: ShardMachine) -> None:
+    """Two runners die while they load one: the third must not load it, and one that is started by hand may."""
+    for _ in range(2):
+        machine.say_hello(well=True, beats=True)
+        machine.die_of_a_plugin(0, -11)
+        machine.wait(1.0)
+    machine.say_hello(well=True, beats=True)
+    assert machine.puppet is not None
+    assert list(machine.puppet.assignment.blocked) == ["test.one"]
+    machine.stop(force=True)
+    machine.start()
+    machine.say_hello(well=True, beats=True)
+    assert machine.puppet is not None
+    assert list(machine.puppet.assignment.blocked) == []
+
+
 def fail_to_start(machine: ShardMachine) -> None:
     """T3, T4: there is no process, for now and for good."""
     machine.forbid_processes(times=1, for_good=False)
@@ -190,6 +206,7 @@ PROGRAMS: list[tuple[Program, dict[str, Any], bool]] = [
     (die_again_and_again, {}, True),
     (end_its_job, with_mode(RestartMode.TRANSIENT), True),
     (load_deadly_plugins, {}, True),
+    (leave_a_plugin_out, {"quarantine": attrs.evolve(QUARANTINE, max_fraction=0.0)}, False),
     (fail_to_start, {}, True),
     (stop_the_host_twice, {}, True),
 ]
