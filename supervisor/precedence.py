@@ -13,6 +13,11 @@ class Precedence:
     def __init__(self) -> None:
         self._lines: dict[str, dict[object, None]] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is on their way."""
+        return not self._lines
+
     def enter(self, key: str | None, who: object) -> None:
         """It comes behind all others with this key; with ``None`` behind nobody."""
         if key is not None:
