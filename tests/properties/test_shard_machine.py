@@ -85,6 +85,16 @@ def fall_silent(machine: ShardMachine) -> None:
     machine.stand_still("S", traced=False, seconds=2.0)
 
 
+def watch_while_the_host_is_late(machine: ShardMachine) -> None:
+    """T10, T12: what the host did not see counts for no runner."""
+    machine.beat(loop=False, thread=True, seconds=1.0)
+    machine.be_late(30.0)
+    machine.wait(1.0)
+    assert machine.seat.state in (S.READY, S.SUSPECT)
+    machine.beat(loop=True, thread=True, seconds=2.0)
+    assert machine.seat.shard.incarnation == 1
+
+
 def be_stopped(machine: ShardMachine) -> None:
     """T13: stopped under a debugger, then without one."""
     machine.stand_still("T", traced=True, seconds=14.0)
@@ -138,6 +148,14 @@ def die_again_and_again(machine: ShardMachine) -> None:
     machine.stop(force=False)
     machine.start()
     machine.start()
+
+
+def die_at_the_edge(machine: ShardMachine) -> None:
+    """T26, T27: an end that is as old as the window counts no more."""
+    machine.die(1)
+    machine.wait(1.0)
+    machine.die_at_the_edge_of_the_window(0)
+    assert machine.seat.state is S.BACKOFF
 
 
 def end_its_job(machine: ShardMachine) -> None:
@@ -199,11 +217,13 @@ PROGRAMS: list[tuple[Program, dict[str, Any], bool]] = [
     (load_slowly, {}, False),
     (load_nothing, {}, False),
     (fall_silent, {}, True),
+    (watch_while_the_host_is_late, {}, True),
     (be_stopped, {}, True),
     (leave_with_work, {}, True),
     (break_a_rule_while_it_leaves, {}, True),
     (be_kept, {}, True),
     (die_again_and_again, {}, True),
+    (die_at_the_edge, {"restart": attrs.evolve(SHARD.restart, burst_limit=1, backoff_reset=60.0)}, True),
     (end_its_job, with_mode(RestartMode.TRANSIENT), True),
     (load_deadly_plugins, {}, True),
     (leave_a_plugin_out, {"quarantine": attrs.evolve(QUARANTINE, max_fraction=0.0)}, False),
