@@ -202,3 +202,9 @@ def refuse_unwanted(request: Asked, unwanted: Unwanted) -> None:
         request.refuse(ErrorCode.E_SHUTTING_DOWN, unwanted.value, {"kind": "Recalled"})
     else:
         request.refuse(ErrorCode.E_TIMEOUT, unwanted.value, NOT_STARTED)
+
+
+def refuse_late(request: Asked) -> None:
+    """Answer a call whose time was over before its turn came."""
+    text = f"{request.plugin_id} had no time for it"
+    request.refuse(ErrorCode.E_TIMEOUT, text, NOT_STARTED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +40,10 @@ from rookery.protocol import (
     unstructure,
 )
 
-from .calls import NOT_STARTED, Calls, Unwanted, refuse_unwanted
+from .calls import NOT_STARTED, Calls, Unwanted, refuse_late, refuse_unwanted
 from .config_requests import ConfigRefused, inspect_config, update_config, validate_config
 from .invoke import deadline_of
+from .lanes import Lanes
 from .logs import RUNNER_LOGGER
 from .parking import Parking
 from .segments import Segments
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
     from rookery.protocol import Method, Request
 
-    from .invoke import Asked, Invoker
+    from .invoke import Invoker
     from .loaded import LoadedPlugin
     from .reload import Reloader
     from .roster import Roster
@@ -92,14 +92,15 @@ class Desk:
         self._reloader = reloader
         self._stopping = stopping
         self._nursery = nursery
-        self._lanes: dict[tuple[str, str], deque[Request]] = {}
-        """Calls that wait for their turn, by plugin and ordering key."""
         self._early: dict[int, trio.CancelScope] = {}
         """Calls that wait for the ``on_load`` of their plugin."""
         self._parking = Parking(roster.away, nursery, self._take_call)
+        self._lanes = Lanes(
+            roster.scopes, self._answer_in_turn, refuse=self._refuse_unknown, park=self._parking.park
+        )
         self._segments = Segments(
             roster, invoker, calls, nursery,
-            take=self.take, take_call=self._take_alone, is_busy=self._is_busy, hold=self._hold_lane,
+            take=self._admit, take_call=self._take_alone, is_busy=self._is_busy, hold=self._lanes.hold,
         )  # fmt: skip
         self._is_draining = False
         self._started_at = trio.current_time()
@@ -143,11 +144,7 @@ class Desk:
     def _drop(self, request_ids: Sequence[int], unwanted: Unwanted) -> None:
         """Refuse what has not begun, at once or when its turn comes."""
         wanted = set(request_ids)
-        for requests in self._lanes.values():
-            for request in [each for each in requests if each.request_id in wanted]:
-                requests.remove(request)
-                refuse_unwanted(request, unwanted)
-        for request in self._parking.take_out(wanted):
+        for request in (*self._lanes.take_out(wanted), *self._parking.take_out(wanted)):
             refuse_unwanted(request, unwanted)
         self._segments.drop(request_ids, unwanted)
         self._calls.drop([each for each in request_ids if each in self._owed], unwanted)
@@ -157,31 +154,30 @@ class Desk:
     def look(self) -> None:
         """Once a second: nobody waits for an answer because a handler does not end."""
         for request in self._calls.give_up(self._owed):
-            self._pass_by(request)
-        for request in self._parking.take_late():
-            _refuse_late(request)
-        now = trio.current_time()
-        for requests in self._lanes.values():
-            for request in [each for each in requests if now >= deadline_of(each)]:
-                requests.remove(request)
-                _refuse_late(request)
+            self._lanes.pass_by(request)
+        for request in (*self._parking.take_late(), *self._lanes.take_late()):
+            refuse_late(request)
 
     def end(self) -> None:
         """This process is about to end, whatever still goes on in it."""
         self._segments.end()
         self._calls.give_up_all()
-        behind = [request for requests in self._lanes.values() for request in requests]
-        for request in (*behind, *self._parking.take_all()):  # behind a handler that does not end
+        for request in (
+            *self._lanes.take_all(),
+            *self._parking.take_all(),
+        ):  # behind a handler that does not end
             request.refuse(ErrorCode.E_SHUTTING_DOWN, "this runner ends", NOT_STARTED)
-        for requests in self._lanes.values():
-            requests.clear()
 
     # --- calls of components -----------------------------------------------------------------------------------
 
     def _take_call(self, request: Request) -> None:
         if self._is_draining or self._stopping.has_begun:
             request.refuse(ErrorCode.E_SHUTTING_DOWN, "this runner is shutting down", NOT_STARTED)
-            return
+        else:
+            self._admit(request)
+
+    def _admit(self, request: Request) -> None:
+        """Take a call that may have waited behind a segment since before this runner began to leave."""
         key = request.payload.get("ordering_key")
         if key and type(key) is str and self._segments.is_behind(request, key):
             return
@@ -196,7 +192,7 @@ class Desk:
             return
         key = request.payload.get("ordering_key")
         if key and type(key) is str:
-            self._take_in_order(request, key)
+            self._lanes.take(request, key)
             return
         scope = self._roster.scopes.get(plugin_id)
         plugin = self._roster.loaded.get(plugin_id)
@@ -211,73 +207,17 @@ class Desk:
         if scope is None or started is None or not scope.start_call(self._answer_later, request, started):
             self._refuse_unknown(request)
 
-    def _take_in_order(self, request: Request, key: str) -> None:
-        """Behind the calls of the same plugin and key. One task runs them all, which is cheaper than one for each."""
-        lane = (request.plugin_id, key)
-        others = self._lanes.get(lane)
-        if others is not None:
-            others.append(request)
-        elif not self._start_lane(lane, deque([request])):
+    async def _answer_in_turn(self, request: Request) -> None:
+        plugin = self._roster.loaded.get(request.plugin_id)
+        started = self._roster.starting.get(request.plugin_id)
+        if trio.current_time() >= deadline_of(request):
+            refuse_late(request)
+        elif plugin is not None:
+            await self._invoker.answer(request, plugin)
+        elif started is not None:
+            await self._answer_later(request, started)
+        else:
             self._refuse_unknown(request)
-
-    def _start_lane(self, lane: tuple[str, str], requests: deque[Request]) -> bool:
-        scope = self._roster.scopes.get(lane[0])
-        if scope is None or not scope.start_call(self._run_lane, lane, requests):
-            return False
-        self._lanes[lane] = requests
-        return True
-
-    def _hold_lane(self, plugin_id: str, key: str) -> Callable[[], None]:
-        """A handler that has begun goes on: calls of its plugin and key wait until what is returned is called."""
-        requests = self._lanes[lane := (plugin_id, key)] = deque()
-
-        def release() -> None:
-            if self._lanes.get(lane) is not requests:
-                return  # it did not end, and those behind it went on
-            del self._lanes[lane]
-            if requests and not self._start_lane(lane, requests):
-                for request in requests:
-                    self._refuse_unknown(request)
-
-        return release
-
-    def _pass_by(self, request: Asked) -> None:
-        """The handler of a lane's call does not end: those behind it go on without it, or the chat would be dead."""
-        key = request.payload.get("ordering_key")
-        lane = (request.plugin_id, key if type(key) is str else "")
-        requests = self._lanes.pop(lane, None)
-        if not requests:
-            return
-        others = deque(requests)
-        requests.clear()
-        if not self._start_lane(lane, others):
-            for other in others:
-                self._refuse_unknown(other)
-
-    async def _run_lane(self, lane: tuple[str, str], requests: deque[Request]) -> None:
-        plugin_id, _ = lane
-        try:
-            while requests:
-                request = requests.popleft()
-                plugin = self._roster.loaded.get(plugin_id)
-                started = self._roster.starting.get(plugin_id)
-                if trio.current_time() >= deadline_of(request):
-                    _refuse_late(request)
-                elif plugin is not None:
-                    await self._invoker.answer(request, plugin)
-                    if requests:
-                        request.link.flush_nowait()  # what has ended is not to be lost with the next
-                elif started is not None:
-                    await self._answer_later(request, started)
-                else:
-                    self._refuse_unknown(request)
-        finally:
-            if self._lanes.get(lane) is requests:
-                del self._lanes[lane]
-            for request in requests:
-                if not self._parking.park(request):
-                    text = f"{plugin_id} is being unloaded"
-                    request.refuse(ErrorCode.E_SHUTTING_DOWN, text, NOT_STARTED)
 
     async def _answer_later(self, request: Request, started: trio.Event) -> None:
         plugin: LoadedPlugin | None = None
@@ -290,7 +230,7 @@ class Desk:
             del self._early[request.request_id]
             if plugin is None and not self._calls.refuses(request):
                 if scope.cancel_called:
-                    _refuse_late(request)
+                    refuse_late(request)
                 else:
                     self._refuse_unknown(request)
         if plugin is not None:
@@ -393,8 +333,3 @@ class Desk:
     async def _unload_batch(self, payload: dict[str, Any]) -> Any:
         told = structure(payload, UnloadBatch)
         return await self._reloader.unload(told.plugin_ids, told.reason)
-
-
-def _refuse_late(request: Request) -> None:
-    text = f"{request.plugin_id} had no time for it"
-    request.refuse(ErrorCode.E_TIMEOUT, text, NOT_STARTED)
