@@ -37,6 +37,8 @@ from .answers import ANSWERS, SILENT, failed_answer, plain_value
 from .border import PluginFailed, call_guarded, log_failure, plugin_threads, run_inline, run_marked
 from .calls import NOT_STARTED, Calls, refuse_unwanted
 from .crumbs import CRUMBS
+from .failure import explain, traceback_text
+from .forks import FORKS
 from .page import open_own_page
 
 if TYPE_CHECKING:
@@ -227,17 +229,20 @@ class Invoker:
         args: dict[str, Any],
         arguments: dict[str, Any],
         run: Run | None = None,
+        *,
+        handler: Callable[..., Any] | None = None,
     ) -> dict[str, Any]:
         """What the component answers, whatever happens in it.
 
         Args:
             run: Where it is seen that the call begins; not needed for what runs on the loop.
+            handler: The rest of the component's, when its first step was made elsewhere.
         """
         plugin_id = plugin.plugin_id
         try:
             try:
                 if component.is_inline:
-                    result = await run_inline(plugin_id, component.handler, arguments)
+                    result = await run_inline(plugin_id, handler or component.handler, arguments)
                 else:
                     assert run is not None
                     call = functools.partial(component.handler, **arguments)
@@ -245,16 +250,40 @@ class Invoker:
                     result = await run_marked(plugin_id, call, is_async=False, limiter=place)
             finally:
                 self._on_step_end(plugin_id)
-            if result is None and component.type in SILENT:
-                return SILENT[component.type]  # as most handlers do
+        except PluginFailed as failure:
+            return self._failed(component, plugin_id, failure)
+        if result is None and component.type in SILENT:
+            return SILENT[component.type]  # as most handlers do
+        return await self.answer_with(component, plugin, args, result)
+
+    async def answer_with(
+        self, component: Component, plugin: LoadedPlugin, args: dict[str, Any], result: Any
+    ) -> dict[str, Any]:
+        """What a component answers that has returned this; a text is sent first."""
+        try:
             answer = ANSWERS[component.type](component, args, result)
             if answer.reply is not None:
                 await answer.reply.send(plugin)
             return answer.payload
         except RookeryError as error:
             failure = error if isinstance(error, PluginFailed) else PluginFailed(str(error))
-            self._on_failure(plugin_id, component.name, failure)
-            return failed_answer(component.type, failure.reason)
+            return self._failed(component, plugin.plugin_id, failure)
+
+    def end_step(self, plugin_id: str) -> None:
+        """Code of a plugin has come back that was run elsewhere."""
+        FORKS.end_child()
+        self._on_step_end(plugin_id)
+
+    def fail(self, component: Component, plugin: LoadedPlugin, error: BaseException) -> dict[str, Any]:
+        """What a component answers that was run elsewhere and has raised this."""
+        self.end_step(plugin.plugin_id)
+        failure = PluginFailed(explain(error), traceback_text(error))
+        failure.__cause__ = error
+        return self._failed(component, plugin.plugin_id, failure)
+
+    def _failed(self, component: Component, plugin_id: str, failure: PluginFailed) -> dict[str, Any]:
+        self._on_failure(plugin_id, component.name, failure)
+        return failed_answer(component.type, failure.reason)
 
     def deliver(
         self, request: Asked, plugin: LoadedPlugin, component: Component, answer: dict[str, Any]

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from types import coroutine
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -34,11 +33,12 @@ from rookery.protocol import page as layout
 from .answers import SILENT
 from .calls import NOT_STARTED, refuse_unwanted
 from .crumbs import CRUMBS
+from .first_step import Suspended, begin, first_step, resume
 from .message import Message
 from .segment_run import Run, read_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from .calls import Calls, Unwanted
     from .components import Component
@@ -245,16 +245,28 @@ class Segments:
     async def _step(self, run: Run, place: int, found: _Found, scope: trio.CancelScope) -> Any:
         """The handler's answer, or that it goes on by itself."""
         plugin, _, component, arguments = found
-        work = self._invoker.work(component, plugin, run.args, arguments)
-        context = trio.lowlevel.current_task().context.copy()
+        invoker, task = self._invoker, trio.lowlevel.current_task()
+        context = task.context.copy()
         try:
-            trap = context.run(_begin, work, plugin.plugin_id, run.part_id(place))
-        except StopIteration as ended:
+            step = context.run(begin, component, arguments, plugin.plugin_id, run.part_id(place))
+        except BaseException as error:  # whatever it is: it is the handler's
             CRUMBS.note_none()
-            return ended.value
+            return invoker.fail(component, plugin, error)
+        if step.__class__ is not Suspended:
+            CRUMBS.note_none()
+            invoker.end_step(plugin.plugin_id)
+            if step is None:
+                return SILENT[component.type]
+            # What it has returned may be something to say, or a text to be sent first.
+            step = first_step(invoker.answer_with(component, plugin, run.args, step))
+            if step.__class__ is not Suspended:
+                return step
+            work: Awaitable[dict[str, Any]] = resume(step)
+        else:
+            work = invoker.work(component, plugin, run.args, {}, handler=partial(resume, step))
         # From here on this task is the handler's.
-        trio.lowlevel.current_task().context = context
-        await self._go_on(run, place, found, scope, work, trap)
+        task.context = context
+        await self._go_on(run, place, found, scope, work)
         return _GOES_ON
 
     async def _go_on(
@@ -263,8 +275,7 @@ class Segments:
         place: int,
         found: _Found,
         scope: trio.CancelScope,
-        work: Coroutine[Any, Any, dict[str, Any]],
-        trap: Any,
+        work: Awaitable[dict[str, Any]],
     ) -> None:
         plugin, plugin_scope, component, _ = found
         key = run.told.ordering_key
@@ -279,7 +290,7 @@ class Segments:
             self._nursery.start_soon(self._go_through, run, name="segment")
         try:
             await self._invoker.conclude(
-                part, plugin, component, scope, _resume(work, trap), lambda: not plugin_scope.is_open
+                part, plugin, component, scope, work, lambda: not plugin_scope.is_open
             )
         finally:
             plugin_scope.let_go(scope)
@@ -345,25 +356,3 @@ def _is_silent(answer: Mapping[str, Any], silence: Mapping[str, Any]) -> bool:
         answer[key] is value or (type(answer[key]) in (bool, str) and answer[key] == value)
         for key, value in silence.items()
     )
-
-
-def _begin(work: Coroutine[Any, Any, Any], plugin_id: str, request_id: int) -> Any:
-    CRUMBS.enter(plugin_id, layout.Phase.CALL, request_id)
-    return work.send(None)
-
-
-@coroutine
-def _resume(work: Coroutine[Any, Any, Any], trap: Any) -> Generator[Any, Any, Any]:
-    """Go on with a coroutine that was begun by hand and has asked trio for something."""
-    while True:
-        try:
-            value = yield trap
-        except BaseException as error:
-            step: Callable[[Any], Any] = work.throw
-            given: Any = error
-        else:
-            step, given = work.send, value
-        try:
-            trap = step(given)
-        except StopIteration as ended:
-            return ended.value
