@@ -111,7 +111,7 @@ class Shard:
         self._runner: Incarnation | None = None
         self._untold: ExitReport | None = None
         self._is_wanted = settings.autostart
-        self._is_closing = False
+        self._is_closing = self._has_left = False
         self._held_until = 0.0
         self._waiting: trio.CancelScope | None = None
         self._turns: StartTurns = AtOnce()
@@ -125,9 +125,9 @@ class Shard:
     # --- what others may want of it ----------------------------------------------------------------------------
 
     def start(self, reason: str = "it was started by hand") -> None:
-        """Have a runner in it again, and forget what earlier ones did. Nothing for one that runs."""
+        """Have a runner in it again, and forget what earlier ones did. Nothing for one that runs, or after the host's end."""
         self._is_wanted = True
-        if self.state.value in AT_REST and self.state.value is not _S.IDLE:
+        if self.state.value in AT_REST and self.state.value is not _S.IDLE and not self._has_left:
             self.history = History()
             self._held_until = 0.0
             self.move(_S.IDLE, reason, by="T1")
@@ -276,7 +276,7 @@ class Shard:
         Args:
             turns: Says when it may start; None is at once.
         """
-        self._turns = turns or AtOnce()
+        self._turns, self._has_left = turns or AtOnce(), False
         try:
             async with trio.open_nursery() as lost:
                 while await self._wait_to_start():
@@ -388,7 +388,7 @@ class Shard:
     def _leave(self) -> None:
         """However ``run`` ends: nothing is held, nothing is untold, and the state says so."""
         self._waiting = None
-        self._is_closing = False
+        self._is_closing, self._has_left = False, True
         self._turns.give_back(self)
         for child in (*self._lost, *filter(None, (self._newly_lost,))):
             child.abandon()

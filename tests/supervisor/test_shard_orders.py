@@ -213,3 +213,20 @@ def test_any_orders_end_in_the_wanted_state(orders: list[tuple[str, int]], dies:
         assert all(runner.is_reaped for runner in runners.started)
 
     trio.run(scenario, clock=MockClock(autojump_threshold=0))
+
+
+@pytest.mark.parametrize(
+    "order", [Shard.start, lambda shard: shard.restart("by hand")], ids=["start", "restart"]
+)
+async def test_an_order_after_the_end_leaves_a_shard_stopped(
+    order: object, autojump_clock: MockClock
+) -> None:
+    """Its siblings may need longer to stop, and the host waits until all of them are stopped."""
+    async with running(work) as (watched, _):
+        await watched.shard.state.wait_value(S.READY)
+        watched.shard.request_stop()
+        await watched.shard.state.wait_value(S.STOPPED)
+        await trio.testing.wait_all_tasks_blocked()
+        order(watched.shard)  # type: ignore[operator]
+
+        assert watched.shard.state.value is S.STOPPED
