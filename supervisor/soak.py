@@ -158,6 +158,7 @@ class _Soak:
         self._wounds = Wounds()
         self._began: float | None = None
         self._ended = 0.0
+        self._interrupted = trio.Event()
         self._told: list[FaultTold] = []
         self._broken: dict[tuple[str, str], Broken] = {}
         self._looks: list[Snapshot] = []
@@ -182,6 +183,8 @@ class _Soak:
                 self._suspicions += 1
 
     def _blame(self, rule: str, subject: str, text: str) -> None:
+        if self._interrupted.is_set() and not self._is_complete:
+            return  # it was ended in the middle: calls that were open end with the host
         began = trio.current_time() if self._began is None else self._began
         self._break(Broken(rule=rule, subject=subject, text=text, at=round(trio.current_time() - began, 3)))
 
@@ -201,6 +204,7 @@ class _Soak:
     ) -> None:
         """Load, faults and looks, until the time is over or somebody ends it."""
         began = self._began = trio.current_time()
+        self._interrupted = interrupted
         load = self._load = Load(
             supervisor, self._deployment.plugins, self._wounds, rate=rate, on_broken=self._blame
         )
