@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from . import limits, methods, page
 from .codec import check_sendable, decode_envelope, decode_value, encode_envelope, encode_value
-from .envelope import Envelope, MessageType, envelope_from_map
+from .counters import SessionCounters
+from .envelope import Envelope, MessageType, envelope_from_list, envelope_from_map
 from .errors import (
     BadPayload,
     CannotEncode,
@@ -163,7 +164,7 @@ from .received import (
     RuleBroken,
 )
 from .request import Request
-from .session import Session, SessionCounters
+from .session import Session
 from .shown import sendable, shown
 from .slot import Slot
 from .state import State
@@ -311,6 +312,7 @@ __all__ = [
     "decode_value",
     "encode_envelope",
     "encode_value",
+    "envelope_from_list",
     "envelope_from_map",
     "frame",
     "full_name",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from .envelope import Envelope, envelope_from_map
+from .envelope import Envelope, envelope_from_list, envelope_from_map
 from .errors import CannotEncode, RemoteProtocolError
 from .limits import MAX_CONTAINERS, MAX_DEPTH
 from .shown import shown
@@ -75,24 +75,30 @@ def decode_value(data: bytes, *, loose_keys: bool = False) -> Any:
         raise RemoteProtocolError(f"the frame is not valid msgpack: {text[:200]}") from error
 
 
-def encode_envelope(envelope: Envelope) -> bytes:
+def encode_envelope(envelope: Envelope, *, compact: bool = False) -> bytes:
     """The body of a frame.
+
+    Args:
+        compact: The form for a peer that has agreed to it.
 
     Raises:
         CannotEncode: See ``encode_value``; or the envelope holds more maps, lists and extensions than the peer takes.
     """
-    body = encode_value(envelope.to_map())
+    body = encode_value(envelope.to_list() if compact else envelope.to_map())
     if len(body) > MAX_CONTAINERS:
         _check_containers(body)
     return body
 
 
-def decode_envelope(body: bytes) -> Envelope:
+def decode_envelope(body: bytes, *, compact: bool = False) -> Envelope:
     """The envelope in the body of a frame.
 
     A payload with map keys that are not text is one careless plugin's mistake, not the runner's: original runners send
     such answers. The envelope then says so in ``defect``, so that its caller can be told, and the connection lives; what
     is left of the payload is not to be used.
+
+    Args:
+        compact: The peer has agreed to the compact form. A map is good all the same: it says no less.
 
     Raises:
         RemoteProtocolError: The body is not an envelope; the reason says why.
@@ -105,9 +111,13 @@ def decode_envelope(body: bytes) -> Envelope:
     except RemoteProtocolError:
         data = decode_value(body, loose_keys=True)  # raises again unless only the keys were wrong
         defect = "a map in it has keys that are not text"
-    if type(data) is not dict:
-        raise RemoteProtocolError(f"the frame must hold a map, got {type(data).__name__}")
-    envelope = envelope_from_map(data)
+    if type(data) is dict:
+        envelope = envelope_from_map(data)
+    elif compact and type(data) is list:
+        envelope = envelope_from_list(data)
+    else:
+        forms = "a map or a list" if compact else "a map"
+        raise RemoteProtocolError(f"the frame must hold {forms}, got {type(data).__name__}")
     envelope.defect = defect
     return envelope
 
@@ -122,15 +132,16 @@ def check_sendable(value: Any, depth: int = 0) -> None:
     """
     if depth > MAX_DEPTH:
         raise CannotEncode(f"the value nests deeper than {MAX_DEPTH} levels")
+    # Most of what is sent is text and numbers: to see that by the type alone halves the time.
     if isinstance(value, dict):
         for key, item in value.items():
             if type(key) is not str and not isinstance(key, str):
                 raise CannotEncode(f"map keys must be text, got the key {shown(key)}")
-            if isinstance(item, (dict, list, tuple)):
+            if type(item) not in _SCALARS and isinstance(item, (dict, list, tuple)):
                 check_sendable(item, depth + 1)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            if isinstance(item, (dict, list, tuple)):
+            if type(item) not in _SCALARS and isinstance(item, (dict, list, tuple)):
                 check_sendable(item, depth + 1)
 
 

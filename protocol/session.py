@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from .codec import decode_envelope, encode_envelope
-from .envelope import Envelope, MessageType
+from .counters import SessionCounters
+from .envelope import Envelope, MessageType, offers_compact
 from .errors import (
     BadPayload,
     ConnectionLost,
@@ -36,20 +35,6 @@ from .state import Move, State, next_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-
-@attrs.define
-class SessionCounters:
-    """What a session has seen; every field starts at 0 and only grows."""
-
-    frames_in: int = 0
-    frames_out: int = 0
-    late_answers: int = 0
-    """Answers to requests that had timed out or been given up."""
-    unknown_answers: int = 0
-    """Answers to ids that were never used."""
-    refused_requests: int = 0
-    """Requests of the peer for methods that it may not call."""
 
 
 class Session:
@@ -81,6 +66,10 @@ class Session:
         self.bytes_out = 0
         self._last_id = 0
         self._hello_id = 0
+        self._may_be_compact = False
+        """The hello offers it."""
+        self.is_compact = False
+        """Both ends agreed on compact envelopes: all that is sent is compact."""
         self.taken = 0
         """The highest id of what the peer has asked or told; 0 before the first."""
         self._broken = False
@@ -119,7 +108,7 @@ class Session:
         try:
             for body in self._reader.receive(data):
                 self.counters.frames_in += 1
-                yield self._take(decode_envelope(body))
+                yield self._take(decode_envelope(body, compact=self.is_compact))
             if self._reader.error is not None:
                 raise self._reader.error
         except RemoteProtocolError as error:
@@ -179,7 +168,7 @@ class Session:
             self._wide[request_id] = pending
         if method == RUNNER_HELLO:
             self._hello_id = request_id
-            self.state = next_state(self.state, Move.HELLO)
+            self._begin_greeting(payload)
         return request_id
 
     def broadcast(self, method: str, payload: dict[str, Any], *, plugin_id: str = "") -> None:
@@ -202,7 +191,7 @@ class Session:
         """
         method, plugin_id = self._owed(request_id)
         self._send(Envelope(request_id, MessageType.RESPONSE, method, plugin_id, payload))
-        self._settle_owed(request_id, method, accepted=payload.get("accepted") is True)
+        self._settle_owed(request_id, method, payload)
 
     def refuse(
         self, request_id: int, code: ErrorCode, message: str, details: dict[str, Any] | None = None
@@ -216,7 +205,7 @@ class Session:
         method, plugin_id = self._owed(request_id)
         error = {"code": code.value, "message": sendable(message), "details": details or {}}
         self._send(Envelope(request_id, MessageType.RESPONSE, method, plugin_id, {}, error))
-        self._settle_owed(request_id, method, accepted=False)
+        self._settle_owed(request_id, method, {})
 
     # --- parts -------------------------------------------------------------------------------------------------
 
@@ -273,8 +262,9 @@ class Session:
     # --- inside ------------------------------------------------------------------------------------------------
 
     def _send(self, envelope: Envelope) -> None:
-        envelope.timestamp_ms = self._wall_clock()
-        data = frame(encode_envelope(envelope), self.max_frame_bytes)
+        if not self.is_compact:
+            envelope.timestamp_ms = self._wall_clock()
+        data = frame(encode_envelope(envelope, compact=self.is_compact), self.max_frame_bytes)
         self._out.append(data)
         self.bytes_out += len(data)
         self.counters.frames_out += 1
@@ -300,10 +290,19 @@ class Session:
         except KeyError:
             raise LocalProtocolError(f"no answer is owed for request {request_id}") from None
 
-    def _settle_owed(self, request_id: int, method: str, *, accepted: bool) -> None:
+    def _settle_owed(self, request_id: int, method: str, answer: dict[str, Any]) -> None:
         del self.owed[request_id]
         if method == RUNNER_HELLO:
-            self.state = next_state(self.state, Move.ACCEPT if accepted else Move.REFUSE)
+            self._end_greeting(answer)
+
+    def _begin_greeting(self, hello: dict[str, Any]) -> None:
+        self.state = next_state(self.state, Move.HELLO)
+        self._may_be_compact = offers_compact(hello)
+
+    def _end_greeting(self, answer: dict[str, Any]) -> None:
+        accepted = answer.get("accepted") is True
+        self.state = next_state(self.state, Move.ACCEPT if accepted else Move.REFUSE)
+        self.is_compact = accepted and self._may_be_compact and offers_compact(answer)
 
     def _take(self, envelope: Envelope) -> Received:
         if envelope.message_type is MessageType.RESPONSE:
@@ -330,7 +329,7 @@ class Session:
         if row is None or row.caller is self.side or row.kind is not Kind.REQUEST:
             return self._refuse_unknown(envelope, answer=True)
         if row.name == RUNNER_HELLO:
-            self.state = next_state(self.state, Move.HELLO)
+            self._begin_greeting(envelope.payload)
         if envelope.defect:
             self.refuse(envelope.request_id, ErrorCode.E_BAD_PAYLOAD, envelope.defect)
             return RequestRefused(envelope.method, envelope.request_id, envelope.defect)
@@ -381,8 +380,7 @@ class Session:
             return AnswerDropped(envelope.request_id, late)
         if envelope.request_id == self._hello_id and self.state is State.GREETING:
             usable = envelope.error is None and not envelope.defect
-            accepted = usable and envelope.payload.get("accepted") is True
-            self.state = next_state(self.state, Move.ACCEPT if accepted else Move.REFUSE)
+            self._end_greeting(envelope.payload if usable else {})
         if envelope.defect:
             return RequestSettled(pending, BadPayload(envelope.defect))
         if envelope.error is not None:

@@ -67,6 +67,7 @@ SDK_VERSION = "2.0.0"
 
 FEATURES = (
     "assignment", "loading", "logs", "ordered", "beats", "started", "cancel", "recall", "extend", "segments",
+    "compact",
 )  # fmt: skip
 
 STOP_GRACE = 5.0

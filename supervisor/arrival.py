@@ -46,7 +46,19 @@ if TYPE_CHECKING:
     from .page import Page
     from .shard import Shard
 
-FEATURES = ("assignment", "loading", "logs", "ordered", "beats", "started", "cancel", "recall", "extend", "segments")
+FEATURES = (
+    "assignment",
+    "loading",
+    "logs",
+    "ordered",
+    "beats",
+    "started",
+    "cancel",
+    "recall",
+    "extend",
+    "segments",
+    "compact",
+)
 """What the host can use of a runner beyond protocol 1.0.0."""
 
 LOAD_GRACE = 1.0

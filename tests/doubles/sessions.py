@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgpack
@@ -28,12 +29,14 @@ def new_sessions(*, max_frame_bytes: int = MAX_FRAME_BYTES) -> tuple[Session, Se
     )
 
 
-def open_sessions(*, max_frame_bytes: int = MAX_FRAME_BYTES) -> tuple[Session, Session]:
-    """Host and runner after an accepted hello."""
+def open_sessions(
+    *, max_frame_bytes: int = MAX_FRAME_BYTES, features: Sequence[str] = ()
+) -> tuple[Session, Session]:
+    """Host and runner after an accepted hello, in which they agreed on these features."""
     host, runner = new_sessions(max_frame_bytes=max_frame_bytes)
-    hello_id = runner.request(RUNNER_HELLO, HELLO)
+    hello_id = runner.request(RUNNER_HELLO, {**HELLO, "features": list(features)})
     pass_on(runner, host)
-    host.answer(hello_id, {"accepted": True})
+    host.answer(hello_id, {"accepted": True, "features": list(features)})
     pass_on(host, runner)
     return host, runner
 

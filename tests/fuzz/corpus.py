@@ -64,7 +64,7 @@ def example(kind: Any) -> Any:
         return FREE if arguments[1] is Any else {"key": example(arguments[1])}
     if origin in (Union, types.UnionType):
         return example(arguments[0])
-    return {str: "text", int: 7, float: 1.5, bool: True}[kind]
+    return {str: "text", bytes: b"\x81\xa1a\x01", int: 7, float: 1.5, bool: True}[kind]
 
 
 def payload_bodies() -> list[bytes]:
@@ -72,24 +72,27 @@ def payload_bodies() -> list[bytes]:
     return [encode_value(unstructure(example(cls))) for cls in CLASSES]
 
 
-def envelope_bodies() -> list[bytes]:
-    """Bodies of frames: each method's request and answer, and refusals."""
-    bodies: list[bytes] = []
+def envelopes() -> list[Envelope]:
+    """Each method's request and answer, and refusals."""
+    made: list[Envelope] = []
     for number, row in enumerate(METHODS.values(), start=1):
         asked = MessageType.BROADCAST if row.answer is None else MessageType.REQUEST
         plugin_id = "probe.demo" if row.names_plugin else ""
         told = [(asked, row.request), (MessageType.RESPONSE, row.answer)]
-        bodies += [
-            encode_envelope(Envelope(number, kind, row.name, plugin_id, unstructure(example(cls))))
+        made += [
+            Envelope(number, kind, row.name, plugin_id, unstructure(example(cls)))
             for kind, cls in told
             if cls is not None
         ]
     refusal = {"code": ErrorCode.E_TIMEOUT.value, "message": "too late", "details": FREE}
-    bodies.append(
-        encode_envelope(Envelope(1, MessageType.RESPONSE, "plugin.health", payload={}, error=refusal))
-    )
-    bodies.append(encode_envelope(Envelope(2, MessageType.RESPONSE, "plugin.health", error={"code": 7})))
-    return bodies
+    made.append(Envelope(1, MessageType.RESPONSE, "plugin.health", payload={}, error=refusal))
+    made.append(Envelope(2, MessageType.RESPONSE, "plugin.health", error={"code": 7}))
+    return made
+
+
+def envelope_bodies(*, compact: bool = False) -> list[bytes]:
+    """Bodies of frames that hold these envelopes."""
+    return [encode_envelope(envelope, compact=compact) for envelope in envelopes()]
 
 
 def message_bodies() -> list[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import attrs
@@ -118,13 +118,13 @@ def check_frames(stream: bytes) -> str:
 def check_session(stream: bytes) -> str:
     """Whatever arrives becomes values, and what is answered can be read by the peer."""
     told = []
-    for host in (Session(Side.HOST), open_sessions()[0]):
+    for host in (Session(Side.HOST), open_sessions()[0], open_sessions(features=["compact"])[0]):
         received = [item for piece in _pieces(stream) for item in host.receive(piece)]
         broken = [isinstance(item, RuleBroken) for item in received]
         _require(True not in broken[:-1], "something was read after a broken rule")
         reader = FrameReader()
         for body in reader.receive(host.data_to_send()):
-            decode_envelope(body)
+            decode_envelope(body, compact=host.is_compact)
         _require(reader.error is None and not reader.is_in_frame, "an answer is no whole frame")
         told += sorted({type(item).__name__ for item in received})
         host.close("done")
@@ -134,10 +134,10 @@ def check_session(stream: bytes) -> str:
 # --- envelopes ---------------------------------------------------------------------------------------------------
 
 
-def check_envelope(body: bytes) -> str:
+def check_envelope(body: bytes, *, compact: bool = False) -> str:
     """A body is an envelope that survives another trip, or a broken rule."""
     try:
-        envelope = decode_envelope(body)
+        envelope = decode_envelope(body, compact=compact)
     except RemoteProtocolError as error:
         _require(0 < len(error.reason) < 400, f"a reason of {len(error.reason)} characters")
         return "refused: " + error.reason.split(":")[0].split(",")[0][:60]
@@ -145,11 +145,15 @@ def check_envelope(body: bytes) -> str:
         RemoteError.from_wire(envelope.error)
     if envelope.defect:
         return "defect"
-    again = _trip(envelope, encode_envelope, decode_envelope, envelope.to_map())
+    encode, decode = partial(encode_envelope, compact=compact), partial(decode_envelope, compact=compact)
+    again = _trip(envelope, encode, decode, envelope.to_map())
     if again is None:
         return "too deep"
     _require(isinstance(again, Envelope) and not again.defect, "a second trip makes a defect")
-    _require(same(again.to_map(), envelope.to_map()), "a second trip changes the envelope")
+    if compact:
+        _require(same(again.to_list(), envelope.to_list()), "a second trip changes the envelope")
+    else:
+        _require(same(again.to_map(), envelope.to_map()), "a second trip changes the envelope")
     return f"{envelope.message_type} {'error' if envelope.error else ''}"
 
 
@@ -208,6 +212,11 @@ def _bodies() -> tuple[bytes, ...]:
 
 
 @cache
+def _compact_bodies() -> tuple[bytes, ...]:
+    return tuple(corpus.envelope_bodies(compact=True))
+
+
+@cache
 def _payloads() -> tuple[bytes, ...]:
     return tuple(bytes([number]) + body for number, body in enumerate(corpus.payload_bodies()))
 
@@ -218,11 +227,11 @@ def _mutate_payload(luck: random.Random, pool: Sequence[bytes]) -> bytes:
 
 
 def _mutate_stream(luck: random.Random, _pool: Sequence[bytes]) -> bytes:
-    return mutate_stream(luck, _bodies())
+    return mutate_stream(luck, luck.choice((_bodies(), _compact_bodies())))
 
 
 def _streams() -> list[bytes]:
-    return [frame(body) for body in _bodies()]
+    return [frame(body) for body in (*_bodies(), *_compact_bodies())]
 
 
 TARGETS = {
@@ -231,6 +240,7 @@ TARGETS = {
         Target("frames", check_frames, _streams, _mutate_stream),
         Target("session", check_session, _streams, _mutate_stream),
         Target("envelope", check_envelope, _bodies, _mutate_one),
+        Target("compact", partial(check_envelope, compact=True), _compact_bodies, _mutate_one),
         Target("payload", check_payload, _payloads, _mutate_payload),
         Target("message", check_message, corpus.message_bodies, _mutate_one),
     )

@@ -97,10 +97,10 @@ def _planted(name: str, monkeypatch: pytest.MonkeyPatch, function: str, replacem
 def test_a_foreign_exception_is_found_and_its_input_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A decoder that raises KeyError where a double-precision infinity is."""
 
-    def decode(body: bytes) -> Any:
+    def decode(body: bytes, *, compact: bool) -> Any:
         if b"\xcb\xff\xf0\x00" in body:  # minus infinity, which no honest input holds
             raise KeyError("planted")
-        return decode_envelope(body)
+        return decode_envelope(body, compact=compact)
 
     search = _planted("envelope", monkeypatch, "decode_envelope", decode)
 
@@ -181,8 +181,8 @@ def test_the_command_tells_what_it_did() -> None:
 
     assert ended.exit_code == 0
     assert "envelope        30 inputs" in ended.output
-    assert ended.output.splitlines()[-1].startswith("total: 150 inputs in ")
-    assert ended.output.endswith("seed 5, 0 of 5 targets failed\n")
+    assert ended.output.splitlines()[-1].startswith("total: 180 inputs in ")
+    assert ended.output.endswith("seed 5, 0 of 6 targets failed\n")
 
 
 def test_an_empty_input_can_be_repeated() -> None:
