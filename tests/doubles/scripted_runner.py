@@ -19,6 +19,7 @@ from rookery.protocol import (
     Link,
     Loading,
     Method,
+    RemoteError,
     Request,
     RunnerReady,
     Session,
@@ -210,8 +211,8 @@ class ScriptedRunners:
             async def act() -> None:
                 try:
                     await script(runner)
-                except ConnectionLost:
-                    pass  # its host has ended it
+                except (ConnectionLost, RemoteError):
+                    pass  # its host has ended it, and may have told it why
 
             nursery.start_soon(act)
             try:
