@@ -307,6 +307,7 @@ class Segments:
         part = run.part(place)
         if run.told.in_turn:
             self._current[run.request.request_id] = part.request_id
+            part.on_answered = partial(self._current.pop, run.request.request_id, None)
             self._let_on(run)
         else:
             slot = self._calls.note(None, part.request_id | layout.HANDED)
