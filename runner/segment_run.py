@@ -94,7 +94,7 @@ class Part(Request):
         super().__init__(run.request.link, received, trio.current_time())
         self._run = run
         self._place = place
-        self.on_answered: Callable[[], None] | None = None
+        self.on_answered: Callable[[], object] | None = None
         self.link.session.owe(self.request_id, received.method.name, received.plugin_id)
         if not run.told.in_turn:
             run.speaking.append(place)
