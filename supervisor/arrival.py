@@ -68,6 +68,9 @@ goes on with the next plugin; the host kills only one that cannot do so any more
 START_MAX = 120.0
 """Seconds from hello to ready at most, however many plugins make progress and however often it asks for more time."""
 
+LAG_STEP = 1.0
+"""Seconds between two looks at how late the host is itself, while a runner starts."""
+
 EXTEND_NOTICE = 1.0
 """Seconds by which a limit must move before that is worth a record: a runner may ask as often as it likes."""
 
@@ -115,9 +118,16 @@ class Arrival:
     async def keep_limits(self) -> None:
         """Wait until the runner is ready; condemn it when a limit passes first."""
         while not self._ready.is_set():
-            with trio.CancelScope(deadline=self._deadline) as self._limit:
+            # In short steps, because only the last of them tells how long the host stood still itself: nobody is to blame
+            # the runner for that time, in which it may have waited for an answer.
+            due = min(self._deadline, trio.current_time() + LAG_STEP)
+            with trio.CancelScope(deadline=due) as self._limit:
                 await self._ready.wait()
-            # When the host itself was late, what the runner had said in time is still to be read.
+            lag = trio.current_time() - self._limit.deadline
+            if lag > self._shard.settings.health.lag_guard:
+                self._deadline += lag
+                self._latest += lag
+            # What the runner had said in time is still to be read.
             await trio.lowlevel.checkpoint()
             if self._deadline <= trio.current_time() and not self._ready.is_set():
                 is_greeted = self.greeted.is_set()
@@ -209,7 +219,11 @@ class Arrival:
             self._limit_text += f" in {shown(loading.phase)}"
         if deadline > self._latest:
             self._limit_text = "too long since its hello"
-        self._deadline = self._limit.deadline = min(deadline, self._latest)
+        self._move_limit(min(deadline, self._latest))
+
+    def _move_limit(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._limit.deadline = min(self._limit.deadline, deadline)
 
     def _take_started(self, started: Started) -> None:
         if self.ledger is not None:
@@ -229,7 +243,7 @@ class Arrival:
         self._limit_text = f"not done within the {seconds:g} s that it had asked for"
         if wanted > self._latest:
             self._limit_text = "too long since its hello"
-        self._deadline = self._limit.deadline = min(wanted, self._latest)
+        self._move_limit(min(wanted, self._latest))
         if self._deadline >= before + EXTEND_NOTICE:
             reason = f"it asks for {seconds:g} s more"
             self._shard.move(ShardState.LOADING, reason, by="T8")

@@ -37,10 +37,6 @@ class Orders:
         if self._faults.is_calm:
             return
         if self._faults.fires("the host stands still"):
-            for runner in self._books.runners.values():
-                if not runner.is_ready:
-                    # The limits of a start do not leave out the time in which the host stands still.
-                    runner.blame("the host stands still while it starts")
             self._world.stand_still(self._world.random.choice((0.2, 0.6, 2.0, 6.0, 30.0)))
         self._world.at(self._world.between(1.0, 20.0), self._stand_still)
 

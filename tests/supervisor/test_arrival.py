@@ -16,6 +16,7 @@ from rookery.supervisor.observers import (
     SecurityViolation,
     ShardMoved,
 )
+from rookery.supervisor.settings import ShardTimeouts
 from rookery.supervisor.shard_state import ShardState
 from tests.doubles.scripted_runner import ScriptedRunner, be_silent, work
 from tests.doubles.shards import PLUGINS, running
@@ -189,6 +190,27 @@ async def test_what_was_said_in_time_counts_when_the_host_is_late(autojump_clock
         await watched.shard.state.wait_value(ShardState.LOADING)
 
     assert watched.deaths[0].planned
+
+
+async def test_a_runner_is_not_charged_for_the_time_in_which_its_host_stood_still(
+    autojump_clock: MockClock,
+) -> None:
+    """It loads a plugin for half of the time that it has; its host sleeps for twice that time meanwhile."""
+
+    async def script(runner: ScriptedRunner) -> None:
+        await runner.say_hello()
+        runner.say_loading("test.one")
+        await trio.sleep(1)
+        autojump_clock.jump(2 * load)  # as if every task had been kept waiting
+        await trio.sleep(load / 2)
+        await runner.say_ready(PLUGINS)
+        await trio.sleep_forever()
+
+    load = ShardTimeouts().plugin_load
+    async with running(script) as (watched, _):
+        await watched.shard.state.wait_value(READY)
+
+    assert [death.planned for death in watched.deaths] == [True]
 
 
 # --- what it asks for and says of itself ----------------------------------------------------------------------
