@@ -252,14 +252,14 @@ class Segments:
         except BaseException as error:  # whatever it is: it is the handler's
             CRUMBS.note_none()
             return invoker.fail(component, plugin, error)
-        if step.__class__ is not Suspended:
+        if type(step) is not Suspended:
             CRUMBS.note_none()
             invoker.end_step(plugin.plugin_id)
             if step is None:
                 return SILENT[component.type]
             # What it has returned may be something to say, or a text to be sent first.
             step = first_step(invoker.answer_with(component, plugin, run.args, step))
-            if step.__class__ is not Suspended:
+            if type(step) is not Suspended:
                 return step
             work: Awaitable[dict[str, Any]] = resume(step)
         else:

@@ -26,6 +26,8 @@ INSTANT = (
     "spoil",
     "set",
     "unsendable",
+    "proxy",
+    "fork",
 )
 LATE = (
     "pause nothing",
@@ -49,7 +51,7 @@ HEAD = '''
 """Does what it is told."""
 
 import contextvars
-import time
+import os
 
 import trio
 
@@ -63,6 +65,12 @@ class Touchy:
 
     def __eq__(self, other):
         raise ZeroDivisionError("it was compared")
+
+
+class Proxy:
+    @property
+    def __class__(self):
+        raise RuntimeError("nothing is bound")
 
 
 class It(Plugin):
@@ -118,6 +126,12 @@ class It(Plugin):
             box["list"].append(name)
         if conduct == "set":
             SEEN.set(name)
+        if conduct == "proxy":
+            return Proxy()
+        if conduct == "fork":
+            child = os.fork()
+            if child:
+                os.waitpid(child, 0)
         if conduct == "unsendable":
             return answer.result(object())
         return None
