@@ -46,6 +46,7 @@ from .invoke import deadline_of
 from .lanes import Lanes
 from .logs import RUNNER_LOGGER
 from .parking import Parking
+from .segment_run import note_taken
 from .segments import Segments
 
 if TYPE_CHECKING:
@@ -124,6 +125,8 @@ class Desk:
         elif method in self._others:
             self._nursery.start_soon(self._work_on, request, self._others[method], name=method)
         else:
+            if method == PLUGIN_RUN_SEGMENT:
+                note_taken(request)
             self._take_call(request)
 
     def _is_busy(self, plugin_id: str, key: str) -> bool:

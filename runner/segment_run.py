@@ -140,6 +140,13 @@ class Part(Request):
         return not run.is_answered
 
 
+def note_taken(request: Request) -> None:
+    """The ids of its parts were taken from the socket with it, whatever becomes of it."""
+    plugins, session = request.payload.get("plugins"), request.link.session
+    if type(plugins) is list:
+        session.taken = max(session.taken, request.request_id + len(plugins))
+
+
 def read_segment(payload: dict[str, Any]) -> Segment:
     """Check a segment.
 

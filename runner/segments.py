@@ -50,9 +50,9 @@ if TYPE_CHECKING:
 BURST = 0.05
 """Seconds after which the loop gets the processor back, and after which handlers in turn go back to the host."""
 
-SHARE = 0.75
-"""Of the shortest time of handlers in turn, after which no other begins: its host may have stopped waiting at the end of
-that time for the one before, and asked those after it elsewhere."""
+SHARE = 0.25
+"""Of the shortest time of handlers in turn, after which no other begins: it has the rest of that time, and its host may have
+stopped waiting for the one before when all of it is over, and asked those after it elsewhere."""
 
 _SHARED = frozenset({str, int, float, bool, bytes, type(None), Message})
 """What handlers may share: nothing in it can be changed, or it copies itself before."""
@@ -112,7 +112,6 @@ class Segments:
             request.refuse_bad_payload(BadPayload(str(error), "args"))
             return
         run = Run(request, told, args)
-        request.link.session.taken = run.part_id(len(told.plugins)) - 1
         if told.ordering_key:
             self._by_key[told.ordering_key] = run
         self._waiting[request.request_id] = run

@@ -201,7 +201,7 @@ class Ledger(Session):
         for pending in over:
             begun = [pending.request_id] if started is None else _begun(pending, started)
             has_begun = bool(begun)
-            self.lost += has_begun and pending.method not in LEAVING
+            self.lost += len(begun) if pending.method not in LEAVING else 0
             self.unbegun += not has_begun
             plugins = {_plugin_of(pending, each) for each in begun}
             self.called |= plugins - {""}

@@ -42,7 +42,7 @@ class Segment:
     ordering_key: str = ""
     sent_at: float = 0.0
     """Seconds on the clock that all processes of a machine share (``time.monotonic``); 0 when it is not said. In turn, no
-    handler but the first begins when three quarters of the shortest time are over since then: its host has perhaps stopped
+    handler but the first begins when a quarter of the shortest time is over since then: its host has perhaps stopped
     waiting for the one before, and asked this one again."""
 
 

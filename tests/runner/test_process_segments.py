@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import attrs
@@ -23,6 +24,7 @@ from rookery.protocol import (
     RemoteError,
     encode_value,
 )
+from rookery.supervisor.page import open_page
 from tests.doubles.scripted_host import PATIENCE, ScriptedHost, assigned, assignment, open_runner
 
 pytestmark = pytest.mark.slow
@@ -165,7 +167,7 @@ async def test_a_turn_that_begins_late_goes_back_after_its_first() -> None:
     """Its host has perhaps stopped waiting for the first, and asked the others again: they must not run twice."""
     async with open_runner(HERE) as host:
         await host.wait_ready()
-        sent = send(host, "a", "b", "c", timeout=1.0, sent_at=time.monotonic() - 0.76)
+        sent = send(host, "a", "b", "c", timeout=1.0, sent_at=time.monotonic() - 0.26)
         await sent.wait()
 
         assert await log(host) == ["a"]
@@ -334,6 +336,24 @@ async def test_what_came_before_the_end_was_asked_for_still_runs() -> None:
         await answered.wait()
 
     assert outcomes == [{"success": True, "result": None}]
+
+
+async def test_what_waits_behind_a_segment_has_been_read() -> None:
+    """The host sees how far its runner reads; the ids of a segment's parts come with it, and none is read twice."""
+    page = open_page(64)
+    assert page is not None
+    with closing(page):
+        async with open_runner(HERE, page=page) as host:
+            await host.wait_ready()
+            first = send(host, "a", "b", conducts={"a": "block 0.1"}, in_turn=False, key="chat")
+            behind = send(host, "a", "b", "c", key="chat")
+            last = send(host, "a", "b", key="chat")
+            for sent in (first, behind, last):
+                await sent.wait()
+            head = page.read_head()
+
+    assert head is not None
+    assert head.read == last.number + 2
 
 
 @pytest.mark.parametrize(

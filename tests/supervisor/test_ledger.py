@@ -306,3 +306,4 @@ def test_parts_that_began_are_known_after_the_connection_has_ended() -> None:
     assert pending.begun == noted
     assert [(number, outcome.maybe_executed) for number, outcome in asker.told] == [(segment, True)]
     assert asker.ledger.noted == frozenset()
+    assert asker.ledger.lost == 2
