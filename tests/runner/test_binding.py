@@ -101,3 +101,18 @@ def test_a_call_that_lacks_something_is_refused_with_the_path(args: dict[str, An
         bound(handler, args, TOOL)
 
     assert caught.value.path == path
+
+
+def test_arguments_that_others_have_too_are_given_as_such() -> None:
+    """A message copies itself before it gives its map away; everything else is for the caller to judge."""
+    args = {"message": message_map("hi"), "box": [1]}
+    event = ComponentType.EVENT_HANDLER
+
+    def handler(said: Message, box: list[int]) -> None: ...
+
+    binding = make_binding(handler, event, where="here")
+    found = binding.bind(args, lambda: {"message": message_map("hi"), "box": [1]})
+    found["said"].raw["processed_plain_text"] = "changed"
+
+    assert found["box"] is args["box"]
+    assert args["message"] == message_map("hi")
