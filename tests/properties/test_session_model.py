@@ -44,9 +44,9 @@ class TwoSessions(RuleBasedStateMachine):
     owed = Bundle("owed")
     asked = Bundle("asked")
 
-    @initialize()
-    def greet(self) -> None:
-        host, runner = open_sessions()
+    @initialize(features=st.sampled_from([(), ("compact",)]))
+    def greet(self, features: tuple[str, ...]) -> None:
+        host, runner = open_sessions(features=features)
         self.sessions = {Side.HOST: host, Side.RUNNER: runner}
         self.wire = {Side.HOST: bytearray(), Side.RUNNER: bytearray()}  # by who receives
         self.waiting: dict[Side, dict[int, float]] = {Side.HOST: {}, Side.RUNNER: {}}

@@ -5,18 +5,24 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rookery.protocol import (
     CAP_CALL,
     PLUGIN_HEALTH,
+    RUNNER_HELLO,
     RUNNER_LOADING,
+    Envelope,
     FrameReader,
+    MessageType,
     Received,
     RequestSettled,
     RuleBroken,
     Session,
+    decode_envelope,
+    encode_envelope,
     frame,
 )
 from tests.doubles.sessions import open_sessions, pass_on, raw_frame
@@ -57,6 +63,16 @@ broken = st.one_of(
     st.sampled_from([b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", raw_frame(request_id="1")]),
 )
 streams = st.lists(st.one_of(*[well_formed] * 9, broken), max_size=12).map(b"".join)
+envelopes = st.builds(
+    Envelope,
+    ids,
+    st.sampled_from(MessageType),
+    st.sampled_from([CAP_CALL, CAP_CALL, PLUGIN_HEALTH, RUNNER_LOADING, RUNNER_HELLO, "nonsense"]),
+    st.sampled_from(["", "a.b"]),
+    st.dictionaries(texts, texts, max_size=2),
+    st.none() | st.just({"code": "E_TIMEOUT", "message": "late"}),
+    st.integers(-1, 100_000),
+)
 
 
 @st.composite
@@ -70,8 +86,8 @@ def _pieces(stream: bytes, cuts: list[int]) -> list[bytes]:
     return [stream[start:stop] for start, stop in pairwise(cuts)]
 
 
-def _host() -> Session:
-    host, runner = open_sessions()
+def _host(*features: str) -> Session:
+    host, runner = open_sessions(features=features)
     for _ in range(ASKED):
         host.request(PLUGIN_HEALTH, {})
     pass_on(host, runner)
@@ -84,7 +100,8 @@ def _told(received: list[Received]) -> list[Any]:
     for item in received:
         match item:
             case RequestSettled(pending, outcome):
-                told.append(("settled", pending.request_id, outcome))
+                shown = outcome if isinstance(outcome, dict) else repr(outcome)
+                told.append(("settled", pending.request_id, shown))
             case RuleBroken(error):
                 told.append(("broken", error.reason))
             case _:
@@ -113,6 +130,26 @@ def test_any_cut_of_a_stream_gives_the_same_events_answers_and_state(case: tuple
 
     assert told == expected
     assert _state_of(in_pieces) == _state_of(whole)
+
+
+@pytest.mark.slow
+@given(st.lists(envelopes, max_size=12))
+def test_both_forms_of_an_envelope_mean_the_same(sent: list[Envelope]) -> None:
+    """To a host that has agreed on the compact one and to a host that has not; and so do their answers."""
+    plain, compact = _host(), _host("compact")
+
+    told = [_told(plain.receive(frame(encode_envelope(each)))) for each in sent]
+    told_compact = [_told(compact.receive(frame(encode_envelope(each, compact=True)))) for each in sent]
+
+    assert (plain.is_compact, compact.is_compact) == (False, True)
+    assert told_compact == told
+    *state, answers = _state_of(plain)
+    *state_compact, answers_compact = _state_of(compact)
+    assert state_compact == state
+    bodies, bodies_compact = FrameReader().receive(answers), FrameReader().receive(answers_compact)
+    assert [decode_envelope(each, compact=True) for each in bodies_compact] == list(
+        map(decode_envelope, bodies)
+    )
 
 
 @given(streams_and_cuts())
