@@ -307,11 +307,12 @@ class Segments:
         if run.told.in_turn:
             self._current[run.request.request_id] = part.request_id
             part.on_answered = partial(self._current.pop, run.request.request_id, None)
+            self._take_call(part)  # before whatever came after it
             self._let_on(run)
         else:
             slot = self._calls.note(None, part.request_id | layout.HANDED)
             part.on_answered = partial(self._calls.free, slot)
-        self._take_call(part)
+            self._take_call(part)
 
     def _tell(self, run: Run, place: int, answer: Any, found: _Found | None = None) -> None:
         """Answer for one handler."""

@@ -3,132 +3,39 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-import attrs
 import pytest
 import trio
 
 from rookery.protocol import (
     PLUGIN_CANCEL,
-    PLUGIN_EMIT_EVENT,
     PLUGIN_INVOKE_TOOL,
     PLUGIN_PREPARE_SHUTDOWN,
     PLUGIN_RECALL,
     PLUGIN_RELOAD,
-    PLUGIN_RUN_SEGMENT,
     PLUGIN_UNLOAD_BATCH,
-    Pending,
     RemoteError,
     encode_value,
 )
 from rookery.supervisor.page import open_page
-from tests.doubles.scripted_host import PATIENCE, ScriptedHost, assigned, assignment, open_runner
+from tests.doubles.scripted_host import open_runner
+from tests.doubles.sent_segments import HERE, PLUGIN, read_log, send_segment, wait_begun
 
 pytestmark = pytest.mark.slow
-
-PLUGIN = "test.in_segments"
-HERE = assignment(assigned("in_segments"))
-
-
-@attrs.define
-class Sent:
-    """One segment, and what it came to."""
-
-    host: ScriptedHost
-    names: tuple[str, ...]
-    in_turn: bool
-    number: int = 0
-    pending: Pending | None = None
-    whole: Any = None
-    """The answer of the segment."""
-    parts: dict[str, Any] = attrs.Factory(dict)
-    """Of those that answer for themselves."""
-    last: str = ""
-    """In turn: who answered."""
-    changed: trio.Event = attrs.Factory(trio.Event)
-
-    def settle(self, outcome: Any) -> None:
-        self.whole = outcome
-        assert self.pending is not None
-        if self.in_turn:
-            place = self.pending.answered_by - self.number - 1
-            self.last = self.names[place] if place >= 0 else ""
-        elif isinstance(outcome, dict):
-            for place in outcome["speaking"]:
-                self._expect(place)
-        self.changed.set()
-
-    def _expect(self, place: int) -> None:
-        def settled(outcome: Any) -> None:
-            self.parts[self.names[place]] = outcome
-            self.changed.set()
-
-        part = Pending(self.number + 1 + place, PLUGIN_EMIT_EVENT, PLUGIN, trio.current_time() + 20, settled)
-        self.host.link.expect(part)
-
-    async def wait(self, fits: Callable[[Sent], Any] = lambda sent: sent.whole is not None) -> None:
-        with trio.fail_after(PATIENCE):
-            while not fits(self):
-                await self.changed.wait()
-                self.changed = trio.Event()
-
-
-def send(
-    host: ScriptedHost,
-    *names: str,
-    conducts: dict[str, str] | None = None,
-    in_turn: bool = True,
-    key: str = "",
-    timeout: float = 10.0,
-    **changes: Any,
-) -> Sent:
-    sent = Sent(host, names, in_turn)
-    payload = {
-        "method": PLUGIN_EMIT_EVENT,
-        "args": encode_value({"event_type": "on_test", "conducts": conducts or {}}),
-        "plugins": [PLUGIN] * len(names),
-        "components": list(names),
-        "timeouts_ms": [int(timeout * 1000)] * len(names),
-        "in_turn": in_turn,
-        "ordering_key": key,
-        "sent_at": time.monotonic(),
-        **changes,
-    }
-    sent.number = host.link.send(
-        PLUGIN_RUN_SEGMENT,
-        payload,
-        deadline=trio.current_time() + 20,
-        on_done=sent.settle,
-        parts=len(names),
-    )
-    sent.pending = host.link.session.pending[sent.number]
-    return sent
-
-
-async def log(host: ScriptedHost) -> list[str]:
-    found: list[str] = await host.run(PLUGIN, "log")
-    return found
-
-
-async def wait_begun(host: ScriptedHost, *names: str) -> None:
-    with trio.fail_after(PATIENCE):
-        while not set(names) <= set(await log(host)):
-            await trio.sleep(0.005)  # a real process on the real clock
 
 
 async def test_in_turn_the_last_that_ran_answers() -> None:
     """All when nobody has something to say; else the first that has."""
     async with open_runner(HERE) as host:
         await host.wait_ready()
-        silent = send(host, "a", "b", "c")
+        silent = send_segment(host, "a", "b", "c")
         await silent.wait()
-        speaking = send(host, "a", "b", "c", conducts={"b": "speak"})
+        speaking = send_segment(host, "a", "b", "c", conducts={"b": "speak"})
         await speaking.wait()
 
-        assert await log(host) == ["a", "b", "c", "a", "b"]
+        assert await read_log(host) == ["a", "b", "c", "a", "b"]
 
     assert (silent.last, silent.whole["custom_result"]) == ("c", None)
     assert (speaking.last, speaking.whole["custom_result"]) == ("b", "b")
@@ -138,10 +45,10 @@ async def test_one_that_suspends_in_turn_is_the_last() -> None:
     """Whoever comes after it is the host's to ask, although it had nothing to say."""
     async with open_runner(HERE) as host:
         await host.wait_ready()
-        sent = send(host, "a", "b", "c", conducts={"b": "sleep 0.02"})
+        sent = send_segment(host, "a", "b", "c", conducts={"b": "sleep 0.02"})
         await sent.wait()
 
-        assert await log(host) == ["a", "b"]
+        assert await read_log(host) == ["a", "b"]
 
     assert (sent.last, sent.whole["success"]) == ("b", True)
 
@@ -150,14 +57,14 @@ async def test_one_that_needs_a_thread_ends_a_turn_and_answers_for_itself_otherw
     """Whatever is not as usual becomes a request of its own."""
     async with open_runner(HERE) as host:
         await host.wait_ready()
-        behind = send(host, "a", "in_a_thread", "b")
-        first = send(host, "in_a_thread", "b")
-        seeing = send(host, "a", "in_a_thread", "b", in_turn=False)
+        behind = send_segment(host, "a", "in_a_thread", "b")
+        first = send_segment(host, "in_a_thread", "b")
+        seeing = send_segment(host, "a", "in_a_thread", "b", in_turn=False)
         for sent in (behind, first, seeing):
             await sent.wait()
         await seeing.wait(lambda sent: sent.parts)
 
-        assert sorted(await log(host)) == ["a", "a", "b", "in_a_thread", "in_a_thread"]
+        assert sorted(await read_log(host)) == ["a", "a", "b", "in_a_thread", "in_a_thread"]
 
     assert (behind.last, first.last) == ("a", "in_a_thread")
     assert list(seeing.parts) == ["in_a_thread"]
@@ -167,10 +74,10 @@ async def test_a_turn_that_begins_late_goes_back_after_its_first() -> None:
     """Its host has perhaps stopped waiting for the first, and asked the others again: they must not run twice."""
     async with open_runner(HERE) as host:
         await host.wait_ready()
-        sent = send(host, "a", "b", "c", timeout=1.0, sent_at=time.monotonic() - 0.26)
+        sent = send_segment(host, "a", "b", "c", timeout=1.0, sent_at=time.monotonic() - 0.26)
         await sent.wait()
 
-        assert await log(host) == ["a"]
+        assert await read_log(host) == ["a"]
 
     assert sent.last == "a"
     assert sent.whole["success"] is True
@@ -180,10 +87,10 @@ async def test_a_turn_that_takes_long_goes_back_to_the_host() -> None:
     """The loop is wanted by others, and the one that blocked it may have overrun its time."""
     async with open_runner(HERE) as host:
         await host.wait_ready()
-        sent = send(host, "a", "b", "c", conducts={"a": "block 0.08"})
+        sent = send_segment(host, "a", "b", "c", conducts={"a": "block 0.08"})
         await sent.wait()
 
-        assert await log(host) == ["a"]
+        assert await read_log(host) == ["a"]
 
     assert sent.last == "a"
 
@@ -192,12 +99,12 @@ async def test_a_cancelled_segment_ends_the_one_that_waits() -> None:
     """In turn the host names the segment alone, because it cannot know who that is."""
     async with open_runner(HERE) as host:
         await host.wait_ready()
-        sent = send(host, "a", "b", conducts={"a": "sleep 30"}, key="chat")
+        sent = send_segment(host, "a", "b", conducts={"a": "sleep 30"}, key="chat")
         await wait_begun(host, "a")
         host.link.broadcast(PLUGIN_CANCEL, {"request_ids": [sent.number]})
         await sent.wait()
 
-        assert await log(host) == ["a", "a cancelled"]
+        assert await read_log(host) == ["a", "a cancelled"]
 
     assert isinstance(sent.whole, RemoteError)
     assert (sent.last, sent.whole.code) == ("a", "E_TIMEOUT")
@@ -208,16 +115,16 @@ async def test_what_is_called_back_before_it_began_does_not_run(in_turn: bool) -
     """As a whole, under its own id, whatever it waits for."""
     async with open_runner(HERE) as host:
         await host.wait_ready()
-        cancelled = send(host, "a", "b", in_turn=in_turn, key="chat")
-        recalled = send(host, "a", "b", in_turn=in_turn, key="chat")
+        cancelled = send_segment(host, "a", "b", in_turn=in_turn, key="chat")
+        recalled = send_segment(host, "a", "b", in_turn=in_turn, key="chat")
         host.link.broadcast(PLUGIN_CANCEL, {"request_ids": [cancelled.number]})
         host.link.broadcast(PLUGIN_RECALL, {"request_ids": [recalled.number]})
         await cancelled.wait()
         await recalled.wait()
-        last = send(host, "c", "a", key="chat")
+        last = send_segment(host, "c", "a", key="chat")
         await last.wait()
 
-        assert await log(host) == ["c", "a"]
+        assert await read_log(host) == ["c", "a"]
 
     assert (cancelled.whole.code, cancelled.whole.details) == ("E_TIMEOUT", {"kind": "NotStarted"})
     assert (recalled.whole.code, recalled.whole.details) == ("E_SHUTTING_DOWN", {"kind": "Recalled"})
@@ -229,59 +136,24 @@ async def test_those_not_in_turn_that_have_not_begun_are_not_to_after_a_cancel()
         await host.wait_ready()
         names = ("a", "b", "c", *["a", "b"] * 20)
         blocking = dict.fromkeys("abc", "block 0.06")
-        sent = send(host, *names, conducts=blocking, in_turn=False)
+        sent = send_segment(host, *names, conducts=blocking, in_turn=False)
         ids = list(range(sent.number, sent.number + len(names) + 1))
         await trio.sleep(0.1)
         host.link.broadcast(PLUGIN_CANCEL, {"request_ids": ids})
         await sent.wait()
 
-        begun = len(await log(host))
+        begun = len(await read_log(host))
 
     assert begun < len(names)
     assert len(sent.whole["speaking"]) == len(names) - begun
-
-
-async def test_calls_wait_for_one_that_has_suspended() -> None:
-    """The handler keeps its plugin's turn in the conversation, and only there."""
-    async with open_runner(HERE) as host:
-        await host.wait_ready()
-        sent = send(host, "a", "b", conducts={"a": "sleep 0.1"}, in_turn=False, key="chat")
-        behind, beside = {"component_name": "mark", "args": {"name": "behind"}}, {"name": "beside"}
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(lambda: host.ask(PLUGIN_INVOKE_TOOL, PLUGIN, ordering_key="chat", **behind))
-            await host.ask(
-                PLUGIN_INVOKE_TOOL, PLUGIN, component_name="mark", args=beside, ordering_key="other"
-            )
-        await sent.wait(lambda sent: len(sent.parts) == 2)
-
-        found = await log(host)
-
-    assert [name for name in found if name != "beside"] == ["a", "b", "behind"]
-    assert found.index("beside") < found.index("b")
-
-
-async def test_a_conversation_goes_on_past_one_that_does_not_end() -> None:
-    """It ignores its cancellation: after some looks it is answered, and those behind it run."""
-    async with open_runner(HERE) as host:
-        await host.wait_ready()
-        sent = send(host, "a", conducts={"a": "resist 8"}, key="chat", timeout=0.3)
-        await host.ask(
-            PLUGIN_INVOKE_TOOL, PLUGIN, component_name="mark", args={"name": "behind"}, ordering_key="chat"
-        )
-        await sent.wait()
-
-        assert await log(host) == ["a", "behind"]
-
-    assert isinstance(sent.whole, RemoteError)
-    assert sent.whole.code == "E_TIMEOUT"
 
 
 async def test_a_plugin_that_goes_takes_its_suspended_handlers_along() -> None:
     """They are cancelled as calls of their own are, and answered."""
     async with open_runner(HERE) as host:
         await host.wait_ready()
-        turn = send(host, "a", "b", conducts={"a": "sleep 30"})
-        seeing = send(host, "a", "b", conducts={"b": "sleep 30"}, in_turn=False)
+        turn = send_segment(host, "a", "b", conducts={"a": "sleep 30"})
+        seeing = send_segment(host, "a", "b", conducts={"b": "sleep 30"}, in_turn=False)
         await wait_begun(host, "a", "b")
         await host.ask(PLUGIN_UNLOAD_BATCH, plugin_ids=[PLUGIN], reason="test", timeout=20.0)
         await turn.wait()
@@ -295,18 +167,18 @@ async def test_segments_wait_while_their_plugin_is_exchanged() -> None:
     """Each handler as a call of its own, as it would without segments; they run in the new plugin."""
     async with open_runner(HERE) as host:
         await host.wait_ready()
-        running = send(host, "a", conducts={"a": "sleep 0.2"})
+        running = send_segment(host, "a", conducts={"a": "sleep 0.2"})
         await wait_begun(host, "a")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(lambda: host.ask(PLUGIN_RELOAD, plugin_id=PLUGIN, reason="test", timeout=20.0))
             await trio.sleep(0.05)
-            turn = send(host, "b", "c", key="chat")
-            seeing = send(host, "b", "c", in_turn=False)
+            turn = send_segment(host, "b", "c", key="chat")
+            seeing = send_segment(host, "b", "c", in_turn=False)
             await turn.wait()
             await seeing.wait(lambda sent: len(sent.parts) == 2)
         await running.wait()
 
-        assert sorted(await log(host)) == ["b", "b", "c"]
+        assert sorted(await read_log(host)) == ["b", "b", "c"]
 
     assert (running.whole["success"], turn.last) == (True, "b")
     assert {each["success"] for each in seeing.parts.values()} == {True}
@@ -316,7 +188,7 @@ async def test_what_came_before_the_end_was_asked_for_still_runs() -> None:
     """A call behind a segment of its conversation is not refused because the runner is to leave meanwhile."""
     async with open_runner(HERE) as host:
         await host.wait_ready()
-        sent = send(host, "a", "b", conducts={"a": "block 0.1"}, in_turn=False, key="chat")
+        sent = send_segment(host, "a", "b", conducts={"a": "block 0.1"}, in_turn=False, key="chat")
         outcomes: list[Any] = []
         answered = trio.Event()
 
@@ -345,9 +217,9 @@ async def test_what_waits_behind_a_segment_has_been_read() -> None:
     with closing(page):
         async with open_runner(HERE, page=page) as host:
             await host.wait_ready()
-            first = send(host, "a", "b", conducts={"a": "block 0.1"}, in_turn=False, key="chat")
-            behind = send(host, "a", "b", "c", key="chat")
-            last = send(host, "a", "b", key="chat")
+            first = send_segment(host, "a", "b", conducts={"a": "block 0.1"}, in_turn=False, key="chat")
+            behind = send_segment(host, "a", "b", "c", key="chat")
+            last = send_segment(host, "a", "b", key="chat")
             for sent in (first, behind, last):
                 await sent.wait()
             head = page.read_head()
@@ -372,10 +244,10 @@ async def test_a_segment_that_makes_no_sense_is_refused_as_a_whole(wrong: dict[s
     """With the error that says so, and the runner goes on."""
     async with open_runner(HERE) as host:
         await host.wait_ready()
-        sent = send(host, "a", "b", **wrong)
+        sent = send_segment(host, "a", "b", **wrong)
         await sent.wait()
 
-        assert await log(host) == []
+        assert await read_log(host) == []
 
     assert isinstance(sent.whole, RemoteError)
     assert sent.whole.code == "E_BAD_PAYLOAD"
@@ -385,12 +257,12 @@ async def test_a_name_that_is_not_there_is_refused_for_itself() -> None:
     """In turn it is the last; otherwise the others are silent."""
     async with open_runner(HERE) as host:
         await host.wait_ready()
-        turn = send(host, "nobody", "a")
-        seeing = send(host, "a", "nobody", "b", in_turn=False)
+        turn = send_segment(host, "nobody", "a")
+        seeing = send_segment(host, "a", "nobody", "b", in_turn=False)
         await turn.wait()
         await seeing.wait(lambda sent: sent.parts)
 
-        assert await log(host) == ["a", "b"]
+        assert await read_log(host) == ["a", "b"]
 
     assert (turn.last, turn.whole.code) == ("nobody", "E_METHOD_NOT_ALLOWED")
     assert {name: each.code for name, each in seeing.parts.items()} == {"nobody": "E_METHOD_NOT_ALLOWED"}
