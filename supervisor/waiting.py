@@ -46,13 +46,17 @@ class Waiting:
             gate.waiting -= 1
 
     def all(self) -> list[Call]:
-        return list(self._calls)
+        return self._found(lambda _: True)
 
     def of_shard(self, name: str) -> list[Call]:
-        return [call for call in self._calls if call.component.shard == name]
+        return self._found(lambda call: call.component.shard == name)
 
     def of_plugin(self, plugin_id: str) -> list[Call]:
-        return [call for call in self._calls if call.component.plugin_id == plugin_id]
+        return self._found(lambda call: call.component.plugin_id == plugin_id)
+
+    def _found(self, is_meant: Callable[[Call], bool]) -> list[Call]:
+        # As they were made: those that come back with a dead runner begin to wait newest first.
+        return sorted(filter(is_meant, self._calls), key=lambda call: call.number)
 
     def move(self, call: Call, old: Gate, new: Gate) -> None:
         """The call waits for another gate: in its lane as before, or in the new gate's line by its number."""
@@ -71,6 +75,8 @@ class Waiting:
                 self._work = trio.Event()
                 await self._work.wait()
             await trio.sleep(SWEEP)
-            now = trio.current_time()
-            for call in [call for call in self._calls if call.deadline <= now]:
+            for call in self._late(trio.current_time()):
                 self._time_out(call)
+
+    def _late(self, now: float) -> list[Call]:
+        return self._found(lambda call: call.deadline <= now)

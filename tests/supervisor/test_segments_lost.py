@@ -106,3 +106,24 @@ async def test_a_part_that_goes_on_is_lost_by_itself(scene: Scene) -> None:
     scene.die()
 
     assert scene.fates == ["well", Fate.RUNNER_LOST]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_events_whose_next_handler_is_refused_go_on_in_their_order(scene: Scene, at_once: bool) -> None:
+    """They had come back with a dead runner, newest first, when the plugin they wait for was kept out."""
+    scene.stage.dispatcher.segments.is_on = at_once
+    scene.offer("a", "b")
+    for number in (1, 2, 3):
+        scene.start(number)
+    scene.die()
+
+    scene.stage.dispatcher.refusals.block_plugin("p.a", "it is kept out")
+    scene.stage.dispatcher.end_refused("p.a")
+    scene.open()
+
+    asked = [request.payload["args"]["message"]["message_id"] for request in scene.wire.asked]
+    assert asked == ["m1", "m2", "m3"]
+    assert scene.components == [["b"]] * 3
+    for request in scene.wire.asked:
+        scene.wire.answer(request.request_id, SILENT)
+    scene.wire.arrive()
