@@ -127,7 +127,13 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    directory: Path, state: Path, *, at_once: bool, room: int = 64, times: Mapping[int, float] | None = None
+    directory: Path,
+    state: Path,
+    *,
+    at_once: bool,
+    room: int = 64,
+    times: Mapping[int, float] | None = None,
+    head: str = HEAD,
 ) -> AsyncIterator[Stage]:
     """Run it, with a bystander in another shard that must not notice anything.
 
@@ -135,12 +141,13 @@ async def open_stage(
         at_once: False asks each handler by a request of its own.
         room: Calls that may be out; the page has three slots for each.
         times: What some handlers may take, by place; seconds.
+        head: The method ``act`` that all of them call.
     """
     deployment = Deployment(directory, state)
     deployment.shard_more = MORE
     deployment.tables["one"] = f"max_inflight = {room}"
     for plugin in sorted(set(ORDER)):
-        deployment.plugin("one", plugin, HEAD + _handlers_of(plugin, times or {}))
+        deployment.plugin("one", plugin, head + _handlers_of(plugin, times or {}))
     deployment.plugin("other", "bystander", '@tool("greet")\nasync def greet(self):\n    return "hello"')
     path = directory / "ran"
     path.touch()
