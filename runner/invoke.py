@@ -112,6 +112,8 @@ class Invoker:
         on_step_end: Told the plugin's id whenever its code has ended, before the answer is sent. It must not raise.
         on_failure: Told every failure of a component; the default writes it into the plugin's log.
         calls: Where the calls that run are kept; the default is seen by nobody.
+        host_merges: Whether the host keeps the arguments of a hook that a handler does not name; else it is told them all,
+            with what the handler has done to them in place.
     """
 
     def __init__(
@@ -121,7 +123,9 @@ class Invoker:
         on_failure: Callable[[str, str, PluginFailed], None] | None = None,
         *,
         calls: Calls | None = None,
+        host_merges: bool = False,
     ) -> None:
+        self._host_merges = host_merges
         self._limiter = limiter
         self._on_step_end = on_step_end
         self._calls = calls or Calls(open_own_page(None))
@@ -260,6 +264,8 @@ class Invoker:
         self, component: Component, plugin: LoadedPlugin, args: dict[str, Any], result: Any
     ) -> dict[str, Any]:
         """What a component answers that has returned this; a text is sent first."""
+        if self._host_merges and component.type is ComponentType.HOOK_HANDLER:
+            args = {}
         try:
             answer = ANSWERS[component.type](component, args, result)
             if answer.reply is not None:

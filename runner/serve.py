@@ -161,7 +161,12 @@ async def _be_runner(
             on_loading=shipper.note_loading,
             time_limit=assignment.plugin_load_timeout,
         )
-        invoker = Invoker(trio.CapacityLimiter(assignment.thread_limit), on_step_end, calls=calls)
+        invoker = Invoker(
+            trio.CapacityLimiter(assignment.thread_limit),
+            on_step_end,
+            calls=calls,
+            host_merges=answer.assignment is not None,  # an original host replaces them all
+        )
         stopping = Stopping()
         reloader = Reloader(roster, discover, assignment.external_plugins)
         desk = Desk(roster, invoker, reloader, stopping, nursery, calls=calls, owed=link.session.owed)

@@ -19,7 +19,7 @@ from rookery.protocol import (
     ErrorCode,
     RemoteError,
 )
-from rookery.runner import Message, Plugin, PluginFailed, command, event_handler, hook, tool
+from rookery.runner import HookOutcome, Message, Plugin, PluginFailed, command, event_handler, hook, tool
 from rookery.runner.border import call_guarded, current_plugin, run_guarded
 from rookery.runner.fake_host import FakeRequest
 from rookery.runner.invoke import Invoker
@@ -368,3 +368,23 @@ async def test_a_cancelled_group_is_a_cancellation() -> None:
         await run_guarded("test.odd", nested)
 
     assert scope.cancelled_caught
+
+
+@pytest.mark.parametrize("host_merges", [True, False])
+async def test_a_hook_handler_tells_a_host_that_merges_only_what_it_names(host_merges: bool) -> None:
+    """Any other host replaces all arguments by what it is told, and needs the rest of them."""
+
+    class Renames(Plugin):
+        @hook("point")
+        async def point(self, box: list[int]) -> HookOutcome:
+            box.append(2)
+            return HookOutcome.change(title="new")
+
+    async with running(Renames) as plugin:
+        request = a_request(PLUGIN_INVOKE_HOOK, "point", title="old", box=[1], hook_name="point")
+        invoker = Invoker(trio.CapacityLimiter(2), lambda _: None, host_merges=host_merges)
+        await invoker.answer(request, plugin.loaded)
+
+    assert request.answered is not None
+    changed = request.answered["modified_kwargs"]
+    assert changed == ({"title": "new"} if host_merges else {"title": "new", "box": [1, 2]})

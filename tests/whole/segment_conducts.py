@@ -24,6 +24,10 @@ INSTANT = (
     "keep",
     "spoil what was kept",
     "spoil",
+    "spoil and change",
+    "spoil and reply",
+    "spoil and rename",
+    "rename",
     "set",
     "unsendable",
     "proxy",
@@ -38,6 +42,7 @@ LATE = (
     "sleep raise",
     "sleep result",
     "pause spoil",
+    "sleep spoil and rename",
     "sleep set",
     "ask",
     "limit",
@@ -99,8 +104,18 @@ class It(Plugin):
         return SEEN.get() if name.startswith("h") else ""
 
     def act(self, name, conduct, message, box, answer):
+        if conduct == "spoil what was kept":
+            self.kept.append(object())
+            return None
+        if conduct.startswith("spoil"):
+            message.raw["processed_plain_text"] = "spoilt"
+            message.raw["raw_message"].clear()
+            box["list"].append(name)
+            conduct = conduct.removeprefix("spoil and ")
         if conduct == "change":
             return answer.changed(message, name)
+        if conduct == "rename":
+            return answer.renamed(name)
         if conduct == "stop":
             return answer.stopped(message, name)
         if conduct == "raise":
@@ -118,12 +133,6 @@ class It(Plugin):
         if conduct == "keep":
             self.kept.append(name)
             return answer.result(self.kept)
-        if conduct == "spoil what was kept":
-            self.kept.append(object())
-        if conduct == "spoil":
-            message.raw["processed_plain_text"] = "spoilt"
-            message.raw["raw_message"].clear()
-            box["list"].append(name)
         if conduct == "set":
             SEEN.set(name)
         if conduct == "proxy":
@@ -169,6 +178,10 @@ class EventAnswer:
         return EventOutcome.change(message.with_text(f"{message.text} {name}"))
 
     @staticmethod
+    def renamed(name):
+        return None
+
+    @staticmethod
     def stopped(message, name):
         return EventOutcome(message=message.with_text(f"{message.text} {name}!"), continues=False)
 
@@ -181,6 +194,10 @@ class HookAnswer:
     @staticmethod
     def changed(message, name):
         return HookOutcome.change(message=message.with_text(f"{message.text} {name}"), by=name)
+
+    @staticmethod
+    def renamed(name):
+        return HookOutcome.change(by=name)
 
     @staticmethod
     def stopped(message, name):

@@ -93,6 +93,24 @@ async def test_a_hook_of_the_application(deployment: Deployment) -> None:
     assert (dear.aborted, dear.stopped_by, dear.custom_results) == (True, "test.judge.judge", ("too dear",))
 
 
+async def test_a_hook_handler_changes_what_it_names_and_nothing_else(deployment: Deployment) -> None:
+    """What nobody may change is not even mentioned; what it did in place to the others is seen by nobody."""
+    deployment.plugin(
+        "one",
+        "judge",
+        '@hook("chat.command.before_execute")\nasync def judge(self, matched_groups: dict, args: list):\n'
+        "    args.append(1)\n    return HookOutcome.change(matched_groups={'a': 1})",
+    )
+
+    async with deployment.run() as supervisor:
+        result = await supervisor.invoke_hook(
+            "chat.command.before_execute", command_name="roll", plugin_id="p", matched_groups={}, args=[]
+        )
+
+    assert result.errors == ()
+    assert result.kwargs == {"command_name": "roll", "plugin_id": "p", "matched_groups": {"a": 1}, "args": []}
+
+
 async def test_a_message_goes_out_and_one_comes_in_to_the_application(deployment: Deployment) -> None:
     """`send_message` takes the route's gateway; `process` stands in place of the default pipeline."""
     deployment.plugin("gate", "gate", GATEWAY)
