@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -36,6 +37,7 @@ class Run:
         "answers",
         "args",
         "is_answered",
+        "own_args",
         "place",
         "request",
         "slot",
@@ -49,6 +51,8 @@ class Run:
         self.request = request
         self.told = told
         self.args = args
+        self.own_args: Callable[[], dict[str, Any]] = partial(decode_value, told.args)
+        """The arguments once more, for somebody who may change them. Whoever keeps this keeps no more than them."""
         self.place = 0
         """Of the handler that is next."""
         self.slot: int | None = None
@@ -78,11 +82,6 @@ class Run:
             told.timeouts_ms[place],
         )
         return Part(self, place, received)
-
-    def own_args(self) -> dict[str, Any]:
-        """The arguments once more, for somebody who may change them."""
-        args: dict[str, Any] = decode_value(self.told.args)
-        return args
 
 
 class Part(Request):
