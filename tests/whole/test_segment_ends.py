@@ -15,10 +15,9 @@ from rookery.supervisor.shard_state import ShardState
 from tests.whole.host import PATIENCE, message
 from tests.whole.segment_stage import NAMES, Stage, open_stage
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.parametrize("at_once", [True, False], ids=["at once", "one by one"]),
-]
+pytestmark = pytest.mark.slow
+
+BOTH_WAYS = pytest.mark.parametrize("at_once", [True, False], ids=["at once", "one by one"])
 IN_TURN = pytest.mark.parametrize("kind", ["turn", "show"])
 ONCE = dict.fromkeys(NAMES, (1, 1))
 
@@ -29,6 +28,7 @@ async def _wait_begun(stage: Stage, name: str) -> None:
             await trio.sleep(0.005)  # a real process on the real clock
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize("conduct", ["wait", "block"])
 async def test_one_that_overruns_its_time_in_turn_is_told_so(
     tmp_path: Path, state_dir: Path, at_once: bool, conduct: str
@@ -47,6 +47,7 @@ async def test_one_that_overruns_its_time_in_turn_is_told_so(
     assert late == (1 if conduct == "block" else late)
 
 
+@BOTH_WAYS
 @IN_TURN
 async def test_a_withdrawn_event_ends_the_one_that_waits(
     tmp_path: Path, state_dir: Path, at_once: bool, kind: str
@@ -70,11 +71,9 @@ async def test_a_withdrawn_event_ends_the_one_that_waits(
 
 
 @IN_TURN
-async def test_a_planned_restart_costs_nobody_anything(
-    tmp_path: Path, state_dir: Path, at_once: bool, kind: str
-) -> None:
+async def test_a_planned_restart_costs_nobody_anything(tmp_path: Path, state_dir: Path, kind: str) -> None:
     """What runs ends, and everything else runs in the next runner: once, whenever the restart comes."""
-    async with open_stage(tmp_path, state_dir, at_once=at_once) as stage:
+    async with open_stage(tmp_path, state_dir, at_once=True) as stage:
         results: list[Any] = []
 
         async def play(number: int, conducts: dict[str, str]) -> None:
@@ -103,11 +102,9 @@ async def test_a_planned_restart_costs_nobody_anything(
 
 
 @IN_TURN
-async def test_a_reload_costs_nobody_anything(
-    tmp_path: Path, state_dir: Path, at_once: bool, kind: str
-) -> None:
+async def test_a_reload_costs_nobody_anything(tmp_path: Path, state_dir: Path, kind: str) -> None:
     """Handlers of the plugin that is exchanged wait for the new one; the others do not wait."""
-    async with open_stage(tmp_path, state_dir, at_once=at_once) as stage:
+    async with open_stage(tmp_path, state_dir, at_once=True) as stage:
         link = stage.supervisor.shards["one"].link
         assert link is not None
         results: list[Any] = []
