@@ -117,19 +117,20 @@ class Arrival:
 
     async def keep_limits(self) -> None:
         """Wait until the runner is ready; condemn it when a limit passes first."""
+        now = trio.current_time()
         while not self._ready.is_set():
             # In short steps, because only the last of them tells how long the host stood still itself: nobody is to blame
             # the runner for that time, in which it may have waited for an answer.
-            due = min(self._deadline, trio.current_time() + LAG_STEP)
-            with trio.CancelScope(deadline=due) as self._limit:
+            with trio.CancelScope(deadline=min(self._deadline, now + LAG_STEP)) as self._limit:
                 await self._ready.wait()
-            lag = trio.current_time() - self._limit.deadline
+            now = trio.current_time()
+            lag = now - self._limit.deadline
             if lag > self._shard.settings.health.lag_guard:
                 self._deadline += lag
                 self._latest += lag
             # What the runner had said in time is still to be read.
             await trio.lowlevel.checkpoint()
-            if self._deadline <= trio.current_time() and not self._ready.is_set():
+            if self._deadline <= now and not self._ready.is_set():
                 is_greeted = self.greeted.is_set()
                 kind = ExitKind.LOAD_TIMEOUT if is_greeted else ExitKind.HELLO_TIMEOUT
                 self._condemn(kind, self._limit_text)
@@ -307,8 +308,9 @@ class Arrival:
             shard.observers.notify(record)
 
     def _may_name(self, names: list[str], verb: str) -> bool:
-        """Whether all of these are the shard's own; a runner that claims others is condemned."""
-        strangers = sorted({name for name in names if name not in self._shard.plugins})
+        """Whether it was given all of these; a runner that claims others is condemned."""
+        given = self.paths or self._shard.plugins  # the shard's own may have changed since
+        strangers = sorted({name for name in names if name not in given})
         if not strangers:
             return True
         claim = f"it says that it {verb} {', '.join(map(shown, strangers))}, which this shard does not hold"

@@ -192,6 +192,12 @@ class Book:
         if move.new is S.STOPPED:
             self.stop_by = self._due = None
 
+    def excuse_start(self, seconds: float) -> None:
+        """The host stood still: a runner that starts has so much longer."""
+        for state in (S.HELLO, S.LOADING):
+            if self.shard.state.value is state and state in self.entered:
+                self.entered[state] += seconds
+
     def _check_patience(self, move: ShardMoved, now: float) -> None:
         """What has a time gets it, unless its connection has gone or somebody is in a hurry."""
         puppet, timeouts = self.puppet, self.shard.settings.timeouts

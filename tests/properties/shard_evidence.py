@@ -39,7 +39,7 @@ def explain(report: ExitReport, puppet: Puppet | None, life: Life, settings: Sha
     if report.loading and report.loading not in puppet.told_loading:
         yield f"it is said to load {report.loading}, and it said {puppet.told_loading}"
     if not report.planned and not _is_explained(report, puppet, settings):
-        yield f"it had done nothing of the kind, only {[kind.value for kind in puppet.offences]}"
+        yield f"it had done nothing of the kind, only {[kind.value for kind in puppet.offences]}: {report.describe()}"
     if report.kind in (ExitKind.EXITED, ExitKind.SIGNAL) and puppet.own_status is not None:
         status = report.code if report.code is not None else -(report.signal or 0)
         if status != puppet.own_status:

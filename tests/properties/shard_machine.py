@@ -210,6 +210,7 @@ class ShardMachine(ShardOrders):
             for seat in self.stage.seats.values():
                 if seat.book.stop_by is not None:
                     seat.book.stop_by += seconds
+                seat.book.excuse_start(seconds)
             self.stage.run.clock.jump(seconds)
 
         self.act(jump)
