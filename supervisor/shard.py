@@ -295,9 +295,9 @@ class Shard:
         while not self._is_closing:
             state, now = self.state.value, trio.current_time()
             if state is _S.IDLE and self._held_until <= now:
-                await self._pause(self._turns.wait, self)
+                has_turn = await self._pause(self._turns.wait, self)
                 is_held = self._held_until > trio.current_time()  # what was wanted meanwhile counts
-                if not is_held and self.state.value is _S.IDLE and not self._is_closing:
+                if has_turn and not is_held and self.state.value is _S.IDLE and not self._is_closing:
                     return True
                 self._turns.give_back(self)
             elif state is _S.STOPPED and self._is_wanted:
@@ -310,11 +310,13 @@ class Shard:
                 await self._pause(trio.sleep_until, float("inf") if due is None else due)
         return False
 
-    async def _pause(self, wait: Callable[..., object], *args: object) -> None:
-        """Wait for something, or until an order comes."""
-        with trio.CancelScope() as self._waiting:
+    async def _pause(self, wait: Callable[..., object], *args: object) -> bool:
+        """Wait for something, or until an order comes; False when that came first."""
+        with trio.CancelScope() as scope:
+            self._waiting = scope
             await wait(*args)  # type: ignore[misc]  # an async function
         self._waiting = None
+        return not scope.cancelled_caught
 
     def _wake(self) -> None:
         if self._waiting is not None:

@@ -230,3 +230,23 @@ async def test_an_order_after_the_end_leaves_a_shard_stopped(
         order(watched.shard)  # type: ignore[operator]
 
         assert watched.shard.state.value is S.STOPPED
+
+
+async def test_an_order_that_comes_while_it_waits_for_its_turn_is_no_turn(
+    autojump_clock: MockClock,
+) -> None:
+    """Whatever is said to it, it waits on until the other one is up."""
+    turns = Turns(1)
+    other = Watched().shard
+    await turns.wait(other)
+
+    async with running(work, turns=turns) as (watched, runners):
+        await trio.testing.wait_all_tasks_blocked()
+        watched.shard.release()
+        await trio.testing.wait_all_tasks_blocked()
+        started = len(runners.started)
+        turns.give_back(other)
+        await watched.shard.state.wait_value(S.READY)
+
+    assert started == 0
+    assert turns.held == 0
