@@ -60,6 +60,85 @@ CREATE TABLE dead_letter (
     args BLOB NOT NULL
 )"""
 
+# What plugins save with ``database.save``: rows that have a number each and are found by their fields.
+_PLUGIN_TABLE = """
+CREATE TABLE plugin_table (
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    last_id INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    PRIMARY KEY (owner, name)
+) WITHOUT ROWID"""
+
+_PLUGIN_RECORD = """
+CREATE TABLE plugin_record (
+    owner TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    id INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (owner, table_name, id)
+) WITHOUT ROWID"""
+
+_LLM_USE = """
+CREATE TABLE llm_use (
+    hour INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    module TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    cost REAL NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (hour, model, provider, module, kind)
+) WITHOUT ROWID"""
+
+_ACTIVITY = """
+CREATE TABLE activity (
+    kind TEXT NOT NULL,
+    hour INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    amount REAL NOT NULL,
+    PRIMARY KEY (kind, hour, key)
+) WITHOUT ROWID"""
+
+_PERSON = """
+CREATE TABLE person (
+    platform TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    nickname TEXT NOT NULL,
+    cardname TEXT NOT NULL,
+    first_seen REAL NOT NULL,
+    last_seen REAL NOT NULL,
+    messages INTEGER NOT NULL,
+    PRIMARY KEY (platform, user_id)
+) WITHOUT ROWID"""
+
+_DIGESTED = """
+CREATE TABLE digested (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    number INTEGER NOT NULL
+)"""
+
+_OPENED_CHAT = """
+CREATE TABLE opened_chat (
+    session_id TEXT PRIMARY KEY,
+    opened_at REAL NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID"""
+
+_COMPONENT_SWITCH = """
+CREATE TABLE component_switch (
+    plugin_id TEXT NOT NULL,
+    component TEXT NOT NULL,
+    enabled INTEGER NOT NULL,
+    changed_by TEXT NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (plugin_id, component)
+) WITHOUT ROWID"""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
@@ -69,6 +148,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX message_by_id ON message (message_id)",
     ),
     (_DEAD_LETTER,),
+    (
+        _PLUGIN_TABLE,
+        _PLUGIN_RECORD,
+        _LLM_USE,
+        _ACTIVITY,
+        _PERSON,
+        "CREATE INDEX person_by_name ON person (nickname)",
+        _DIGESTED,
+        _OPENED_CHAT,
+        _COMPONENT_SWITCH,
+    ),
 )
 """Append only: a database counts how many of them it has seen."""
 

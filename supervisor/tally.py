@@ -25,12 +25,17 @@ class Tally:
     ) -> None:
         self.counters = counters
         self._on_lost = on_lost
+        self.listeners: dict[str, Callable[[Call, Outcome], None]] = {}
+        """Told every call of a method that has ended, by the method. They must not raise."""
 
     def note(self, shard: ShardCounters, call: Call, outcome: Outcome) -> None:
         """A call of this shard has ended."""
         counters = self.counters
         counters.invocations += 1
         shard.invocations += 1
+        listener = self.listeners.get(call.method)
+        if listener is not None:
+            listener(call, outcome)
         if not isinstance(outcome, DispatchFailed):
             is_error = outcome.get("success") is False
             counters.errors += is_error

@@ -127,6 +127,7 @@ async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
     await root.start(parts.capabilities.run)
     root.start_soon(parts.dispatcher.run)
     root.start_soon(parts.answers.run)
+    root.start_soon(parts.statistics.run)
     root.start_soon(supervisor.groups.run)
     watchdog = Watchdog(
         lambda: supervisor.shards.values(), guard=_lag_guard(supervisor), on_look=supervisor.note_lag

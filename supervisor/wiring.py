@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from rookery.protocol import PLUGIN_INVOKE_ACTION, PLUGIN_INVOKE_TOOL
+
 from .application import ApplicationFlow, Process
 from .capabilities import make_table
 from .counters import Counters
@@ -30,6 +32,7 @@ from .powers import Powers
 from .registry import Registry
 from .settings import OnUnavailable
 from .speech import Speech
+from .statistics import Statistics
 from .traffic import Traffic
 
 if TYPE_CHECKING:
@@ -62,6 +65,9 @@ class Parts:
         self.dispatcher = Dispatcher(
             self.counters, waits=pipeline.on_unavailable is OnUnavailable.WAIT, on_lost=self._tell_lost
         )
+        self.statistics = Statistics(store)
+        for method in (PLUGIN_INVOKE_TOOL, PLUGIN_INVOKE_ACTION):
+            self.dispatcher.tally.listeners[method] = self.statistics.note_tool
         self.hooks = Hooks(self.registry, self.dispatcher, specs, timeout=timeout)
         self.events = Events(self.registry, self.dispatcher, self.counters, timeout=timeout)
         self.routes = RouteTable()
