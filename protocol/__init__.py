@@ -2,7 +2,7 @@
 
 names: identifiers · shown: values in messages · errors: who is to blame, the fifteen codes · limits: every number · envelope: the wire unit ·
 payloads: what it carries · methods: THE table of who may call what · structure: maps to typed values · message: the
-chat message · event_filter: which messages a handler wants · manifest: what a plugin declares, manifest_text and
+chat message, segment: its parts · event_filter: which messages a handler wants · manifest: what a plugin declares, manifest_text and
 manifest_fields: reading it · codec: msgpack · framing: lengths · state: a connection's life ·
 received: what bytes meant · session: one end, sans-IO · request: what is owed to the peer ·
 link: a session over a socket · greeting: the runner's hello · flusher: when it writes ·
@@ -48,6 +48,7 @@ from .message import (
     build_message,
     group_of,
     message_text,
+    read_message,
     session_id_of,
     user_of,
     validate_message,
@@ -321,6 +322,7 @@ __all__ = [
     "is_shard_name",
     "limits",
     "message_text",
+    "read_message",
     "methods",
     "page",
     "offer_hello",

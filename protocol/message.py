@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from .errors import BadPayload
+from .segment import read_segments
 from .shown import shown
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 MessageMap = dict[str, Any]
 
 _FLAGS = ("is_mentioned", "is_at", "is_emoji", "is_picture", "is_command", "is_notify")
+_OPTIONAL_TEXTS = ("session_id", "reply_to", "processed_plain_text")
 
 
 def build_message(
@@ -85,6 +88,81 @@ def validate_message(message: Any) -> None:
     for index, segment in enumerate(raw):
         if type(segment) is not dict or type(segment.get("type")) is not str:
             raise BadPayload("must be a map with a text 'type'", f"raw_message[{index}]")
+
+
+def read_message(message: Any, now: float) -> MessageMap:
+    """Check a message from outside and give every field its form, in place; see ``segment.py`` for its parts.
+
+    What a message cannot do without is never guessed. The rest is: a flag that is none is false, a time that is none is
+    now, a text that is none is not there.
+
+    Args:
+        now: Unix seconds.
+
+    Raises:
+        BadPayload: The first field that is missing or wrong, by its path.
+    """
+    if not _has_what_it_needs(message):
+        validate_message(message)  # says which field it is
+    for name in _FLAGS:
+        # Most are there and false: one look-up for each, and no other work.
+        if (flag := message.get(name)) is not False and flag is not True:
+            message[name] = False
+    for name in _OPTIONAL_TEXTS:
+        if name in message and type(message[name]) is not str:
+            del message[name]
+    _read_time(message, now)
+    info = message["message_info"]
+    user = info["user_info"]
+    if (card := user.get("user_cardname")) is not None or "user_cardname" not in user:
+        user["user_cardname"] = card if type(card) is str else None
+    if type(info.get("additional_config")) is not dict:
+        info["additional_config"] = {}
+    read_segments(message["raw_message"])
+    return message  # type: ignore[no-any-return]  # it is one now
+
+
+def _has_what_it_needs(message: Any) -> bool:
+    """Whether it has the fields that everything else relies on; segments are not looked at."""
+    try:
+        info = message["message_info"]
+        user = info["user_info"]
+        group = info.get("group_info")
+        additional = info.get("additional_config")
+        return (
+            type(message) is dict
+            and type(info) is dict
+            and type(user) is dict
+            and type(message["raw_message"]) is list
+            and (type(additional) is dict or not additional)
+            and (type(text := message["message_id"]) is str and text != "")
+            and (type(text := message["platform"]) is str and text != "")
+            and (type(text := user["user_id"]) is str and text != "")
+            and (type(text := user["user_nickname"]) is str and text != "")
+            and (
+                not group
+                or (
+                    type(group) is dict
+                    and (type(text := group["group_id"]) is str and text != "")
+                    and (type(text := group["group_name"]) is str and text != "")
+                )
+            )
+        )
+    except (KeyError, TypeError, AttributeError):
+        return False
+
+
+def _read_time(message: MessageMap, now: float) -> None:
+    """A time is a text that reads as a finite number: others sort by it."""
+    written = message.get("timestamp")
+    try:
+        if math.isfinite(seconds := float(written)):  # type: ignore[arg-type]  # None is a TypeError like the rest
+            if type(written) is not str:
+                message["timestamp"] = repr(seconds)
+            return
+    except (TypeError, ValueError, OverflowError):
+        pass  # no time at all
+    message["timestamp"] = repr(now)
 
 
 def message_text(message: MessageMap) -> str:

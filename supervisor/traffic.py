@@ -6,6 +6,7 @@ of that shard's. A runner that names another is not answered with an error: it i
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
@@ -278,7 +279,7 @@ class Traffic:
             )
             return
         try:
-            inbound = read_inbound(routed, driver, trio.current_time())
+            inbound = read_inbound(routed, driver, trio.current_time(), wall=time.time())
         except BadPayload:
             self._counters.refused += 1
             raise

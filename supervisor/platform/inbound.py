@@ -12,9 +12,9 @@ from rookery.protocol import (
     RouteMessage,
     group_of,
     message_text,
+    read_message,
     session_id_of,
     user_of,
-    validate_message,
 )
 
 from .routes import ANY_PLATFORM, Driver, RouteKey, account_and_scope, route_key
@@ -48,8 +48,12 @@ class Inbound:
         return message_id
 
 
-def read_inbound(routed: RouteMessage, driver: Driver, now: float) -> Inbound:
+def read_inbound(routed: RouteMessage, driver: Driver, now: float, *, wall: float = 0.0) -> Inbound:
     """Check what a gateway routes and say where it came from.
+
+    Args:
+        now: On trio's clock.
+        wall: Unix seconds, for a message that does not say when it was written.
 
     Raises:
         BadPayload: The message is none, or of a platform that is not the gateway's.
@@ -58,9 +62,9 @@ def read_inbound(routed: RouteMessage, driver: Driver, now: float) -> Inbound:
     metadata = routed.route_metadata
     if not message.get("platform"):
         message["platform"] = metadata.get("platform") or driver.key.platform
-    validate_message(message)
+    read_message(message, wall)
     info: dict[str, Any] = message["message_info"]
-    additional: dict[str, Any] = info.get("additional_config") or {}
+    additional: dict[str, Any] = info["additional_config"]
     account, scope = account_and_scope(message, info, additional, metadata)
     key = route_key(message["platform"], account or driver.key.account_id, scope or driver.key.scope)
     if driver.key.platform not in (ANY_PLATFORM, key.platform):
@@ -72,7 +76,6 @@ def read_inbound(routed: RouteMessage, driver: Driver, now: float) -> Inbound:
         additional.setdefault("platform_io_account_id", key.account_id)
     if key.scope:
         additional.setdefault("platform_io_scope", key.scope)
-    info["additional_config"] = additional
     message["platform"] = key.platform
     # The host's word and not the gateway's: a session id decides who sees what.
     message["session_id"] = session_id_of(message)
