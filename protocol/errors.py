@@ -144,3 +144,8 @@ class BadPayload(RookeryError):
         super().__init__(f"{path}: {message}" if path else message)
         self.path = path
         self.message = message
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What the sender is told beside the text."""
+        return {"path": self.path}

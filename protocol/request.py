@@ -75,7 +75,7 @@ class Request:
         self.answered = True
 
     def refuse_bad_payload(self, error: BadPayload) -> None:
-        self.refuse(ErrorCode.E_BAD_PAYLOAD, str(error), {"path": error.path})
+        self.refuse(ErrorCode.E_BAD_PAYLOAD, str(error), error.details)
 
     def _check_owed(self) -> None:
         # The session knows ids only, and the peer may have used this one again for another request.

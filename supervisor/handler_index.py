@@ -68,12 +68,26 @@ class Audience:
 
     interceptors: tuple[EventHandler, ...] = ()
     observers: tuple[EventHandler, ...] = ()
-    notes: dict[str, Any] = attrs.Factory(dict)
+    notes: dict[object, Any] = attrs.Factory(dict)
     """What those who ask them want to find again, as long as they are the same."""
 
     def chosen(self, serves: Callable[[EventHandler], bool]) -> Audience:
         """Those of them that a caller wants."""
         return Audience(tuple(filter(serves, self.interceptors)), tuple(filter(serves, self.observers)))
+
+    def in_session(self, session_id: str) -> Audience:
+        """Those of them that are not switched off in a session."""
+        off = frozenset(
+            handler
+            for handler in (*self.interceptors, *self.observers)
+            if session_id in handler.disabled_sessions
+        )
+        if not off:
+            return self
+        found: Audience | None = self.notes.get(off)
+        if found is None:
+            found = self.notes[off] = self.chosen(lambda handler: handler not in off)
+        return found
 
 
 NOBODY = Audience()

@@ -27,15 +27,19 @@ from .component import (
     EventHandler,
     Gateway,
     HookHandler,
-    make_component,
+    StageHandler,
+    Tool,
 )
+from .conversation import session_of
+from .declaration import BadComponent, make_component
 from .handler_index import NOBODY, Audience, EventIndex, Ordered
-from .ordering import event_order, hook_order, name_order
+from .ordering import event_order, hook_order, name_order, stage_order
+from .switches import Switches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from rookery.protocol import MessageMap
+    from rookery.protocol import ComponentDeclaration, MessageMap
 
 _C = TypeVar("_C", bound=Component)
 
@@ -65,6 +69,10 @@ class Registry:
     Args:
         check_hook: Called with each hook handler; returns why it may not register, or ``None``.
         prefix: What a message begins with to be a command.
+
+    Attributes:
+        switches: What was switched on and off; see ``set_enabled``.
+        on_replaced: Called with the id of each plugin whose live components are others now. They must not raise.
     """
 
     def __init__(
@@ -76,10 +84,14 @@ class Registry:
         self._staged: dict[str, Registration] = {}
         self._events: dict[str, EventIndex] = {}
         self._hooks: dict[str, Ordered[HookHandler]] = {}
+        self._stages: dict[str, Ordered[StageHandler]] = {}
         self._names: dict[tuple[str, str], Component] = {}
         self._apis: Ordered[Api] = Ordered(name_order)
+        self._tools: Ordered[Tool] = Ordered(name_order)
         self._commands: Ordered[Command] = Ordered(name_order)
         self._table: CommandTable | None = None
+        self.switches = Switches()
+        self.on_replaced: list[Callable[[str], None]] = []
         self.generation = 0
         """Counts the changes of what is live."""
 
@@ -101,16 +113,10 @@ class Registry:
                 f"has {len(registered.components)}, at most {MAX_COMPONENTS} are allowed", "components"
             )
         components = tuple(
-            make_component(
-                declared,
-                plugin_id=registered.plugin_id,
-                shard=shard,
-                is_trusted=is_trusted,
-                path=f"components[{index}]",
-            )
+            self._make(registered.plugin_id, declared, shard, is_trusted, f"components[{index}]")
             for index, declared in enumerate(registered.components)
         )
-        self._check(components)
+        self._check(components, registered.components)
         registration = Registration(
             plugin_id=registered.plugin_id,
             shard=shard,
@@ -164,12 +170,52 @@ class Registry:
             self.generation += 1
         return len((live or staged).components) if live or staged else 0  # type: ignore[union-attr]
 
+    # --- switching ---------------------------------------------------------------------------------------------
+
+    def set_enabled(self, full_name: str, enabled: bool, session_id: str | None = None) -> bool:
+        """Switch a component on or off, for good: it outlives reloads, and whoever listens to ``switches`` keeps it.
+
+        Args:
+            full_name: ``plugin.id.component``; of an API all its versions.
+            session_id: Only in this session, whatever holds elsewhere; ``None`` is everywhere.
+
+        Returns:
+            False when there is no such component.
+        """
+        owner = self._owner_of(full_name)
+        if owner is None:
+            return False
+        self.switches.turn(full_name, enabled, session_id)
+        self._apply_switches(owner)
+        return True
+
+    def set_plugin_enabled(self, plugin_id: str, enabled: bool, session_id: str | None = None) -> int:
+        """The same for all components of a plugin; return how many they are."""
+        known = [each for each in (self._live.get(plugin_id), self._staged.get(plugin_id)) if each]
+        names = {component.full_name for each in known for component in each.components}
+        for full_name in sorted(names):
+            self.switches.turn(full_name, enabled, session_id)
+        if names:
+            self._apply_switches(plugin_id)
+        return len(names)
+
     # --- reading -----------------------------------------------------------------------------------------------
 
     def audience(self, event_type: str, message: MessageMap | None) -> Audience:
         """Who gets an event: the handlers of its type that are enabled and whose filter it fits. It is counted as dispatched."""
         index = self._events.get(event_type)
-        return NOBODY if index is None else index.find(message)
+        if index is None:
+            return NOBODY
+        found = index.find(message)
+        if self.switches.sessions and message is not None:
+            session_id = session_of(message)
+            if session_id in self.switches.sessions:
+                return found.in_session(session_id)
+        return found
+
+    def has_audience(self, event_type: str) -> bool:
+        """Whether any enabled handler may want an event of this type."""
+        return event_type in self._events
 
     def event_handlers(self, event_type: str) -> tuple[EventHandler, ...]:
         """All of a type, to be shown: a dispatch asks for its ``audience``."""
@@ -186,6 +232,10 @@ class Registry:
         found = self._hooks.get(hook)
         return () if found is None else found.all
 
+    def stage_handlers(self, stage: str) -> tuple[StageHandler, ...]:
+        found = self._stages.get(stage)
+        return () if found is None else found.all
+
     @property
     def commands(self) -> CommandTable:
         if self._table is None:
@@ -199,6 +249,10 @@ class Registry:
 
     def registration(self, plugin_id: str) -> Registration | None:
         return self._live.get(plugin_id)
+
+    def loading(self, plugin_id: str) -> Registration | None:
+        """What a plugin has registered that still loads."""
+        return self._staged.get(plugin_id)
 
     def component(self, plugin_id: str, name: str) -> Component | None:
         """A live component by its plugin and name."""
@@ -215,20 +269,61 @@ class Registry:
     def apis(self) -> tuple[Api, ...]:
         return self._apis.all
 
+    def tools(self) -> tuple[Tool, ...]:
+        """Tools and actions, in the total order."""
+        return self._tools.all
+
     # --- inside ------------------------------------------------------------------------------------------------
 
-    def _check(self, components: tuple[Component, ...]) -> None:
+    def _make(
+        self, plugin_id: str, declared: ComponentDeclaration, shard: str, is_trusted: bool, path: str
+    ) -> Component:
+        try:
+            made = make_component(
+                declared, plugin_id=plugin_id, shard=shard, is_trusted=is_trusted, path=path
+            )
+            if isinstance(made, HookHandler) and (why := self._check_hook(made)):
+                raise BadPayload(why, f"{path}.metadata.hook")
+        except BadPayload as mistake:
+            raise BadComponent(mistake, plugin_id, declared) from None
+        return self.switches.applied_to(made)
+
+    def _check(self, components: tuple[Component, ...], declared: list[ComponentDeclaration]) -> None:
         versions: dict[str, set[str]] = {}
         for index, component in enumerate(components):
             # Only an API may be there more than once, in different versions.
             version = component.version if isinstance(component, Api) else ""
             others = versions.setdefault(component.name, set())
             if version in others or (others and "" in {version, *others}):
-                raise BadPayload(f"{component.name!r} is registered twice", f"components[{index}].name")
+                mistake = BadPayload(f"{component.name!r} is registered twice", f"components[{index}].name")
+                raise BadComponent(mistake, component.plugin_id, declared[index])
             others.add(version)
-            if isinstance(component, HookHandler) and (why := self._check_hook(component)):
-                raise BadPayload(why, f"components[{index}].metadata.hook")
         _check_patterns(components)
+
+    def _owner_of(self, full_name: str) -> str | None:
+        """The plugin that has a component of this full name, live or staged. Both parts of it may have dots."""
+        place = full_name.find(".")
+        while place > 0:
+            plugin_id, name = full_name[:place], full_name[place + 1 :]
+            if (plugin_id, name) in self._names:
+                return plugin_id
+            staged = self._staged.get(plugin_id)
+            if staged is not None and any(each.name == name for each in staged.components):
+                return plugin_id
+            place = full_name.find(".", place + 1)
+        return None
+
+    def _apply_switches(self, plugin_id: str) -> None:
+        live, staged = self._live.get(plugin_id), self._staged.get(plugin_id)
+        if staged is not None:
+            self._staged[plugin_id] = self._switched(staged)
+        if live is not None:
+            self._replace(plugin_id, self._switched(live))
+            self.generation += 1
+
+    def _switched(self, registration: Registration) -> Registration:
+        applied = self.switches.applied_to
+        return attrs.evolve(registration, components=tuple(map(applied, registration.components)))
 
     def _replace(self, plugin_id: str, registration: Registration | None) -> None:
         """What a plugin offers from now on; ``None`` for nothing."""
@@ -239,6 +334,8 @@ class Registry:
             self._live[plugin_id] = registration
             for component in registration.components:
                 self._add(component)
+        for tell in self.on_replaced:
+            tell(plugin_id)
 
     def _add(self, component: Component) -> None:
         self._names[component.plugin_id, component.name] = component
@@ -247,9 +344,13 @@ class Registry:
                 self._events.setdefault(component.event_type, EventIndex()).add(component)
         elif isinstance(component, HookHandler):
             self._hooks.setdefault(component.hook, Ordered(hook_order)).add(component)
+        elif isinstance(component, StageHandler):
+            self._stages.setdefault(component.stage, Ordered(stage_order)).add(component)
         elif isinstance(component, Command):
             self._commands.add(component)
             self._table = None
+        elif isinstance(component, Tool):
+            self._tools.add(component)
         elif isinstance(component, Api):
             self._apis.add(component)
 
@@ -260,9 +361,13 @@ class Registry:
                 self._events[component.event_type].remove(component)
         elif isinstance(component, HookHandler):
             self._hooks[component.hook].remove(component)
+        elif isinstance(component, StageHandler):
+            self._stages[component.stage].remove(component)
         elif isinstance(component, Command):
             self._commands.remove(component)
             self._table = None
+        elif isinstance(component, Tool):
+            self._tools.remove(component)
         elif isinstance(component, Api):
             self._apis.remove(component)
 

@@ -62,6 +62,8 @@ PURE_FILES = (
     "supervisor/breaker.py",
     "supervisor/commands.py",
     "supervisor/component.py",
+    "supervisor/conversation.py",
+    "supervisor/declaration.py",
     "supervisor/escalation.py",
     "supervisor/exit_report.py",
     "supervisor/fate.py",
@@ -82,6 +84,8 @@ PURE_FILES = (
     "supervisor/soak_plan.py",
     "supervisor/soak_rules.py",
     "supervisor/strategy.py",
+    "supervisor/switches.py",
+    "supervisor/tool_schema.py",
     "supervisor/wear.py",
 )
 

@@ -8,7 +8,8 @@ import pytest
 
 from rookery.protocol import ComponentDeclaration
 from rookery.supervisor.commands import MAX_PATTERN_TEXT, CommandMatch, CommandTable
-from rookery.supervisor.component import Command, make_component
+from rookery.supervisor.component import Command
+from rookery.supervisor.declaration import make_component
 
 
 def _command(place: str, **metadata: Any) -> Command:

@@ -8,9 +8,6 @@ import pytest
 
 from rookery.protocol import BadPayload, ComponentDeclaration, ComponentType
 from rookery.supervisor.component import (
-    MAX_NAME_CHARS,
-    MAX_PATTERN_CHARS,
-    MAX_TIMEOUT_MS,
     Api,
     Command,
     Component,
@@ -21,6 +18,11 @@ from rookery.supervisor.component import (
     HookMode,
     HookOrder,
     RouteType,
+)
+from rookery.supervisor.declaration import (
+    MAX_NAME_CHARS,
+    MAX_PATTERN_CHARS,
+    MAX_TIMEOUT_MS,
     make_component,
 )
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from rookery.protocol import ComponentDeclaration, EventFilter, MessageMap, build_message
-from rookery.supervisor.component import EventHandler, make_component
+from rookery.supervisor.component import EventHandler
+from rookery.supervisor.declaration import make_component
 from rookery.supervisor.handler_index import MAX_REMEMBERED, Audience, EventIndex
 from rookery.supervisor.ordering import event_order
 

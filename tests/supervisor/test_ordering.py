@@ -6,7 +6,8 @@ from itertools import permutations
 from typing import Any
 
 from rookery.protocol import ComponentDeclaration
-from rookery.supervisor.component import Component, make_component
+from rookery.supervisor.component import Component
+from rookery.supervisor.declaration import make_component
 from rookery.supervisor.ordering import event_order, hook_order, name_order
 
 

@@ -213,7 +213,12 @@ async def test_a_registration_with_one_mistake_changes_nothing(autojump_clock: M
         refused = runner.refusal(PLUGIN_REGISTER_COMPONENTS, registration("p.a", bad), plugin_id="p.a")
 
         assert refused.code is ErrorCode.E_BAD_PAYLOAD
-        assert refused.details == {"path": "components[1].metadata.event_type"}
+        assert refused.details == {
+            "path": "components[1].metadata.event_type",
+            "component_name": "bad",
+            "component_type": "EVENT_HANDLER",
+            "plugin_id": "p.a",
+        }
         assert border.registry.component("p.a", "add") is not None
         assert border.registry.component("p.a", "good") is None
         assert runner.shard.accusations == []

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from rookery.protocol import BadPayload, ComponentDeclaration, GatewayState
-from rookery.supervisor.component import Gateway, make_component
+from rookery.supervisor.component import Gateway
+from rookery.supervisor.declaration import make_component
 from rookery.supervisor.platform.drivers import MAX_METADATA_KEYS, Drivers
 from rookery.supervisor.platform.routes import RouteTable, route_key
 
