@@ -74,6 +74,8 @@ class Pipeline:
         def asked(result: HookResult) -> None:
             if result.aborted:
                 self.counters.aborted += 1
+                if result.stopped_by in result.skipped:
+                    passage.fail()  # nobody decided that: the one who has to was not there
                 passage.prepared(goes_on=False)
                 return
             if result.kwargs["message"] is not message:

@@ -10,11 +10,9 @@ from rookery.protocol import (
     BadPayload,
     MessageMap,
     RouteMessage,
-    group_of,
     message_text,
     read_message,
     session_id_of,
-    user_of,
 )
 
 from .routes import ANY_PLATFORM, Driver, RouteKey, account_and_scope, route_key
@@ -65,13 +63,9 @@ def read_inbound(routed: RouteMessage, driver: Driver, now: float, *, wall: floa
     read_message(message, wall)
     info: dict[str, Any] = message["message_info"]
     additional: dict[str, Any] = info["additional_config"]
-    account, scope = account_and_scope(message, info, additional, metadata)
-    key = route_key(message["platform"], account or driver.key.account_id, scope or driver.key.scope)
-    if driver.key.platform not in (ANY_PLATFORM, key.platform):
-        raise BadPayload(
-            f"is {key.platform!r}, but gateway {driver.gateway!r} carries {driver.key.platform!r}", "platform"
-        )
-    additional.update({name: value for name, value in metadata.items() if value not in (None, "")})
+    key = _key_of(message, info, additional, metadata, driver)
+    if metadata:
+        additional.update({name: value for name, value in metadata.items() if not _is_blank(value)})
     if key.account_id:
         additional.setdefault("platform_io_account_id", key.account_id)
     if key.scope:
@@ -79,13 +73,18 @@ def read_inbound(routed: RouteMessage, driver: Driver, now: float, *, wall: floa
     message["platform"] = key.platform
     # The host's word and not the gateway's: a session id decides who sees what.
     message["session_id"] = session_id_of(message)
-    if type(message.get("processed_plain_text")) is not str:
+    if "processed_plain_text" not in message:
         message["processed_plain_text"] = message_text(message)
     own = routed.dedupe_key or routed.external_message_id or message["message_id"]
-    _check_length(own, "dedupe_key")
-    _check_length(message["message_id"], "message_id")
-    _check_length(user_of(message)[0], "message_info.user_info.user_id")
-    _check_length(group_of(message) or "", "message_info.group_info.group_id")
+    group, user = info.get("group_info"), info["user_info"]
+    for text, path in (
+        (own, "dedupe_key"),
+        (message["message_id"], "message_id"),
+        (user["user_id"], "message_info.user_info.user_id"),
+        (group["group_id"] if group else "", "message_info.group_info.group_id"),
+    ):
+        if len(text) > MAX_ID_CHARS:
+            raise BadPayload(f"has {len(text)} characters, at most {MAX_ID_CHARS} are allowed", path)
     return Inbound(
         message=message,
         key=key,
@@ -95,6 +94,28 @@ def read_inbound(routed: RouteMessage, driver: Driver, now: float, *, wall: floa
     )
 
 
-def _check_length(text: str, path: str) -> None:
-    if len(text) > MAX_ID_CHARS:
-        raise BadPayload(f"has {len(text)} characters, at most {MAX_ID_CHARS} are allowed", path)
+def _key_of(
+    message: MessageMap,
+    info: dict[str, Any],
+    additional: dict[str, Any],
+    metadata: dict[str, Any],
+    driver: Driver,
+) -> RouteKey:
+    own = driver.key
+    account, scope = account_and_scope(message, info, additional, metadata)
+    if (
+        message["platform"] == own.platform
+        and account in (None, own.account_id)
+        and scope in (None, own.scope)
+    ):
+        return own
+    key = route_key(message["platform"], account or own.account_id, scope or own.scope)
+    if own.platform not in (ANY_PLATFORM, key.platform):
+        raise BadPayload(
+            f"is {key.platform!r}, but gateway {driver.gateway!r} carries {own.platform!r}", "platform"
+        )
+    return key
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or (type(value) is str and not value.strip())

@@ -73,7 +73,7 @@ class Inbox:
         self.is_closed = True
         while self._waiting:
             inbound, answer = self._waiting.popleft()
-            self._deduplicator.forget(inbound.dedupe_key)
+            self._settle(inbound, taken=False)
             self._counters.refused += 1
             answer(False)
         self._note_idle()
@@ -83,7 +83,7 @@ class Inbox:
         if self.is_closed:
             self._counters.refused += 1
             answer(False)
-        elif not self._deduplicator.is_new(inbound.dedupe_key, inbound.arrived_at):
+        elif not self._deduplicator.begin(inbound.dedupe_key, inbound.arrived_at):
             self._counters.deduplicated += 1
             answer(False)
         elif self._in_flight < self._max_inflight:
@@ -118,6 +118,7 @@ class Inbox:
     def leave(self, passage: Passage) -> None:
         """Everything that was begun for the passage has ended."""
         message_id = passage.inbound.message_id
+        self._settle(passage.inbound, taken=not passage.has_failed)
         if self._passages.get(message_id) is passage:
             del self._passages[message_id]
         self._in_flight -= 1
@@ -176,6 +177,9 @@ class Inbox:
         while self._waiting and self._in_flight < self._max_inflight:
             self._admit(*self._waiting.popleft())
         self._is_admitting = False
+
+    def _settle(self, inbound: Inbound, *, taken: bool) -> None:
+        self._deduplicator.settle(inbound.dedupe_key, trio.current_time(), taken=taken)
 
     def _note_idle(self) -> None:
         if not self.in_flight:

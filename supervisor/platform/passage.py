@@ -66,6 +66,8 @@ class Passage:
     waits: bool = False
     """It starts only when the one before has finished."""
     note: Any = None
+    has_failed: bool = False
+    """Nobody has seen it by no doing of anybody's: the platform may deliver it again."""
     _open: int = 1
 
     def hold(self, count: int = 1) -> None:
@@ -87,6 +89,10 @@ class Passage:
         """
         self.stage, self.goes_on, self.waits = Stage.PREPARED, goes_on, waits
         self.inbox.advance(self)
+
+    def fail(self) -> None:
+        """Said by the flow: whoever had to see the message first was not there, so that nobody has seen it."""
+        self.has_failed = True
 
     def ready(self) -> None:
         """Said by the flow, once, after it was asked to start: the message could finish."""

@@ -87,10 +87,11 @@ class Bot:
     def _start_soon(self, function: Callable[..., Awaitable[None]], *args: Any) -> None:
         self._nursery.start_soon(function, *args)
 
-    def hear(self, text: str, *, user: str = "u1", group: str | None = None) -> str:
-        """Somebody says something; return the message's id."""
+    def hear(self, text: str, *, user: str = "u1", group: str | None = None, message_id: str = "") -> str:
+        """Somebody says something; return the message's id, which counts when none is given."""
         self._numbers += 1
         message = chat(text, user=user, group=group, number=self._numbers)
+        message["message_id"] = message_id or message["message_id"]
         inbound = read_inbound(
             RouteMessage(gateway_name="chat", message=message), self._driver, trio.current_time()
         )

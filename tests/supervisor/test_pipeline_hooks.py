@@ -45,6 +45,28 @@ async def test_an_abort_stops_everything_but_the_store(autojump_clock: MockClock
         assert (len(bot.store.saved), bot.replies) == (1, [])
 
 
+async def test_a_message_that_nobody_could_be_asked_about_may_come_again(autojump_clock: MockClock) -> None:
+    """A guard that fails closed because it was away has not decided anything: a repeat is no repeat."""
+    async with open_bot() as bot:
+        answers = iter([None, ABORT])
+        bot.stage.hook(
+            "p.a", "guard", lambda _: next(answers), hook=CHAT_BEFORE_PROCESS, error_policy="abort"
+        )
+        bot.stage.watcher("p.c", "sees")
+        bot.hear("hi", message_id="m1")
+        await bot.settle()
+        before = bot.heard.copy()
+
+        bot.hear("hi", message_id="m1")
+        await bot.settle()
+        bot.hear("hi", message_id="m1")
+        await bot.settle()
+
+        assert before == ["p.a.guard"]
+        assert bot.heard == ["p.a.guard", "p.a.guard"]
+        assert (bot.stage.counters.accepted, bot.stage.counters.deduplicated) == (2, 1)
+
+
 async def test_a_changed_message_is_what_everybody_gets(autojump_clock: MockClock) -> None:
     """Commands too: a hook may make one of a text. Where it came from stays."""
     async with open_bot() as bot:

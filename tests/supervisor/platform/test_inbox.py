@@ -296,7 +296,7 @@ async def test_closing_refuses_what_waits_and_what_comes(autojump_clock: MockClo
         assert refused == {"m1": True, "m2": False, "m3": False}
         assert hall.order("finish") == ["m1"]
         assert hall.counters.refused == 2
-        assert hall.inbox._deduplicator.is_new("gateway:p.a:chat:m2", trio.current_time())
+        assert hall.inbox._deduplicator.begin("gateway:p.a:chat:m2", trio.current_time())
 
 
 async def test_an_empty_inbox_is_idle(autojump_clock: MockClock) -> None:
