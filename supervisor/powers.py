@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from rookery.protocol import PLUGIN_INVOKE_API, ErrorCode, RemoteError
-
 from .catalog import InstalledPlugin
 from .dispatch import Dispatcher
-from .fate import DispatchFailed
 from .registry import Registry
 from .settings import Settings
 from .speech import Speech
@@ -20,7 +17,6 @@ from .speech import Speech
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .component import Api
     from .platform.outbound import Receipt
 
 CONFIG_FILE = "config.toml"
@@ -96,38 +92,6 @@ class Powers:
             "command_prefix": self.settings.command_prefix,
             "shards": [shard.name for shard in self.settings.shards],
         }
-
-    async def call_api(
-        self, plugin_id: str, api_name: str, version: str, args: dict[str, Any], timeout: float | None
-    ) -> Any:
-        """Call another plugin's API, wherever it lives.
-
-        Raises:
-            RemoteError: There is none, it may not be called by this plugin, or it failed.
-        """
-        api = self._find_api(plugin_id, api_name, version)
-        try:
-            answer = await self.dispatcher.call(api, PLUGIN_INVOKE_API, args, timeout=timeout)
-        except DispatchFailed as failure:
-            raise RemoteError(failure.fate.code, str(failure)) from None
-        if answer.get("success") is False:
-            raise RemoteError(ErrorCode.E_CAPABILITY_FAILED, str(answer.get("result")))
-        return answer.get("result")
-
-    def _find_api(self, plugin_id: str, name: str, version: str) -> Api:
-        wanted, _, suffix = name.partition("@")
-        version = version or suffix
-        fitting = [
-            api
-            for api in self.registry.apis()
-            if wanted in (api.full_name, api.name) and version in ("", api.version)
-        ]
-        open_ones = [api for api in fitting if api.is_public or api.plugin_id == plugin_id]
-        if open_ones:
-            return open_ones[0]
-        if fitting:
-            raise RemoteError(ErrorCode.E_CAPABILITY_DENIED, f"{fitting[0].full_name} is not public")
-        raise RemoteError(ErrorCode.E_METHOD_NOT_ALLOWED, f"no plugin offers an API {name!r}")
 
     def _description_of(self, plugin_id: str) -> str:
         installed = self.installed.get(plugin_id)

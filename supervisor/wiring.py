@@ -12,8 +12,10 @@ import trio
 
 from rookery.protocol import PLUGIN_INVOKE_ACTION, PLUGIN_INVOKE_TOOL
 
+from .api_calls import ApiCalls
+from .api_table import ApiTable
 from .application import ApplicationFlow, Process
-from .capabilities import make_table
+from .capabilities import make_table, register_api
 from .counters import Counters
 from .dispatch import Dispatcher
 from .events import Events
@@ -87,6 +89,9 @@ class Parts:
         )
         self.grants = Grants()
         self.capabilities = make_table(store, self.grants, self._powers(settings, catalog))
+        self.capabilities.on_denied = self.observers.notify
+        self.apis = ApiTable(self.registry)
+        register_api(self.capabilities, ApiCalls(self.apis, self.dispatcher), self.registry)
         self.traffic = Traffic(
             registry=self.registry,
             dispatcher=self.dispatcher,

@@ -13,6 +13,9 @@ class CapabilityCall:
 
     capability: str
     args: dict[str, Any] = attrs.Factory(dict)
+    within: int = 0
+    """The request that the plugin was working on when it called, as its runner knows; 0 for none. Said only to a host with
+    the feature ``within``."""
 
 
 @attrs.frozen(kw_only=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..grants import Grants
     from ..store import Store
 
-__all__ = ["CapabilityRequest", "CapabilityTable", "HostPowers", "SegmentSender", "make_table"]
+__all__ = ["CapabilityRequest", "CapabilityTable", "HostPowers", "SegmentSender", "make_table", "register_api"]
 
 
 def make_table(store: Store, grants: Grants, powers: HostPowers) -> CapabilityTable:
@@ -35,5 +35,4 @@ def make_table(store: Store, grants: Grants, powers: HostPowers) -> CapabilityTa
     register_component(table, powers)
     register_message(table, store)
     register_chat(table, store)
-    register_api(table, powers)
     return table

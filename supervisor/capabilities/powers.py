@@ -25,11 +25,6 @@ class HostPowers(Protocol):
     def global_config(self) -> dict[str, Any]:
         """What of the deployment's configuration plugins may read: no secrets, no paths."""
 
-    def call_api(
-        self, plugin_id: str, api_name: str, version: str, args: dict[str, Any], timeout: float
-    ) -> Awaitable[Any]:
-        """Call another plugin's API on behalf of ``plugin_id``; ``timeout`` in seconds. Raises ``RookeryError``."""
-
 
 @runtime_checkable
 class SegmentSender(Protocol):

@@ -35,6 +35,8 @@ class CapabilityRequest:
         name: The capability.
         args: The arguments as they came; nothing in them is checked.
         deadline: On trio's clock; nobody waits for an answer after it.
+        link: The connection that it came by.
+        within: The request of the host's that the plugin was working on, as its runner says; 0 when it says nothing.
         settled: True once it was answered.
     """
 
@@ -44,10 +46,12 @@ class CapabilityRequest:
         "_says_mistakes",
         "args",
         "deadline",
+        "link",
         "name",
         "plugin_id",
         "settled",
         "shard",
+        "within",
     )
 
     def __init__(
@@ -57,6 +61,7 @@ class CapabilityRequest:
         shard: str,
         name: str,
         args: dict[str, Any],
+        within: int = 0,
         says_mistakes: bool = False,
         on_settled: Callable[[CapabilityRequest], None],
     ) -> None:
@@ -67,6 +72,8 @@ class CapabilityRequest:
         self.shard = shard
         self.name = name
         self.args = args
+        self.link = request.link
+        self.within = within
         self.deadline = request.received_at + max(0, request.timeout_ms) / 1000
         self.settled = False
 

@@ -82,11 +82,9 @@ class FakePowers:
     """A host that writes down what it is asked to do."""
 
     sent: list[dict[str, Any]] = attrs.Factory(list)
-    called: list[dict[str, Any]] = attrs.Factory(list)
     plugins: dict[str, Any] = attrs.Factory(dict)
     configs: dict[str, dict[str, Any]] = attrs.Factory(dict)
     shown_config: dict[str, Any] = attrs.Factory(dict)
-    api_result: Any = None
 
     async def send_text(
         self, session_id: str, text: str, *, plugin_id: str, reply_to: str | None
@@ -104,16 +102,6 @@ class FakePowers:
 
     def global_config(self) -> dict[str, Any]:
         return self.shown_config
-
-    async def call_api(
-        self, plugin_id: str, api_name: str, version: str, args: dict[str, Any], timeout: float
-    ) -> Any:
-        self.called.append(
-            {"plugin_id": plugin_id, "api": api_name, "version": version, "args": args, "timeout": timeout}
-        )
-        if isinstance(self.api_result, Exception):
-            raise self.api_result
-        return self.api_result
 
 
 @attrs.define

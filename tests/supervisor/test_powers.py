@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from trio.testing import MockClock
 
-from rookery.protocol import ComponentDeclaration, ErrorCode, Manifest, RegisterComponents, RemoteError
+from rookery.protocol import ComponentDeclaration, Manifest, RegisterComponents
 from rookery.supervisor.catalog import InstalledPlugin, Source
 from rookery.supervisor.powers import Powers
 from rookery.supervisor.settings import PluginSettings, Settings
@@ -32,82 +31,6 @@ def _powers(bot: Bot, directory: Path = Path("/d/a"), **plugins: Any) -> Powers:
         speech=bot.speech,
         installed={"p.a": installed},
     )
-
-
-# --- calling APIs ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "version", "expected"),
-    [
-        pytest.param("p.b.lookup", "", "one", id="by its full name"),
-        pytest.param("lookup", "", "one", id="by its name"),
-        pytest.param("lookup", "2", "two", id="in a version"),
-        pytest.param("lookup@2", "", "two", id="with the version in the name"),
-    ],
-)
-async def test_an_api_is_found_wherever_it_lives(
-    autojump_clock: MockClock, name: str, version: str, expected: str
-) -> None:
-    """Short names by the total order."""
-    async with open_bot() as bot:
-        bot.stage.offer("api", "p.b", "lookup", said("one"), public=True)
-        bot.stage.offer("api", "p.c", "lookup", said("two"), public=True, version="2", shard="out")
-
-        result = await _powers(bot).call_api("p.a", name, version, {"x": 1}, 5.0)
-
-        assert result == expected
-
-
-async def test_a_private_api_is_for_its_own_plugin(autojump_clock: MockClock) -> None:
-    """Others are told that it is not public; a public one of the same name is found behind it."""
-    async with open_bot() as bot:
-        bot.stage.offer("api", "p.b", "lookup", said("private"))
-        powers = _powers(bot)
-
-        own = await powers.call_api("p.b", "lookup", "", {}, 5.0)
-        with pytest.raises(RemoteError) as denied:
-            await powers.call_api("p.a", "lookup", "", {}, 5.0)
-        bot.stage.offer("api", "p.c", "lookup", said("public"), public=True)
-        other = await powers.call_api("p.a", "lookup", "", {}, 5.0)
-
-        assert (own, other) == ("private", "public")
-        assert denied.value.code is ErrorCode.E_CAPABILITY_DENIED
-        assert "p.b.lookup is not public" in str(denied.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "version"), [("missing", ""), ("lookup", "9"), ("", ""), ("p.b", ""), ("other.lookup", "")]
-)
-async def test_an_api_that_is_not_there_is_told(autojump_clock: MockClock, name: str, version: str) -> None:
-    """With the name that was asked for."""
-    async with open_bot() as bot:
-        bot.stage.offer("api", "p.b", "lookup", said(), public=True)
-
-        with pytest.raises(RemoteError) as caught:
-            await _powers(bot).call_api("p.a", name, version, {}, 5.0)
-
-        assert caught.value.code is ErrorCode.E_METHOD_NOT_ALLOWED
-        assert repr(name) in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("answer", "code"),
-    [
-        ({"success": False, "result": "ValueError: no"}, ErrorCode.E_CAPABILITY_FAILED),
-        (None, ErrorCode.E_TIMEOUT),
-        (RemoteError(ErrorCode.E_PLUGIN_NOT_FOUND, "gone"), ErrorCode.E_PLUGIN_CRASHED),
-    ],
-)
-async def test_an_api_that_failed_says_how(autojump_clock: MockClock, answer: Any, code: ErrorCode) -> None:
-    """By a code of the wire."""
-    async with open_bot() as bot:
-        bot.stage.offer("api", "p.b", "lookup", answer, public=True)
-
-        with pytest.raises(RemoteError) as caught:
-            await _powers(bot).call_api("p.a", "lookup", "", {}, 2.0)
-
-        assert caught.value.code is code
 
 
 # --- what is shown -----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""send, config, component and api: what a plugin asks reaches the host's powers, and their answer comes back."""
+"""send, config and component: what a plugin asks reaches the host's powers, and their answer comes back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rookery.protocol import ErrorCode, RemoteError
+from rookery.protocol import ErrorCode
 from rookery.supervisor.capabilities import make_table
 from rookery.supervisor.grants import Grants
 from rookery.supervisor.store import Store
@@ -180,29 +180,3 @@ async def test_plugins_are_listed(caller: Caller, powers: FakePictures) -> None:
     unknown = await caller.ask("component.get_plugin_info", {"plugin_name": "a.d"})
     assert unknown["success"] is False
     assert "a.d" in unknown["error"]
-
-
-async def test_an_api_of_another_plugin_is_called(caller: Caller, powers: FakePictures) -> None:
-    """With what is left of the caller's time; a version may stand in the name."""
-    powers.api_result = [1, 2]
-
-    answer = await caller.ask("api.call", {"api_name": "a.c.sum@2", "args": {"x": 1}}, timeout_ms=5_000)
-
-    assert answer == {"success": True, "result": [1, 2]}
-    (call,) = powers.called
-    assert (call["plugin_id"], call["api"], call["version"], call["args"]) == (
-        "a.b",
-        "a.c.sum",
-        "2",
-        {"x": 1},
-    )
-    assert 0 < call["timeout"] <= 5
-
-
-async def test_an_error_of_the_called_api_keeps_its_code(caller: Caller, powers: FakePictures) -> None:
-    """The caller learns what the host knows."""
-    powers.api_result = RemoteError(ErrorCode.E_PLUGIN_NOT_FOUND, "no such API")
-
-    error = await caller.refusal("api.call", {"api_name": "a.c.sum"})
-
-    assert error.code is ErrorCode.E_PLUGIN_NOT_FOUND
