@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import trio
 
 from rookery.protocol import (
     PLUGIN_INVOKE_MESSAGE_GATEWAY,
@@ -17,14 +18,18 @@ from rookery.protocol import (
 
 from ..fate import DispatchFailed
 from ..hook_specs import SEND_AFTER, SEND_BEFORE
-from .routes import account_and_scope, route_key
+from .legacy import ask_sender
+from .receipts import DeliveryBatch, OutboundTracker, Receipt, SendFailure, read_result
+from .routes import DriverKind, account_and_scope, route_key
 
 if TYPE_CHECKING:
     from ..counters import Counters
     from ..dispatch import Dispatcher
     from ..hooks import Hooks
     from ..registry import Registry
-    from .routes import Driver, RouteTable
+    from .routes import Driver, RouteKey, RouteTable
+
+__all__ = ["DeliveryBatch", "Outbound", "Receipt", "SendFailure"]
 
 OnSent = Callable[[MessageMap], None]
 
@@ -33,23 +38,14 @@ LANE = "out:"
 message in the conversation that it handles would otherwise wait for its own end."""
 
 
-@attrs.frozen(kw_only=True)
-class Receipt:
-    """What became of a message that was to be sent."""
-
-    sent: bool
-    driver_id: str = ""
-    external_id: str = ""
-    """The platform's id of the message; "" when it gave none."""
-    error: str = ""
-    """Why it was not sent."""
-
-
 class Outbound:
     """Sends messages through the gateway that their route names.
 
     Args:
         on_sent: Called with each message that went out; the store listens.
+
+    Attributes:
+        tracker: What is being sent, and the receipts of what was.
     """
 
     def __init__(
@@ -68,18 +64,28 @@ class Outbound:
         self._routes = routes
         self._counters = counters
         self._on_sent = on_sent
+        self.tracker = OutboundTracker()
 
     async def send(self, message: MessageMap, *, timeout: float | None = None) -> Receipt:
         """Send a message and wait until the gateway has it, or has failed; the receipt says which.
 
         Messages of one session leave in the order in which they were given here, as long as no hook delays one.
         """
+        return (await self.deliver(message, timeout=timeout)).receipt
+
+    async def deliver(self, message: MessageMap, *, timeout: float | None = None) -> DeliveryBatch:
+        """The same with a receipt for every driver that was asked: more than one where a route asks for a broadcast.
+
+        Args:
+            timeout: Seconds for each of them; ``None`` takes the gateway's own.
+        """
         if self._hooks.has_handlers(SEND_BEFORE):
             result = await self._hooks.invoke(SEND_BEFORE, message=message)
             if result.aborted:
-                return Receipt(sent=False, error=f"stopped by {result.stopped_by}")
+                return _nobody(message, SendFailure.STOPPED, f"stopped by {result.stopped_by}")
             message = self._changed(message, result.kwargs["message"])
-        receipt = await self._deliver(message, timeout)
+        batch = await self._deliver(message, timeout)
+        receipt = batch.receipt
         if receipt.sent:
             self._counters.replies += 1
             sent = {"session_id": session_id_of(message), **message}
@@ -88,7 +94,7 @@ class Outbound:
             self._on_sent(sent)
         if self._hooks.has_handlers(SEND_AFTER):
             await self._hooks.invoke(SEND_AFTER, message=message, sent=receipt.sent)
-        return receipt
+        return batch
 
     def _changed(self, message: MessageMap, changed: Any) -> MessageMap:
         """What a hook made of a message; which conversation it goes to stays as it was."""
@@ -99,42 +105,102 @@ class Outbound:
             return message
         return {**changed, **{name: message[name] for name in ("platform", "session_id") if name in message}}
 
-    async def _deliver(self, message: MessageMap, timeout: float | None) -> Receipt:
+    async def _deliver(self, message: MessageMap, timeout: float | None) -> DeliveryBatch:
         additional = message["message_info"].get("additional_config") or {}
         try:
             key = route_key(message["platform"], *account_and_scope(additional))
         except BadPayload as error:
             self._counters.errors += 1
-            return Receipt(sent=False, error=str(error))
-        driver = self._routes.resolve_sender(key)
-        gateway = self._registry.gateway(driver.plugin_id, driver.gateway) if driver is not None else None
-        if driver is None or gateway is None:
+            return _nobody(message, SendFailure.BAD_MESSAGE, str(error))
+        drivers = self._routes.resolve_senders(key)
+        if not drivers:
             self._counters.errors += 1
-            return Receipt(sent=False, error=f"no gateway carries platform {key.platform!r} now")
-        args = {"message": message, "route": key.as_map(), "metadata": {}}
+            return self._explain_nobody(message, key)
+        # One after the other: with several, the order of the chat in each of them is the order of the sends here.
+        receipts = [await self._send_by(driver, message, key, timeout) for driver in drivers]
+        return DeliveryBatch(message_id=_id_of(message), route=key, receipts=tuple(receipts))
+
+    def _explain_nobody(self, message: MessageMap, key: RouteKey) -> DeliveryBatch:
+        away = self._routes.find_away(key)
+        if away is None:
+            return _nobody(
+                message, SendFailure.NO_ROUTE, f"no gateway carries platform {key.platform!r} now", route=key
+            )
+        error = f"gateway {away.gateway!r} of {away.plugin_id} is offline"
+        return _nobody(message, SendFailure.OFFLINE, error, route=key, driver=away)
+
+    async def _send_by(
+        self, driver: Driver, message: MessageMap, key: RouteKey, timeout: float | None
+    ) -> Receipt:
+        message_id = _id_of(message)
+        blank = Receipt(
+            sent=False,
+            driver_id=driver.driver_id,
+            driver_kind=driver.kind,
+            message_id=message_id,
+            route=key,
+        )
+        if message_id and not self.tracker.begin(message_id, driver.driver_id, trio.current_time()):
+            return attrs.evolve(
+                blank, failure=SendFailure.PENDING, error=f"message {message_id!r} is being sent already"
+            )
+        receipt: Receipt | None = None
+        try:
+            if driver.kind is DriverKind.LEGACY:
+                receipt = await ask_sender(driver, message, blank)
+            else:
+                receipt = await self._ask_gateway(driver, message, key, timeout, blank)
+        finally:
+            self.tracker.finish(message_id, driver.driver_id, receipt, trio.current_time())
+        return receipt
+
+    async def _ask_gateway(
+        self, driver: Driver, message: MessageMap, key: RouteKey, timeout: float | None, blank: Receipt
+    ) -> Receipt:
+        gateway = self._registry.gateway(driver.plugin_id, driver.gateway)
+        if gateway is None:
+            self._counters.errors += 1
+            error = f"{driver.plugin_id} has no gateway {driver.gateway!r} now"
+            return attrs.evolve(blank, failure=SendFailure.OFFLINE, error=error)
         try:
             answer = await self._dispatcher.call(
                 gateway,
                 PLUGIN_INVOKE_MESSAGE_GATEWAY,
-                args,
+                {"message": message, "route": key.as_map(), "metadata": {}},
                 timeout=timeout,
                 key=f"{LANE}{message.get('session_id') or ''}",
             )
         except DispatchFailed as failure:
-            return Receipt(sent=False, driver_id=driver.driver_id, error=str(failure))
-        return _receipt(driver, answer)
-
-
-def _receipt(driver: Driver, answer: dict[str, Any]) -> Receipt:
-    result = answer.get("result")
-    if answer.get("success") is False:
-        return Receipt(sent=False, driver_id=driver.driver_id, error=str(result))
-    if isinstance(result, dict):
-        if result.get("success") is False:
-            return Receipt(
-                sent=False, driver_id=driver.driver_id, error=str(result.get("error") or "it failed")
+            return attrs.evolve(
+                blank, failure=SendFailure.FAILED, error=str(failure), maybe_sent=failure.maybe_executed
             )
-        external = result.get("external_message_id") or result.get("message_id") or ""
-        return Receipt(sent=True, driver_id=driver.driver_id, external_id=str(external))
-    external = result.strip() if isinstance(result, str) else ""
-    return Receipt(sent=True, driver_id=driver.driver_id, external_id=external)
+        if answer.get("success") is False:
+            return attrs.evolve(
+                blank, failure=SendFailure.FAILED, error=str(answer.get("result")), maybe_sent=True
+            )
+        return read_result(answer.get("result"), blank)
+
+
+def _nobody(
+    message: MessageMap,
+    failure: SendFailure,
+    error: str,
+    *,
+    route: RouteKey | None = None,
+    driver: Driver | None = None,
+) -> DeliveryBatch:
+    """Nobody was asked."""
+    receipt = Receipt(
+        sent=False,
+        driver_id="" if driver is None else driver.driver_id,
+        driver_kind=None if driver is None else driver.kind,
+        message_id=_id_of(message),
+        route=route,
+        error=error,
+        failure=failure,
+    )
+    return DeliveryBatch(message_id=_id_of(message), route=route, receipts=(receipt,))
+
+
+def _id_of(message: MessageMap) -> str:
+    return str(message.get("message_id") or "")

@@ -46,6 +46,9 @@ BORDERS = {
     "supervisor/observers.py": Border(
         1, "an observer is the embedding host's code and must not stop the tree"
     ),
+    "supervisor/platform/legacy.py": Border(
+        1, "a sender is the embedding host's code: its failure is the receipt of one message"
+    ),
     "supervisor/cli/__init__.py": Border(
         1, "the top of the command line: one clear line instead of a traceback"
     ),

@@ -8,7 +8,10 @@ from rookery.protocol import BadPayload
 from rookery.supervisor.platform.routes import (
     ANY_PLATFORM,
     MAX_PART_CHARS,
+    Direction,
     Driver,
+    DriverKind,
+    Route,
     RouteKey,
     RouteTable,
     account_and_scope,
@@ -114,3 +117,131 @@ def test_the_first_map_that_names_an_account_counts() -> None:
         "s",
     )
     assert account_and_scope({}, {"scope": "no name for it"}) == (None, None)
+
+
+# --- routes of the configuration --------------------------------------------------------------------------------------
+
+
+def _routed(table: RouteTable, *key: str | None) -> list[str]:
+    return [driver.gateway for driver in table.resolve_senders(route_key(*key))]  # type: ignore[arg-type]
+
+
+def _configured(*routes: Route, drivers: tuple[Driver, ...]) -> RouteTable:
+    table = RouteTable(routes)
+    for driver in drivers:
+        table.bind(driver)
+    return table
+
+
+def test_a_message_is_not_sent_twice_where_a_broad_gateway_matches_too() -> None:
+    """A default gateway and one for the account: only the one for the account sends."""
+    table = _table(ANY, PLATFORM, ACCOUNT)
+
+    assert _routed(table, "irc", "me") == ["account"]
+
+
+def test_an_operator_may_ask_for_a_broadcast() -> None:
+    """Then every gateway that fits sends, those that are named in their order."""
+    named = Route(key=route_key("irc"), gateways=("p.a:platform", "p.a:account"), broadcast=True)
+    everybody = Route(key=route_key("irc"), broadcast=True)
+    drivers = (ACCOUNT, PLATFORM, ANY, _driver("matrix", route_key("matrix")))
+
+    assert _routed(_configured(named, drivers=drivers), "irc", "me") == ["account"]
+    assert _routed(_configured(named, drivers=drivers), "irc") == ["platform", "account"]
+    assert _routed(_configured(everybody, drivers=drivers), "irc") == ["account", "platform", "any"]
+
+
+def test_a_route_says_which_gateway_is_tried_first() -> None:
+    """And the next when it is away; who is not named is not tried."""
+    route = Route(key=route_key("irc", "me"), gateways=("p.a:any", "p.a:account"))
+    table = _configured(route, drivers=(EXACT, ACCOUNT, ANY))
+
+    assert _routed(table, "irc", "me", "net") == ["exact"]
+    assert _routed(table, "irc", "me") == ["any"]
+    table.unbind(ANY.driver_id)
+    assert _routed(table, "irc", "me") == ["account"]
+    table.unbind(ACCOUNT.driver_id)
+    assert _routed(table, "irc", "me") == []
+
+
+def test_a_route_never_sends_by_another_account() -> None:
+    """What a gateway says of itself still holds."""
+    route = Route(key=route_key("irc"), gateways=("p.a",), broadcast=True)
+    drivers = (ACCOUNT, _driver("you", route_key("irc", "you")))
+
+    assert _routed(_configured(route, drivers=drivers), "irc", "me") == ["account"]
+
+
+@pytest.mark.parametrize(
+    ("own", "claimed", "accepted"),
+    [
+        pytest.param(("irc", "me"), ("irc", "me"), True, id="its own account"),
+        pytest.param(("irc", "me"), ("irc", "me", "s"), True, id="a scope of its account"),
+        pytest.param(("irc", "me"), ("irc", "you"), False, id="another account"),
+        pytest.param(("irc", None, "s"), ("irc", None, "t"), False, id="another scope"),
+        pytest.param(("irc",), ("irc", "you", "t"), True, id="any account"),
+        pytest.param((ANY_PLATFORM,), ("matrix", "x"), True, id="any platform"),
+    ],
+)
+def test_a_message_comes_in_by_a_gateway_of_its_key(
+    own: tuple[str, ...], claimed: tuple[str, ...], accepted: bool
+) -> None:
+    """A gateway speaks for the account that it has reported, and for no other."""
+    driver = _driver("gw", route_key(*own))
+
+    assert _table(driver).accepts(driver, route_key(*claimed)) is accepted
+
+
+def test_a_route_for_receiving_says_who_may_bring_a_message() -> None:
+    """The others are turned away, whatever they say of themselves."""
+    route = Route(key=route_key("irc", "me"), gateways=("p.a:exact",), direction=Direction.RECEIVE)
+    table = _configured(route, drivers=(EXACT, ACCOUNT))
+
+    assert table.accepts(EXACT, route_key("irc", "me"))
+    assert not table.accepts(ACCOUNT, route_key("irc", "me"))
+    assert table.accepts(ACCOUNT, route_key("irc", "me", "x")) is False
+    assert _routed(table, "irc", "me") == ["account"]
+
+
+def test_what_a_gateway_that_is_away_would_have_carried_is_known() -> None:
+    """So that whoever sends there is told more than that there is no gateway."""
+    table = _table(ACCOUNT)
+
+    table.put_away(ACCOUNT)
+
+    assert _routed(table, "irc", "me") == []
+    assert table.find_away(route_key("irc", "me")) is ACCOUNT
+    assert table.find_away(route_key("irc", "you")) is None
+    table.bind(ACCOUNT)
+    assert (_routed(table, "irc", "me"), table.away) == (["account"], ())
+
+
+async def _nothing(_: object) -> None:
+    """A sender that is never asked."""
+
+
+def test_a_function_of_the_host_sends_where_no_gateway_does() -> None:
+    """Only then, and only for its account."""
+    table = _table()
+    legacy = table.add_legacy("IRC", _nothing, account_id="me")
+
+    assert legacy.driver_id == "legacy.send.irc"
+    assert table.resolve_sender(route_key("irc", "me")) is legacy
+    assert table.resolve_sender(route_key("irc")) is legacy
+    assert table.resolve_sender(route_key("irc", "you")) is None
+    table.bind(ACCOUNT)
+    assert table.resolve_sender(route_key("irc", "me")) is ACCOUNT
+    assert [each.kind for each in table.legacy] == [DriverKind.LEGACY]
+    assert table.remove_legacy("irc ")
+    assert not table.remove_legacy("irc")
+
+
+def test_what_was_found_is_forgotten_when_a_driver_comes_or_goes() -> None:
+    """A way that is remembered is never an old one."""
+    table = _table(PLATFORM)
+    before = _routed(table, "irc", "me")
+    table.bind(ACCOUNT)
+    with_account = _routed(table, "irc", "me")
+    table.unbind(ACCOUNT.driver_id)
+
+    assert (before, with_account, _routed(table, "irc", "me")) == (["platform"], ["account"], ["platform"])
