@@ -28,6 +28,7 @@ RUNNER_LOG_BATCH = "runner.log_batch"
 RUNNER_LOADING = "runner.loading"
 RUNNER_STARTED = "runner.started"
 RUNNER_EXTEND = "runner.extend"
+RUNNER_EXCHANGE = "runner.exchange"
 
 PLUGIN_INVOKE_COMMAND = "plugin.invoke_command"
 PLUGIN_INVOKE_ACTION = "plugin.invoke_action"
@@ -116,6 +117,7 @@ METHODS: Mapping[str, Method] = _table(
     Method(RUNNER_LOADING, _RUNNER, p.Loading, None, 0.0, names_plugin=False),
     Method(RUNNER_STARTED, _RUNNER, p.Started, None, 0.0, names_plugin=False),
     Method(RUNNER_EXTEND, _RUNNER, p.Extend, None, 0.0, names_plugin=False),
+    Method(RUNNER_EXCHANGE, _RUNNER, p.Exchange, None, 0.0, names_plugin=False),
     Method(PLUGIN_INVOKE_COMMAND, _HOST, p.Invocation, p.InvocationAnswer, INVOKE_TIMEOUT),
     Method(PLUGIN_INVOKE_ACTION, _HOST, p.Invocation, p.InvocationAnswer, INVOKE_TIMEOUT),
     Method(PLUGIN_INVOKE_TOOL, _HOST, p.Invocation, p.InvocationAnswer, INVOKE_TIMEOUT),

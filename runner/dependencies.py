@@ -81,6 +81,27 @@ def dependents_of(roots: Iterable[str], needs: Mapping[str, Iterable[str]]) -> s
     return found
 
 
+def groups_of(names: Iterable[str], needs: Mapping[str, Iterable[str]]) -> list[list[str]]:
+    """The names, in groups of which no member needs one of another group; each group and all of them in their order."""
+    left = sorted(names)
+    groups = []
+    while left:
+        group = {left[0]}
+        while more := {
+            name
+            for name in left
+            if name not in group
+            and (
+                not group.isdisjoint(needs.get(name, ()))
+                or any(name in needs.get(member, ()) for member in group)
+            )
+        }:
+            group |= more
+        groups.append([name for name in left if name in group])
+        left = [name for name in left if name not in group]
+    return groups
+
+
 def _unsatisfied(
     manifest: Manifest, manifests: Mapping[str, Manifest], available: Mapping[str, str], unusable: set[str]
 ) -> str:

@@ -105,15 +105,16 @@ class Lanes:
 
     def _start(self, lane: Lane, requests: deque[Request]) -> None:
         scope = self._scopes.get(lane[0])
-        if scope is not None and scope.start_call(self._run, lane, requests):
+        if scope is not None and scope.start_call(self._run, lane, requests, scope):
             self._lanes[lane] = requests
         else:
             for request in requests:
                 self._refuse(request)
 
-    async def _run(self, lane: Lane, requests: deque[Request]) -> None:
+    async def _run(self, lane: Lane, requests: deque[Request], scope: PluginScope) -> None:
         try:
-            while requests:
+            # What is left when newer code has taken over runs there: the old one is to end.
+            while requests and self._scopes.get(lane[0]) is scope:
                 request = requests.popleft()
                 await self._answer(request)
                 if requests:
@@ -121,6 +122,9 @@ class Lanes:
         finally:
             if self._lanes.get(lane) is requests:
                 del self._lanes[lane]
+                if requests and self._scopes.get(lane[0]) not in (None, scope):
+                    self._start(lane, requests)
+                    requests = deque()
             for request in requests:
                 if not self._park(request):
                     text = f"{lane[0]} is being unloaded"

@@ -14,7 +14,7 @@ from .border import PluginFailed, call_guarded
 from .components import Component, collect_components
 from .config_file import CONFIG_NAME, with_sources
 from .config_schema import config_schema
-from .context import Context
+from .context import Context, HostServices
 from .errors import DeclarationError, PluginConfigError
 from .plugin import Plugin
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from .configuration import PluginConfig
-    from .context import HostServices
 
 
 @attrs.define(eq=False)
@@ -38,6 +37,12 @@ class LoadedPlugin:
     components: dict[str, Component]
     """By name."""
     assigned: AssignedPlugin
+    host: HostServices
+    """What its context reaches the host by."""
+
+    @property
+    def has_gateway(self) -> bool:
+        return any(each.type is ComponentType.MESSAGE_GATEWAY for each in self.components.values())
 
     def registration(self) -> RegisterComponents:
         """What the host is told about it."""
@@ -102,7 +107,7 @@ def assemble_plugin(
     ctx = Context(plugin_id, host, assigned)
     instance.attach(ctx, made)
     components = _guarded(plugin_id, collect_components, instance)
-    loaded = LoadedPlugin(plugin_id, manifest.version, manifest, instance, ctx, components, assigned)
+    loaded = LoadedPlugin(plugin_id, manifest.version, manifest, instance, ctx, components, assigned, host)
     _compare_commands(loaded)
     return loaded
 

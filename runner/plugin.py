@@ -28,6 +28,10 @@ class Plugin(Generic[ConfigT]):
     """
 
     config_class: ClassVar[type[PluginConfig]] = PluginConfig
+    overlaps: ClassVar[bool] = True
+    """Whether newer code may be loaded while this works, at a reload: calls then never wait, and newer code that fails
+    costs nothing. Set it to False where ``on_unload`` has to come before the next ``on_load``: because it saves what that
+    reads, or because only one can hold what both need. A plugin with a gateway never overlaps."""
 
     _ctx: Context | None = None
     _config: PluginConfig | None = None

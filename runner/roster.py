@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from rookery.protocol import ComponentType, RookeryError
+from rookery.protocol import RookeryError
 from rookery.protocol import page as layout
 
 from .border import PluginFailed, log_failure, plugin_logger, run_guarded
@@ -15,6 +15,7 @@ from .config_file import read_config
 from .host import HostOverLink, NotAccepted
 from .loaded import LoadedPlugin, make_plugin
 from .loader import import_plugin, module_name_of, purge_modules
+from .plugin_host import PluginHost
 from .scope import PluginScope
 
 if TYPE_CHECKING:
@@ -35,12 +36,14 @@ class NotLoaded(RookeryError):
 
     Attributes:
         is_inactive: True when it is merely switched off.
+        told_as: The reason that the host is told when it has to forget the plugin.
     """
 
-    def __init__(self, reason: str, *, is_inactive: bool = False) -> None:
+    def __init__(self, reason: str, *, is_inactive: bool = False, told_as: str = "on_load_failed") -> None:
         super().__init__(reason)
         self.reason = reason
         self.is_inactive = is_inactive
+        self.told_as = told_as
 
 
 class Roster:
@@ -132,13 +135,25 @@ class Roster:
         Raises:
             NotLoaded: It failed; nothing of it is left, here or at the host.
         """
+        plugin = self.make(candidate, module)
+        try:
+            await self.start(plugin)
+        except NotLoaded:
+            purge_modules(module_name_of(candidate.plugin_id))
+            raise
+
+    def make(self, candidate: Candidate, module: ModuleType) -> LoadedPlugin:
+        """Make the plugin of an imported module; nobody knows it yet.
+
+        Raises:
+            NotLoaded: It failed, or it is switched off; its modules are gone.
+        """
         plugin_id, assigned = candidate.plugin_id, candidate.assigned
         try:
             if not assigned.enabled:
                 raise NotLoaded("it is switched off", is_inactive=True)
             config = read_config(candidate.path, assigned.config)
-            plugin = make_plugin(module, candidate.manifest, self._host, assigned, config)
-            await self.start(plugin)
+            return make_plugin(module, candidate.manifest, PluginHost(self._host), assigned, config)
         except RookeryError as error:
             purge_modules(module_name_of(plugin_id))
             if isinstance(error, NotLoaded):
@@ -161,43 +176,79 @@ class Roster:
             NotLoaded: It failed; the host has forgotten it.
         """
         plugin_id = plugin.plugin_id
-        scope = PluginScope(plugin_id, self._on_step_end)
-        await self._nursery.start(scope.run)
-        self.scopes[plugin_id] = scope
+        self.scopes[plugin_id] = await self._open_scope(plugin)
         self.starting[plugin_id] = trio.Event()
         if plugin_id in self.away:
             self.away.pop(plugin_id).set()  # its calls wait for its on_load from now on
         try:
-            await self._host.introduce(plugin)
-            await self._run_on_load(plugin)
+            await self._introduce_and_load(plugin)
             self.loaded[plugin_id] = plugin
-        except NotLoaded:
-            await self._host.dismiss(plugin_id, "on_load_failed")
+        except NotLoaded as error:
+            await self._host.dismiss(plugin_id, error.told_as)
             raise
-        except NotAccepted as error:
-            plugin_logger(plugin_id).error("not loaded: %s", error)
-            await self._host.dismiss(plugin_id, "not_accepted")
-            raise NotLoaded(str(error)) from None
         finally:
             if plugin_id not in self.loaded:
                 self._leave(plugin_id)
             self.starting.pop(plugin_id).set()
             if plugin_id not in self.loaded:
-                await self._close(plugin_id, CLOSE_GRACE)
+                await self._close(plugin, CLOSE_GRACE)
+
+    async def start_beside(self, plugin: LoadedPlugin) -> None:
+        """Run the ``on_load`` of newer code while the older takes the calls; ``swap`` or ``drop`` it afterwards.
+
+        Raises:
+            NotLoaded: It failed and was dropped.
+        """
+        await self._open_scope(plugin)
+        self._host.say_exchange(plugin.plugin_id, "trial")
+        try:
+            await self._introduce_and_load(plugin)
+        except NotLoaded:
+            await self.drop(plugin)
+            raise
+
+    async def drop(self, plugin: LoadedPlugin) -> None:
+        """End newer code that was started beside the older, which goes on; it is not told, as it never served."""
+        self._host.say_exchange(plugin.plugin_id, "dropped")
+        await self._close(plugin, CLOSE_GRACE)
+
+    def swap(self, plugin: LoadedPlugin) -> LoadedPlugin:
+        """From now on this one takes the calls. Returns the older, which is to be retired."""
+        plugin_id = plugin.plugin_id
+        older = self.loaded.pop(plugin_id)
+        self.loaded[plugin_id] = plugin  # behind what it needs: that was swapped before
+        self.scopes[plugin_id] = _scope_of(plugin)
+        self._host.say_exchange(plugin_id, "taken")
+        return older
+
+    async def _open_scope(self, plugin: LoadedPlugin) -> PluginScope:
+        scope = PluginScope(plugin.plugin_id, self._on_step_end)
+        await self._nursery.start(scope.run)
+        _host_of(plugin).scope = scope
+        return scope
+
+    async def _introduce_and_load(self, plugin: LoadedPlugin) -> None:
+        try:
+            await self._host.introduce(plugin)
+        except NotAccepted as error:
+            plugin_logger(plugin.plugin_id).error("not loaded: %s", error)
+            raise NotLoaded(str(error), told_as="not_accepted") from None
+        await self._run_on_load(plugin)
 
     async def _run_on_load(self, plugin: LoadedPlugin) -> None:
         plugin_id = plugin.plugin_id
+        host = _host_of(plugin)
         self._host.say_loading(plugin_id, "on_load")
         self._on_loading(True)
         try:
             with trio.move_on_after(self._time_limit) as limit:
-                self._host.on_load_limit = (plugin_id, limit)
+                host.on_load_limit = limit
                 await run_guarded(plugin_id, plugin.instance.on_load, phase=layout.Phase.LOAD)
         except PluginFailed as failure:
             log_failure(plugin_id, "on_load", failure)
             raise NotLoaded(f"on_load failed: {failure.reason}") from None
         finally:
-            self._host.on_load_limit = None
+            host.on_load_limit = None
             self._on_step_end(plugin_id)
             self._on_loading(False)
         if limit.cancelled_caught:
@@ -220,9 +271,21 @@ class Roster:
         """
         plugin = self.loaded.pop(plugin_id)
         self._leave(plugin_id)
+        await self.retire(plugin, grace=grace)
+        if dismiss_reason:
+            await self._host.dismiss(plugin_id, dismiss_reason)
+        return plugin
+
+    async def retire(self, plugin: LoadedPlugin, *, grace: float) -> None:
+        """Let an instance that takes no calls any more finish those that it has, tell it to end, and cancel the rest.
+
+        Args:
+            grace: Seconds for the running calls and ``on_unload`` together.
+        """
+        plugin_id = plugin.plugin_id
         deadline = trio.current_time() + grace
         with trio.move_on_after(grace / 2):
-            await self.scopes[plugin_id].wait_idle()
+            await _scope_of(plugin).wait_idle()
         try:
             with trio.CancelScope(deadline=deadline) as limit:
                 await run_guarded(plugin_id, plugin.instance.on_unload, phase=layout.Phase.UNLOAD)
@@ -233,10 +296,7 @@ class Roster:
         if limit.cancelled_caught:
             plugin_logger(plugin_id).error("on_unload did not end in time and was cancelled")
         left = deadline - trio.current_time()
-        await self._close(plugin_id, min(CLOSE_GRACE, max(left, LEAST_CLOSE_GRACE)))
-        if dismiss_reason:
-            await self._host.dismiss(plugin_id, dismiss_reason)
-        return plugin
+        await self._close(plugin, min(CLOSE_GRACE, max(left, LEAST_CLOSE_GRACE)))
 
     async def dismiss(self, plugin_id: str, reason: str) -> None:
         """Have the host forget a plugin that was taken out without a word."""
@@ -247,19 +307,34 @@ class Roster:
 
         Not one with a gateway: the new one has to say first that it is connected.
         """
-        components = self.loaded[plugin_id].components.values()
-        has_gateway = any(each.type is ComponentType.MESSAGE_GATEWAY for each in components)
-        return self._host.replaces and not has_gateway
+        return self._host.replaces and not self.loaded[plugin_id].has_gateway
+
+    def may_overlap(self, plugin: LoadedPlugin) -> bool:
+        """Whether a plugin can be started while its older self works."""
+        older = self.loaded[plugin.plugin_id]
+        both = (plugin, older)
+        return self._host.tries and not any(each.has_gateway or not each.instance.overlaps for each in both)
 
     async def wait_idle(self) -> None:
         """Wait until no call of the host is being run."""
         for scope in list(self.scopes.values()):
             await scope.wait_idle()
 
-    async def _close(self, plugin_id: str, grace: float) -> None:
-        scope = self.scopes[plugin_id]
+    async def _close(self, plugin: LoadedPlugin, grace: float) -> None:
+        scope, plugin_id = _scope_of(plugin), plugin.plugin_id
         if not await scope.close(grace):
             text = "a task of it goes on although it was cancelled %.1f s ago"
             plugin_logger(plugin_id).error(text, grace)
         if self.scopes.get(plugin_id) is scope:
             del self.scopes[plugin_id]
+
+
+def _host_of(plugin: LoadedPlugin) -> PluginHost:
+    assert isinstance(plugin.host, PluginHost), "a roster makes its plugins with one"
+    return plugin.host
+
+
+def _scope_of(plugin: LoadedPlugin) -> PluginScope:
+    scope = _host_of(plugin).scope
+    assert scope is not None, "it was started"
+    return scope

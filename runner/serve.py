@@ -67,7 +67,7 @@ SDK_VERSION = "2.0.0"
 
 FEATURES = (
     "assignment", "loading", "logs", "ordered", "beats", "started", "cancel", "recall", "extend", "segments",
-    "compact",
+    "compact", "exchange",
 )  # fmt: skip
 
 STOP_GRACE = 5.0
@@ -154,7 +154,7 @@ async def _be_runner(
             _log.warning("%s", remark)
         scopes: dict[str, PluginScope] = {}
         roster = Roster(
-            HostOverLink(link, assignment, scopes, answer.features),
+            HostOverLink(link, assignment, answer.features),
             scopes,
             nursery,
             on_step_end=on_step_end,

@@ -75,6 +75,19 @@ class ReloadAnswer:
 
 
 @attrs.frozen(kw_only=True)
+class Exchange:
+    """``runner.exchange``: newer code of a plugin is tried beside the code that serves.
+
+    What the plugin registers after ``trial`` counts from ``taken`` on, and is forgotten with ``dropped``; until then the
+    host calls what it knew before.
+    """
+
+    plugin_id: str
+    step: str
+    """``trial``, ``taken`` or ``dropped``."""
+
+
+@attrs.frozen(kw_only=True)
 class UnloadBatch:
     plugin_ids: list[str] = attrs.Factory(list)
     reason: str = "manual"

@@ -17,6 +17,7 @@ import trio
 
 from rookery.protocol import (
     PLUGIN_SHUTDOWN,
+    RUNNER_EXCHANGE,
     RUNNER_EXTEND,
     RUNNER_HELLO,
     RUNNER_LOADING,
@@ -65,6 +66,8 @@ class ScriptedHost:
     """Ids of requests, as broadcast."""
     extended: list[float] = attrs.Factory(list)
     """Seconds that on_load asked for."""
+    exchanges: list[tuple[str, str]] = attrs.Factory(list)
+    """Plugin and step."""
     hello: dict[str, Any] = attrs.Factory(dict)
     ready: RunnerReady | None = None
     answers: dict[str, Callable[[Request], None]] = attrs.Factory(dict)
@@ -151,6 +154,8 @@ class ScriptedHost:
             self.started += payload["request_ids"]
         elif method.name == RUNNER_EXTEND:
             self.extended.append(payload["seconds"])
+        elif method.name == RUNNER_EXCHANGE:
+            self.exchanges.append((payload["plugin_id"], payload["step"]))
         self._note()
 
 
@@ -174,11 +179,13 @@ async def open_runner(
     features: tuple[str, ...] = ("assignment", "loading", "logs"),
     environment: dict[str, str] | None = None,
     page: Page | None = None,
+    questions: int | None = None,
     captures: bool = True,
 ) -> AsyncIterator[ScriptedHost]:
     """Start a runner as a host does, accept its hello with this assignment, and kill it at the end.
 
     Args:
+        questions: The read end of a pipe in which the test asks whether it is there.
         captures: False lets it not read its own output.
     """
     accepted = answer or HelloAnswer(
@@ -199,6 +206,7 @@ async def open_runner(
             str(lifeline_read),
             *(("--output-fds", f"{out_read},{err_read}") if captures else ()),
             *(("--page-fd", str(page.descriptor)) if page is not None else ()),
+            *(("--ping-fd", str(questions)) if questions is not None else ()),
         ],
         stdin=subprocess.DEVNULL,
         stdout=out_write,
@@ -206,6 +214,7 @@ async def open_runner(
         pass_fds=(
             *(theirs.fileno(), lifeline_read, out_read, err_read),
             *((page.descriptor,) if page is not None else ()),
+            *((questions,) if questions is not None else ()),
         ),
         start_new_session=True,
         env={**os.environ, **(environment or {})},

@@ -44,6 +44,7 @@ BEYOND = {
     "runner.loading": ("Loading", None, 0, False),
     "runner.started": ("Started", None, 0, False),
     "runner.extend": ("Extend", None, 0, False),
+    "runner.exchange": ("Exchange", None, 0, False),
 }
 # What a host of this project says beyond protocol 1.0.0, to a runner that has announced it.
 TOLD = {

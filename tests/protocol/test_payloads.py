@@ -85,6 +85,7 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
     ),
     "SegmentAnswer": ({}, {"speaking": []}),
+    "Exchange": ({"plugin_id": "a.b", "step": "trial"}, {}),
     "Extend": ({"seconds": 1.5}, {}),
     "Unregister": ({"plugin_id": "a.b"}, {"reason": "manual"}),
     "UnregisterAnswer": (

@@ -26,7 +26,7 @@ async def test_the_hello_says_who_it_is() -> None:
     assert host.hello["pid"] == host.process.pid
     assert host.hello["features"] == [
         *("assignment", "loading", "logs", "ordered"),
-        *("beats", "started", "cancel", "recall", "extend", "segments", "compact"),
+        *("beats", "started", "cancel", "recall", "extend", "segments", "compact", "exchange"),
     ]
     assert ready.loaded_plugins == []
 
