@@ -58,7 +58,7 @@ T = TypeVar("T")
 MAX_SOCKET_PATH = 107
 """Bytes in the path of a Unix socket on Linux: 108 with the final zero."""
 
-_SECTIONS = ("rookery", "placement", "group", "shard", "plugins", "pipeline")
+_SECTIONS = ("rookery", "placement", "group", "shard", "plugins", "pipeline", "bot")
 _POLICIES_WITH_SHARDS = (Policy.PACK, Policy.SPREAD, Policy.TRUST)
 _TOML_PLACE = re.compile(r"(.*) \(at (line \d+, column \d+|end of document)\)", re.DOTALL)
 
@@ -149,6 +149,7 @@ def read_config(path: Path, *, environ: Mapping[str, str] = os.environ) -> ReadC
         shards=shards,
         plugins=_read_plugins(document.get("plugins", {}), notes),
         pipeline=_read_section(PipelineSettings, document, "pipeline", notes),
+        bot=_read_bot(document.get("bot", {}), notes),
     )
     return ReadConfig(settings, tuple(notes.mistakes))
 
@@ -226,14 +227,22 @@ def _read_plugins(tables: object, notes: Notes) -> dict[str, PluginSettings]:
             notes.add(path, "a section for no plugin", PLUGIN_FORM.expected, _quoting(plugin_id, table))
         elif (plugin := read_table(PluginSettings, table, path, notes)) is not None:
             plugins[plugin_id] = plugin
-            _check_config(plugin, join(path, "config"), notes)
+            _check_sendable(plugin.config, join(path, "config"), notes)
     return plugins
 
 
-def _check_config(plugin: PluginSettings, path: str, notes: Notes) -> None:
-    """The runner gets it over the wire."""
+def _read_bot(table: object, notes: Notes) -> Mapping[str, Any]:
+    if type(table) is not dict:
+        notes.add("bot", as_written(table), "a section [bot]")
+        return {}
+    _check_sendable(table, "bot", notes)
+    return table
+
+
+def _check_sendable(table: Mapping[str, Any], path: str, notes: Notes) -> None:
+    """A runner gets it over the wire."""
     try:
-        encode_value(dict(plugin.config))
+        encode_value(dict(table))
     except CannotEncode as error:
         notes.add(path, f"something that cannot be sent to a runner: {error}")
 

@@ -1,6 +1,7 @@
 """May this plugin use this capability: what its manifest declares and its operator allows.
 
-A grant names a capability (``send.text``), a family of them (``database.*``) or all (``*``).
+A grant names a capability (``send.text``), a family of them (``database.*``) or all (``*``). It belongs to the shard whose
+runner introduced the plugin and ends with that runner: the next one has to be given it again.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ ALWAYS_ALLOWED = frozenset({"api.replace_dynamic"})
 class _Grant:
     declared: frozenset[str]
     allowed: frozenset[str] | None
-    """``None``: the operator allows whatever is declared."""
+    """``None``: the operator allows whatever is declared. So with the next."""
+    shard_allows: frozenset[str] | None
+    shard: str
 
 
 class Grants:
@@ -32,41 +35,73 @@ class Grants:
     def __repr__(self) -> str:
         return f"<Grants of {len(self._grants)} plugins>"
 
-    def grant(self, plugin_id: str, declared: Iterable[str], allowed: Iterable[str] | None) -> None:
+    def grant(
+        self,
+        plugin_id: str,
+        declared: Iterable[str],
+        allowed: Iterable[str] | None,
+        *,
+        shard: str | None = None,
+        shard_allows: Iterable[str] | None = None,
+    ) -> None:
         """Give a plugin what it declares as far as its operator allows it, in place of what it had.
 
         Args:
             declared: Of the manifest that the host read, not of what a runner says.
-            allowed: ``None`` allows all that is declared.
+            allowed: What the operator allows this plugin; ``None`` allows all that is declared.
+            shard: Whose runner introduced it: nobody else may use the grant. ``None`` leaves that, and what the shard
+                allows, as it was; a first grant is then bound to nobody.
+            shard_allows: What the operator allows every plugin there; ``None`` as above.
         """
+        before = self._grants.get(plugin_id)
+        if shard is None and before is not None:
+            shard, shard_allows = before.shard, before.shard_allows
         self._grants[plugin_id] = _Grant(
-            declared=frozenset(declared), allowed=None if allowed is None else frozenset(allowed)
+            declared=frozenset(declared),
+            allowed=None if allowed is None else frozenset(allowed),
+            shard_allows=None if shard_allows is None else frozenset(shard_allows),
+            shard=shard or "",
         )
 
-    def revoke(self, plugin_id: str) -> None:
-        """Take everything back; revoking twice does nothing."""
-        self._grants.pop(plugin_id, None)
+    def declared_by(self, plugin_id: str) -> frozenset[str]:
+        """What a plugin was granted as declared, before the operator's limits; nothing for one without a grant."""
+        grant = self._grants.get(plugin_id)
+        return frozenset() if grant is None else grant.declared
+
+    def revoke(self, plugin_id: str) -> bool:
+        """Take everything back; False when there was nothing."""
+        return self._grants.pop(plugin_id, None) is not None
+
+    def revoke_shard(self, shard: str) -> tuple[str, ...]:
+        """Take back what was granted to plugins of a shard whose runner has ended; the plugins, sorted."""
+        ended = tuple(sorted(plugin_id for plugin_id, grant in self._grants.items() if grant.shard == shard))
+        for plugin_id in ended:
+            del self._grants[plugin_id]
+        return ended
 
     def allows(self, plugin_id: str, capability: str) -> bool:
         """Whether the plugin may use the capability."""
         return self.refusal(plugin_id, capability) is None
 
-    def refusal(self, plugin_id: str, capability: str) -> str | None:
-        """Why the plugin may not use the capability and what would help; ``None`` if it may."""
+    def refusal(self, plugin_id: str, capability: str, shard: str = "") -> str | None:
+        """Why the plugin may not use the capability and what would help; ``None`` if it may.
+
+        Args:
+            shard: Where the question comes from; "" asks for the plugin wherever it lives.
+        """
         grant = self._grants.get(plugin_id)
-        if grant is None:
-            return f"plugin {plugin_id!r} may not use {capability!r}: it is not registered"
+        no = f"plugin {plugin_id!r} may not use {capability!r}"
+        if grant is None or (shard and grant.shard and grant.shard != shard):
+            return f"{no}: it is not registered"
         if capability in ALWAYS_ALLOWED:
             return None
         if not _covers(grant.declared, capability):
-            return (
-                f"plugin {plugin_id!r} may not use {capability!r}: its manifest would have to declare"
-                f' "{capability}" in its list of capabilities'
-            )
+            return f'{no}: its manifest would have to declare "{capability}" in its list of capabilities'
         if grant.allowed is not None and not _covers(grant.allowed, capability):
+            return f"{no}: its manifest declares it, but the capabilities that the operator allows this plugin do not have it"
+        if grant.shard_allows is not None and not _covers(grant.shard_allows, capability):
             return (
-                f"plugin {plugin_id!r} may not use {capability!r}: its manifest declares it, but the capabilities that"
-                " the operator allows this plugin do not have it"
+                f'{no}: its manifest declares it, but the operator does not allow it in shard "{grant.shard}"'
             )
         return None
 

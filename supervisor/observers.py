@@ -148,6 +148,53 @@ class SecurityViolation:
 
 
 @attrs.frozen(kw_only=True)
+class CapabilitiesGranted:
+    """A runner introduced a plugin, which may use capabilities from now on."""
+
+    shard: str
+    incarnation: int
+    plugin_id: str
+    capabilities: tuple[str, ...]
+    """As its manifest declares them: names and families. The operator's limits hold for families when they are used."""
+    withheld: tuple[str, ...]
+    """What the runner asked for in its name and it did not get."""
+
+
+@attrs.frozen(kw_only=True)
+class CapabilitiesRevoked:
+    """A plugin may use no capability any more."""
+
+    shard: str
+    incarnation: int
+    plugin_id: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class CapabilityDenied:
+    """A plugin asked for what it may not use."""
+
+    shard: str
+    plugin_id: str
+    capability: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class PluginManaged:
+    """A plugin changed something of a plugin: another's, by leave of the operator, or its own."""
+
+    shard: str
+    """Where the one lives that did it."""
+    plugin_id: str
+    """The one that did it."""
+    target: str
+    """The plugin that was changed."""
+    change: str
+    """What was done, e.g. ``disabled author.dice.roll``."""
+
+
+@attrs.frozen(kw_only=True)
 class GroupRestarted:
     """All shards of a group are restarted, because a required one was given up."""
 

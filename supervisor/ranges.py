@@ -105,6 +105,9 @@ class Each:
             self.item(instance, attribute, part)
 
 
+TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+"""Of a table of a plugin's database, and of a field of its records."""
+
 CAPABILITY = Form(
     re.compile(r"\*|[A-Za-z0-9_]+\.\*|[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*").fullmatch,
     "a capability such as 'send.text', a family of them such as 'database.*', or '*'",

@@ -22,7 +22,7 @@ from rookery.sharding import Policy
 from .health import HealthPolicy
 from .limits import ShardLimits
 from .quarantine import QuarantinePolicy
-from .ranges import CAPABILITY, Clash, Each, Form, Range
+from .ranges import CAPABILITY, TABLE_NAME, Clash, Each, Form, Range
 from .restart import RestartMode, RestartPolicy
 from .start_mode import TRUSTED, StartMode
 from .strategy import DEFAULT_GROUP, GROUP_FORM, GroupSettings, Significance
@@ -34,6 +34,13 @@ after that time."""
 SHARD_FORM = Form(SHARD_NAME.fullmatch, "at most 32 of a-z, 0-9, '_' and '-', a letter or digit first")
 PLUGIN_FORM = Form(
     PLUGIN_ID.fullmatch, "a plugin's id, two or more words joined by '.' or '-', such as 'author.plugin'"
+)
+PLUGINS_FORM = Form(
+    lambda text: text == "*" or PLUGIN_ID.fullmatch(text),
+    "a plugin's id such as 'author.plugin', or '*' for every one",
+)
+TABLE_FORM = Form(
+    TABLE_NAME.fullmatch, "a table's name: a letter or '_', then at most 63 of letters, digits and '_'"
 )
 TRUST_FORM = Form(
     re.compile(r"[a-z][a-z0-9_-]{0,31}").fullmatch, "a word of a-z, 0-9, '_' and '-', such as 'trusted'"
@@ -135,6 +142,10 @@ class ShardSettings:
     """How its runners start."""
     terminal: bool = False
     """Whether it gets the host's standard input and output."""
+    capabilities: tuple[str, ...] | None = attrs.field(
+        default=None, validator=attrs.validators.optional(Each(CAPABILITY))
+    )
+    """Patterns of what any plugin here may use of that which it declares; None allows all of it."""
     group: str = attrs.field(default=DEFAULT_GROUP, validator=GROUP_FORM)
     """The [[group]] whose rules it follows."""
     significance: Significance = Significance.OPTIONAL
@@ -199,6 +210,12 @@ class PluginSettings:
         default=None, validator=attrs.validators.optional(Each(CAPABILITY))
     )
     """Patterns of what it may use of that which it declares; None allows all of it."""
+    reads_config_of: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGINS_FORM))
+    """Plugins whose configuration it may read beside its own, passwords included."""
+    manages: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGINS_FORM))
+    """Plugins that it may switch, configure and reload beside itself."""
+    shares_tables: tuple[str, ...] = attrs.field(default=(), validator=Each(TABLE_FORM))
+    """Tables of its database that it has in common with every other plugin that shares the same."""
     together_with: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGIN_FORM))
     """Plugins whose shard it shares."""
     separate_from: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGIN_FORM))
@@ -229,6 +246,11 @@ class PipelineSettings:
     dispatch_timeout: float = attrs.field(default=30.0, validator=Range(0, above=True))
     """For one call of one handler, its waiting included."""
     on_unavailable: OnUnavailable = OnUnavailable.WAIT
+    circuit_failures: int = attrs.field(default=3, validator=Range(0))
+    """Calls in a row that a handler of an event or a hook may not come back from in time; then it is passed over for a
+    while. 0 never passes one over."""
+    circuit_cooldown: float = attrs.field(default=60.0, validator=Range(0, above=True))
+    """For how long the first time; twice as long each further time."""
 
 
 @attrs.frozen(kw_only=True)
@@ -258,6 +280,8 @@ class Settings:
     )
     """By plugin id; a plugin that is not there has the defaults, see `plugin`."""
     pipeline: PipelineSettings = attrs.field(factory=PipelineSettings)
+    bot: Mapping[str, Any] = attrs.field(factory=dict)
+    """What every plugin with `config.get` may read of the bot, such as its name."""
 
     def plugin(self, plugin_id: str) -> PluginSettings:
         """What is chosen for a plugin; the defaults when nothing is."""

@@ -20,6 +20,7 @@ CONFIG_NAME = "rookery.toml"
 CONTROL_SOCKET = "control.sock"
 RUN_LOCK = "run.lock"
 LOG_FILE = Path("log", "rookery.log")
+AUDIT_FILE = Path("audit.jsonl")
 
 MAX_SOCKET_PATH = 103
 """Bytes in the path of a Unix socket: 104 with the final zero on macOS, 108 on Linux."""

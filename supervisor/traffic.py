@@ -38,6 +38,7 @@ from rookery.protocol import (
 )
 
 from .component import Api, Gateway
+from .granting import Granting
 from .ledger import Ledger
 from .observers import GatewayReported, SecurityViolation
 from .platform.inbound import read_inbound
@@ -91,15 +92,13 @@ class Traffic:
     ) -> None:
         self._registry = registry
         self._dispatcher = dispatcher
-        self._grants = grants
+        self._granting = Granting(grants, observers, allowed=allowed, declared=declared)
         self._capabilities = capabilities
         self._drivers = drivers
         self._sessions = sessions
         self._inbox = inbox
         self._observers = observers
         self._counters = counters
-        self._allowed = allowed
-        self._declared = declared
         self._handlers: dict[str, Callable[[Shard, Request], None]] = {
             PLUGIN_BOOTSTRAP: self._bootstrap,
             PLUGIN_REGISTER_COMPONENTS: self._register,
@@ -119,6 +118,7 @@ class Traffic:
         """Its plugins are loaded: what they registered becomes visible at once, and calls go out."""
         loaded = [plugin_id for plugin_id in ready.loaded_plugins if plugin_id in shard.plugins]
         self._registry.publish(shard.plugins, loaded)
+        self._granting.revoke_missing(shard, loaded)
         for plugin_id in shard.plugins:
             self._retain_gateways(plugin_id)
         self._open(shard)
@@ -151,8 +151,7 @@ class Traffic:
     def runner_lost(self, shard: Shard, report: ExitReport) -> None:
         """It is gone; calls wait for its successor."""
         self._registry.forget_staged(shard.plugins)
-        for plugin_id in shard.plugins:
-            self._grants.revoke(plugin_id)
+        self._granting.revoke_shard(shard, "its runner ended")
         self._dispatcher.close_shard(shard.name)
         if not report.planned:
             self._counters.restarts += 1
@@ -187,27 +186,26 @@ class Traffic:
         if payload is None:
             return
         if payload.capabilities_required:
-            # A runner says what a plugin wants; what its manifest on disk declares is what it may want.
-            declared = self._declared.get(payload.plugin_id, ())
-            self._grants.grant(
-                payload.plugin_id,
-                [name for name in payload.capabilities_required if name in declared],
-                self._allowed.get(payload.plugin_id),
-            )
+            self._granting.grant(shard, payload.plugin_id, payload.capabilities_required)
         else:
-            self._grants.revoke(payload.plugin_id)
+            self._granting.revoke(shard, payload.plugin_id, "its runner said so")
         request.answer(unstructure(BootstrapAnswer(accepted=True, plugin_id=payload.plugin_id)))
 
     def _register(self, shard: Shard, request: Request) -> None:
-        payload = self._read(shard, request, RegisterComponents)
-        if payload is None:
-            return
-        registration = self._registry.register(
-            payload,
-            shard=shard.name,
-            is_trusted=shard.settings.trust == TRUSTED,
-            live=shard.state.value in HAS_LOADED,
-        )
+        try:
+            payload = self._read(shard, request, RegisterComponents)
+            if payload is None:
+                return
+            registration = self._registry.register(
+                payload,
+                shard=shard.name,
+                is_trusted=shard.settings.trust == TRUSTED,
+                live=shard.state.value in HAS_LOADED,
+            )
+        except BadPayload:
+            # It may have been introduced already: a plugin that is not there may use nothing.
+            self._granting.revoke(shard, request.plugin_id, "its registration was refused")
+            raise
         if self._registry.registration(payload.plugin_id) is registration:
             self._retain_gateways(payload.plugin_id)
         components = registration.components
@@ -227,7 +225,7 @@ class Traffic:
         if payload is None:
             return
         removed = self._registry.unregister(payload.plugin_id)
-        self._grants.revoke(payload.plugin_id)
+        self._granting.revoke(shard, payload.plugin_id, "it was unloaded")
         self._drivers.retain(payload.plugin_id, ())
         answer = UnregisterAnswer(
             accepted=True,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .audit import open_audit
 from .birth import RUNNER_COMMAND
 from .catalog import find_plugins
 from .control import serve_control
@@ -79,7 +80,7 @@ async def open_supervisor(
     catalog = find_plugins(settings) if catalog is None else catalog
     plan = make_plan(settings, catalog)
     _make_state_dir(settings)
-    with hold_run_lock(settings.state_dir):
+    with hold_run_lock(settings.state_dir), open_audit(settings.state_dir) as audit:
         async with (
             open_custody(
                 settings.state_dir,
@@ -99,6 +100,8 @@ async def open_supervisor(
                 terminal=terminal or {},
             )
             async with trio.open_nursery() as root:
+                supervisor.parts.observers.add(audit.note)
+                root.start_soon(audit.run)
                 await _start_services(root, supervisor)
                 try:
                     async with trio.open_nursery() as shards:

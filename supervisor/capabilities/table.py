@@ -15,6 +15,7 @@ import trio
 
 from rookery.protocol import BadPayload, CapabilityCall, ErrorCode, limits, structure
 
+from ..observers import CapabilityDenied
 from .request import CapabilityRequest
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class CapabilityTable:
     def __init__(self, grants: Grants) -> None:
         self.denied = 0
         self.failed = 0
+        self.on_denied: Callable[[CapabilityDenied], None] = lambda _: None
+        """Told every call that is refused for want of a grant. It must not raise."""
         self._grants = grants
         self._rows: dict[str, _Row] = {}
         self._open: dict[CapabilityRequest, None] = {}
@@ -95,9 +98,17 @@ class CapabilityTable:
         except BadPayload as error:
             request.refuse_bad_payload(error)
             return
-        refusal = self._grants.refusal(request.plugin_id, call.capability)
+        refusal = self._grants.refusal(request.plugin_id, call.capability, shard_name)
         if refusal is not None:
             self.denied += 1
+            self.on_denied(
+                CapabilityDenied(
+                    shard=shard_name,
+                    plugin_id=request.plugin_id,
+                    capability=call.capability,
+                    reason=refusal,
+                )
+            )
             request.refuse(ErrorCode.E_CAPABILITY_DENIED, refusal)
             return
         row = self._rows.get(call.capability)
@@ -135,6 +146,7 @@ class CapabilityTable:
             shard=shard_name,
             name=call.capability,
             args=call.args,
+            within=call.within,
             says_mistakes=row.says_mistakes,
             on_settled=self._note_settled,
         )

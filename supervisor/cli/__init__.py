@@ -35,6 +35,7 @@ COMMANDS = {
     "run": "Run a bot.",
     "status": "Show what a running bot is doing.",
     "logs": "Show what shards and plugins write.",
+    "audit": "Show what plugins were allowed and denied.",
     "restart": "Put another runner in a shard.",
     "stop": "Stop a shard, or the bot.",
     "start": "Start a shard that was stopped or given up.",

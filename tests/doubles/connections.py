@@ -33,6 +33,7 @@ class FakeState:
 @attrs.define
 class FakeSettings:
     trust: str = "trusted"
+    capabilities: tuple[str, ...] | None = None
 
 
 @attrs.define

@@ -78,3 +78,51 @@ def test_a_refusal_says_who_has_to_do_what() -> None:
     assert "manifest" in undeclared
     assert forbidden is not None
     assert "operator" in forbidden
+
+
+def test_a_shards_limit_holds_for_every_plugin_there() -> None:
+    """Whatever the manifest declares and the plugin's own limit allows."""
+    grants = Grants()
+    grants.grant("a.b", ["send.*", "config.get"], ["*"], shard="sandbox", shard_allows=["send.text"])
+
+    refusal = grants.refusal("a.b", "config.get")
+
+    assert grants.allows("a.b", "send.text")
+    assert not grants.allows("a.b", "send.image")
+    assert refusal is not None
+    assert '"sandbox"' in refusal
+
+
+def test_a_grant_is_not_used_from_another_shard() -> None:
+    """It belongs to the connection that it was given to."""
+    grants = Grants()
+    grants.grant("a.b", ["send.text"], None, shard="one")
+
+    assert grants.refusal("a.b", "send.text", "one") is None
+    assert grants.refusal("a.b", "send.text", "two") is not None
+
+
+def test_the_end_of_a_runner_takes_back_what_its_shard_had() -> None:
+    """Also of a plugin that has been moved elsewhere since; nothing of the others."""
+    grants = Grants()
+    for plugin_id, shard in (("a.b", "one"), ("a.c", "one"), ("a.d", "two")):
+        grants.grant(plugin_id, ["send.text"], None, shard=shard)
+
+    assert grants.revoke_shard("one") == ("a.b", "a.c")
+    assert grants.revoke_shard("one") == ()
+    assert not grants.allows("a.b", "send.text")
+    assert grants.allows("a.d", "send.text")
+
+
+def test_a_grant_that_is_changed_later_stays_bound_to_its_shard() -> None:
+    """Whoever changes what a plugin declares need not know where it lives, nor what is allowed there."""
+    grants = Grants()
+    grants.grant("a.b", ["send.text"], None, shard="one", shard_allows=["config.*", "send.*"])
+
+    grants.grant("a.b", ["config.get", "database.get"], None)
+
+    assert grants.declared_by("a.b") == {"config.get", "database.get"}
+    assert grants.refusal("a.b", "config.get", "two") is not None
+    assert not grants.allows("a.b", "database.get")
+    assert grants.revoke_shard("one") == ("a.b",)
+    assert grants.declared_by("a.b") == frozenset()
