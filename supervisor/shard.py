@@ -194,7 +194,7 @@ class Shard:
         Args:
             awake: As of ``AwakeClock``.
         """
-        if self._runner is not None and not self.is_paused:
+        if self._runner is not None:
             self._runner.look(awake)
 
     @property

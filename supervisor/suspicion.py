@@ -41,6 +41,7 @@ class Suspicion:
         self._arisen = trio.Event()
         self._reason = ""
         self._was_told = False
+        self._looked_at = self._paused = 0.0
 
     @property
     def rss(self) -> int:
@@ -48,16 +49,20 @@ class Suspicion:
         return self._watch.rss if self._watch is not None else 0
 
     def look(self, runner: LiveRunner, awake: float) -> None:
-        """Look, and act on what is found; nothing outside of READY and SUSPECT.
+        """Look, and act on what is found; nothing outside of READY and SUSPECT. Time in which it was paused does not count.
 
         Args:
             awake: The time of ``AwakeClock``.
         """
+        passed, self._looked_at = awake - self._looked_at, awake
+        if self._shard.is_paused:
+            self._paused += passed
+            return
         if self._shard.state.value not in (ShardState.READY, ShardState.SUSPECT):
             return
         if self._watch is None:
             self._watch = self._make_watch(runner)
-        match self._watch.look(awake):
+        match self._watch.look(awake - self._paused):
             case Fine():
                 self._clear(runner)
             case Suspect(reason=reason):
@@ -94,6 +99,7 @@ class Suspicion:
             limits=settings.limits,
             child=runner.child,
             page=runner.page if "beats" in runner.arrival.features else None,
+            ask=runner.ask,
             link=runner.link,
             plugin_load=settings.timeouts.plugin_load,
             answered=lambda: runner.ledger.answered,

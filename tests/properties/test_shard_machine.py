@@ -102,6 +102,18 @@ def be_stopped(machine: ShardMachine) -> None:
     machine.stand_still("T", traced=False, seconds=14.0)
 
 
+def be_paused(machine: ShardMachine) -> None:
+    """T12: with the host's terminal, and silent soon afterwards: the pause is no part of its silence."""
+    machine.wait(1.0)
+    machine.pause(is_paused=True)
+    machine.stand_still(state="T", traced=False, seconds=5.0)
+    machine.pause(is_paused=False)
+    machine.beat(loop=False, thread=False, seconds=5.0)
+    assert machine.seat.state is S.SUSPECT
+    machine.wait(4.0)
+    assert machine.seat.shard.incarnation == 2
+
+
 def leave_with_work(machine: ShardMachine) -> None:
     """T14 to T17: one call is not answered in time, and the runner does not leave; the next one does."""
     machine.resist(term=True, kill=False, stacks=True)
@@ -219,6 +231,7 @@ PROGRAMS: list[tuple[Program, dict[str, Any], bool]] = [
     (fall_silent, {}, True),
     (watch_while_the_host_is_late, {}, True),
     (be_stopped, {}, True),
+    (be_paused, {}, True),
     (leave_with_work, {}, True),
     (break_a_rule_while_it_leaves, {}, True),
     (be_kept, {}, True),

@@ -64,6 +64,22 @@ async def test_a_runner_that_beats_again_works_again(autojump_clock: MockClock) 
     assert watched.deaths[0].place is None
 
 
+async def test_a_pause_is_no_silence(autojump_clock: MockClock) -> None:
+    """A runner that was stopped with the host's terminal is not killed at the first look after it, but by the usual limit."""
+    async with ready(silent, work) as (watched, _):
+        await look_for(watched, 0, 2)
+        watched.shard.is_paused = True
+        await look_for(watched, 2, 102)
+        watched.shard.is_paused = False
+        await look_for(watched, 102, 103)
+        assert watched.shard.state.value is READY
+        await look_for(watched, 103, 114)
+        assert watched.shard.state.value is ShardState.SUSPECT
+        await look_for(watched, 114, 118)
+
+    assert watched.deaths[0].kind is ExitKind.HANG
+
+
 async def test_a_runner_that_stays_silent_is_killed(autojump_clock: MockClock) -> None:
     """T12: the call on its CPU has hung, the others are bystanders, and the line says it all."""
     told: list[tuple[int, Any]] = []
