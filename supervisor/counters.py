@@ -56,6 +56,8 @@ class Counters:
     """Messages that had been taken before."""
     refused: int = 0
     """Messages that were not taken for another reason."""
+    denied: int = 0
+    """Messages that the chat policy or a route did not let in."""
     aborted: int = 0
     """Messages that a hook stopped."""
     events: int = 0
@@ -68,6 +70,8 @@ class Counters:
     """Calls that failed by the plugin's doing: it raised, took too long, or answered nonsense."""
     lost: int = 0
     """Calls that failed by no doing of the plugin: its runner died, or was not there in time."""
+    skipped: int = 0
+    """Handlers that were not asked, because they had not come back in time again and again."""
     put_back: int = 0
     """Calls that had been sent to a runner that ended, had not begun, and went to the next one."""
     retried: int = 0

@@ -2,7 +2,7 @@
 
 Intercepting handlers run one after the other in the total order; each sees the message as the one before left it, and
 may change or stop it. What a handler changes counts even if it also stops the event. The others then get the final
-message, all at once, each its own copy, and can change nothing.
+message, all at once, each its own copy, and can change nothing. A handler whose circuit is open (`breaker.py`) is passed over.
 """
 
 from __future__ import annotations
@@ -16,13 +16,17 @@ import trio
 
 from rookery.protocol import PLUGIN_EMIT_EVENT, SILENCE, BadPayload, MessageMap, Slot, validate_message
 
+from .breaker import PLAIN, Breaker, Ticket
 from .call import Call
 from .component import EventHandler
+from .event_history import EventHistory
 from .fate import DispatchFailed
 from .neighbours import Neighbours, Order
 from .segment import Segment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from .call import Outcome
     from .counters import Counters
     from .dispatch import Dispatcher
@@ -36,7 +40,7 @@ Serves = Callable[["EventHandler"], bool]
 
 @attrs.frozen(kw_only=True)
 class EventResult:
-    """What the intercepting handlers made of an event."""
+    """What the intercepting handlers made of an event. It unpacks into ``continues`` and ``message``."""
 
     continues: bool
     """False when a handler stopped it."""
@@ -44,8 +48,14 @@ class EventResult:
     """As the last handler left it."""
     stopped_by: str | None = None
     errors: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    """Intercepting handlers that were passed over, because they had failed again and again."""
     observers: int = 0
     """How many handlers run on."""
+
+    def __iter__(self) -> Iterator[Any]:
+        yield self.continues
+        yield self.message
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -66,6 +76,9 @@ class Passing:
     """What is waited for now."""
     stopped_by: str | None = None
     errors: list[str] = attrs.Factory(list)
+    skipped: list[str] = attrs.Factory(list)
+    probe: tuple[EventHandler, Ticket] | None = None
+    """The one that is asked now, if that is to show whether it is well again."""
     is_over: bool = False
     """Nobody waits for the result any more."""
 
@@ -79,15 +92,31 @@ class Events:
 
     Args:
         timeout: Seconds for a handler that names none.
+        breaker: The circuits of the handlers; ``None`` makes some that only these events know.
+
+    Attributes:
+        history: What handlers have made of events, for types of which that is to be kept.
     """
 
     def __init__(
-        self, registry: Registry, dispatcher: Dispatcher, counters: Counters, *, timeout: float = 30.0
+        self,
+        registry: Registry,
+        dispatcher: Dispatcher,
+        counters: Counters,
+        *,
+        timeout: float = 30.0,
+        breaker: Breaker | None = None,
     ) -> None:
         self._registry = registry
         self._dispatcher = dispatcher
         self._counters = counters
         self._timeout = timeout
+        self._breaker = breaker or Breaker()
+        self.history = EventHistory()
+
+    def has_handlers(self, event_type: str) -> bool:
+        """Whether dispatching an event of this type may ask anybody."""
+        return self._registry.has_audience(event_type)
 
     async def dispatch(
         self,
@@ -118,6 +147,8 @@ class Events:
             self._dispatcher.segments.precedence.leave(passing.key, passing)
             if passing.call is not None:
                 self._dispatcher.withdraw(passing.call)
+            if passing.probe is not None:
+                self._breaker.give_back(*passing.probe)
             raise
         return self.show(passing, on_observer_settled or _ignore)
 
@@ -162,12 +193,13 @@ class Events:
         if passing.stopped_by is None:
             count = len(passing.observers)
             for group in passing.observers.groups:
-                self._show_group(group, args, passing.key, on_settled)
+                count -= self._show_group(group, args, passing, on_settled)
         return EventResult(
             continues=passing.stopped_by is None,
             message=passing.message,
             stopped_by=passing.stopped_by,
             errors=tuple(passing.errors),
+            skipped=tuple(passing.skipped),
             observers=count,
         )
 
@@ -179,51 +211,96 @@ class Events:
         return found
 
     def _go_on(self, passing: Passing) -> None:
-        if passing.stopped_by is not None or passing.place == len(passing.interceptors):
-            self._dispatcher.segments.precedence.leave(passing.key, passing)
-            passing.on_intercepted(passing)
-            return
+        while passing.stopped_by is None and passing.place < len(passing.interceptors):
+            if self._ask(passing):
+                return
+        self._dispatcher.segments.precedence.leave(passing.key, passing)
+        passing.on_intercepted(passing)
+
+    def _ask(self, passing: Passing) -> bool:
+        """Ask the next interceptor, and its neighbours; False when it is passed over and the event goes on at once."""
         start, args = passing.place, passing.args
         neighbours = passing.interceptors.neighbours(start)
+        ticket = PLAIN
+        if self._breaker.watched:
+            handler = neighbours.handlers[0]
+            asked = self._breaker.ask(handler, trio.current_time(), neighbours.timeouts[0])
+            if asked is None:
+                self._counters.skipped += 1
+                passing.skipped.append(handler.full_name)
+                passing.place += 1
+                return False
+            if asked is not PLAIN:
+                ticket, passing.probe = asked, (handler, asked)
 
         def settled(place: int, outcome: Outcome) -> None:
+            # Those before it in a segment have had nothing to say, and nobody told us of them.
+            self._note(passing.event_type, neighbours.handlers[: place + 1], ticket, outcome)
             if not passing.is_over:
-                passing.call = None
+                passing.call = passing.probe = None
                 passing.place = start + place + 1
                 self._take(neighbours.handlers[place], passing, outcome)
                 self._go_on(passing)
 
-        passing.call = self._dispatcher.segments.send(
-            neighbours,
-            PLUGIN_EMIT_EVENT,
-            args,
-            settled,
-            key=passing.key,
-            flow=passing,
-        ) or self._submit(neighbours.handlers[0], args, passing.key, partial(settled, 0))
+        segment = None
+        if not self._breaker.watches_any(neighbours.handlers):
+            segment = self._dispatcher.segments.send(
+                neighbours, PLUGIN_EMIT_EVENT, args, settled, key=passing.key, flow=passing
+            )
+        passing.call = segment or self._submit(neighbours.handlers[0], args, passing.key, partial(settled, 0))
+        return True
 
     def _show_group(
         self,
         group: Neighbours[EventHandler],
         args: dict[str, Any],
-        key: str | None,
+        passing: Passing,
         on_settled: Callable[[Outcome], None],
-    ) -> None:
+    ) -> int:
+        """Ask those of one shard; return how many of them were passed over."""
+
+        def settled(place: int, outcome: Outcome, ticket: Ticket = PLAIN) -> None:
+            self._note(passing.event_type, (group.handlers[place],), ticket, outcome)
+            on_settled(outcome)
+
         def silent(count: int) -> None:
             for _ in range(count):
                 on_settled(_SILENT)
 
-        segment = self._dispatcher.segments.send(
-            group,
-            PLUGIN_EMIT_EVENT,
-            args,
-            lambda _, outcome: on_settled(outcome),
-            on_silent=silent,
-            key=key,
-        )
-        if segment is None:
-            for handler in group.handlers:
-                self._submit(handler, args, key, on_settled)
+        segments = self._dispatcher.segments
+        # A segment does not say who had nothing to say, which matters to a history and to a circuit.
+        is_noted = self.history.is_on(passing.event_type) or self._breaker.watches_any(group.handlers)
+        if not is_noted and segments.send(
+            group, PLUGIN_EMIT_EVENT, args, settled, on_silent=silent, key=passing.key
+        ):
+            return 0
+        skipped = 0
+        for place, handler in enumerate(group.handlers):
+            ticket = (
+                self._breaker.ask(handler, trio.current_time(), group.timeouts[place])
+                if self._breaker.watched
+                else PLAIN
+            )
+            if ticket is None:
+                self._counters.skipped += 1
+                skipped += 1
+                continue
+            self._submit(handler, args, passing.key, partial(settled, place, ticket=ticket))
+        return skipped
+
+    def _note(
+        self, event_type: str, handlers: Sequence[EventHandler], ticket: Ticket, outcome: Outcome
+    ) -> None:
+        """The last of these has come to an outcome, those before it to nothing."""
+        if self._breaker.watched or isinstance(outcome, DispatchFailed):
+            now = trio.current_time()
+            for handler in handlers[:-1]:
+                self._breaker.note(handler, PLAIN, _SILENT, now)
+            self._breaker.note(handlers[-1], ticket, outcome, now)
+        if not self.history.is_off:
+            for handler in handlers[:-1]:
+                self.history.note(event_type, handler, _SILENT)
+            self.history.note(event_type, handlers[-1], outcome)
 
     def _take(self, handler: EventHandler, passing: Passing, answer: Outcome) -> None:
         if isinstance(answer, DispatchFailed):

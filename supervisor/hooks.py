@@ -2,7 +2,9 @@
 
 Blocking handlers run one after the other in the total order; each sees what the one before left. What a handler returns
 *updates* the arguments it names, and keys that it leaves out stay. Observers get the final arguments, all at once, each
-its own copy, and can change nothing. An abort ends the flow and is seen by no observer.
+its own copy, and can change nothing. An abort ends the flow and is seen by no observer. A handler whose circuit is open
+(`breaker.py`) cannot be asked, which means what the hook says that it means. A handler for certain chats is asked for those,
+as far as the arguments tell.
 """
 
 from __future__ import annotations
@@ -14,19 +16,26 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from rookery.protocol import PLUGIN_INVOKE_HOOK, Slot
+from rookery.protocol import PLUGIN_INVOKE_HOOK, SILENCE, Slot
 
+from .breaker import PLAIN, Breaker, Ticket
 from .call import Call
 from .component import ErrorPolicy, HookHandler, HookMode
+from .conversation import conversation_of
 from .fate import DispatchFailed, Fate
 from .hook_specs import HookSpec, HookSpecs, Unavailable
 from .neighbours import Neighbours, Order
 from .segment import Segment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from .call import Outcome
     from .dispatch import Dispatcher
     from .registry import Registry
+
+
+_SILENT = dict(SILENCE[PLUGIN_INVOKE_HOOK])
 
 
 @attrs.frozen(kw_only=True)
@@ -46,6 +55,10 @@ class HookResult:
     """Handlers that could not be asked and were passed over."""
 
 
+_Orders = tuple[Order[HookHandler], Order[HookHandler]]
+"""Of the handlers that are asked in turn, and of those that only see what came of it."""
+
+
 @attrs.define(kw_only=True, eq=False)
 class Flow:
     """A hook on its way."""
@@ -60,6 +73,8 @@ class Flow:
     """Of the blocking handler that is asked next."""
     call: Call | Segment | None = None
     """What is waited for now."""
+    probe: tuple[HookHandler, Ticket] | None = None
+    """The one that is asked now, if that is to show whether it is well again."""
     is_over: bool = False
     """Nobody waits for the result any more."""
     stopped_by: str | None = None
@@ -79,22 +94,69 @@ class Flow:
         )
 
 
+MAX_CHOSEN = 1000
+"""Sets of handlers of one hook that are remembered, where they differ from chat to chat."""
+
+
+class _Listeners:
+    """The handlers of one hook, as long as they are the same.
+
+    Args:
+        found: As the registry has them.
+        generation: Of the specs.
+        order: Makes the orders of the two modes.
+    """
+
+    def __init__(
+        self,
+        found: tuple[HookHandler, ...],
+        generation: int,
+        order: Callable[[Sequence[HookHandler]], _Orders],
+    ) -> None:
+        self.found = found
+        self.generation = generation
+        self._order = order
+        self._enabled = tuple(handler for handler in found if handler.enabled)
+        self._all = None if any(not each.is_everywhere for each in self._enabled) else order(self._enabled)
+        self._chosen: dict[tuple[HookHandler, ...], _Orders] = {}
+
+    def orders(self, kwargs: Mapping[str, Any]) -> _Orders:
+        """Those that are asked in turn, and those that only see what came of it, for these arguments."""
+        if self._all is not None:
+            return self._all
+        conversation = conversation_of(kwargs)
+        served = tuple(handler for handler in self._enabled if handler.serves_in(conversation))
+        known = self._chosen.get(served)
+        if known is None:
+            if len(self._chosen) >= MAX_CHOSEN:
+                self._chosen.clear()
+            known = self._chosen[served] = self._order(served)
+        return known
+
+
 class Hooks:
     """Fires hooks.
 
     Args:
         timeout: Seconds for a handler when neither it nor the hook names a time.
+        breaker: The circuits of the handlers; ``None`` makes some that only these hooks know.
     """
 
     def __init__(
-        self, registry: Registry, dispatcher: Dispatcher, specs: HookSpecs, *, timeout: float = 30.0
+        self,
+        registry: Registry,
+        dispatcher: Dispatcher,
+        specs: HookSpecs,
+        *,
+        timeout: float = 30.0,
+        breaker: Breaker | None = None,
     ) -> None:
         self._registry = registry
         self._dispatcher = dispatcher
         self._timeout = timeout
+        self._breaker = breaker or Breaker()
         self.specs = specs
-        self._known: dict[str, tuple[object, Order[HookHandler], Order[HookHandler]]] = {}
-        """By hook: the handlers as they were found, and those of both modes."""
+        self._known: dict[str, _Listeners] = {}
 
     def has_handlers(self, name: str) -> bool:
         """Whether firing this hook would ask anybody."""
@@ -102,6 +164,8 @@ class Hooks:
 
     async def invoke(self, name: str, /, **kwargs: Any) -> HookResult:
         """Ask every handler of a hook in order. A checkpoint only where there are blocking handlers.
+
+        A hook that nobody has made known has no handlers of plugins, and may be invoked all the same.
 
         A handler that fails, or cannot be asked, never raises here: its error policy and the hook's
         ``on_unavailable`` say what it means. A cancel ends the flow where it is.
@@ -115,6 +179,8 @@ class Hooks:
             self._dispatcher.segments.precedence.leave(flow.key, flow)
             if flow.call is not None:
                 self._dispatcher.withdraw(flow.call)
+            if flow.probe is not None:
+                self._breaker.give_back(*flow.probe)
             raise
 
     def start(
@@ -130,7 +196,9 @@ class Hooks:
         Args:
             key: For one key a plugin is asked in the order of the starts; ``None`` keeps no order.
         """
-        blocking, observers = self._orders(name)
+        if not name.strip():
+            raise ValueError("a hook has a name; an empty one cannot be invoked")
+        blocking, observers = self._orders(name, kwargs)
         flow = Flow(
             spec=self.specs.get(name),
             kwargs=kwargs,
@@ -144,19 +212,19 @@ class Hooks:
         self._go_on(flow)
         return flow
 
-    def _orders(self, name: str) -> tuple[Order[HookHandler], Order[HookHandler]]:
-        """Those that are asked in turn, and those that only see what came of it."""
+    def _orders(self, name: str, kwargs: Mapping[str, Any]) -> _Orders:
         handlers = self._registry.hook_handlers(name)
         known = self._known.get(name)
-        if known is not None and known[0] is handlers:
-            return known[1:]
-        spec = self.specs.get(name)
-        enabled = [handler for handler in handlers if handler.enabled]
+        if known is None or known.found is not handlers or known.generation != self.specs.generation:
+            order = partial(self._order, self.specs.get(name))
+            known = self._known[name] = _Listeners(handlers, self.specs.generation, order)
+        return known.orders(kwargs)
+
+    def _order(self, spec: HookSpec, handlers: Sequence[HookHandler]) -> _Orders:
         blocking, observers = (
-            Order([each for each in enabled if each.mode is mode], lambda each: self._seconds(each, spec))
+            Order([each for each in handlers if each.mode is mode], lambda each: self._seconds(each, spec))
             for mode in (HookMode.BLOCKING, HookMode.OBSERVE)
         )
-        self._known[name] = handlers, blocking, observers
         return blocking, observers
 
     def _go_on(self, flow: Flow) -> None:
@@ -181,22 +249,31 @@ class Hooks:
             self._unavailable(handler, flow, failure)
             return False
 
+        ticket = PLAIN
+        if self._breaker.watched:
+            asked = self._breaker.ask(handler, trio.current_time(), neighbours.timeouts[0])
+            if asked is None:
+                self._pass_over(handler, flow)
+                return False
+            if asked is not PLAIN:
+                ticket, flow.probe = asked, (handler, asked)
+
         def settled(place: int, outcome: Outcome) -> None:
+            # Those before it in a segment have had nothing to say, and nobody told us of them.
+            self._note(neighbours.handlers[: place + 1], ticket, outcome)
             if not flow.is_over:
-                flow.call = None
+                flow.call = flow.probe = None
                 flow.place = start + place + 1
                 self._take(neighbours.handlers[place], flow, outcome)
                 self._go_on(flow)
 
         args = {"hook_name": spec.name, **flow.kwargs}
-        flow.call = self._dispatcher.segments.send(
-            neighbours,
-            PLUGIN_INVOKE_HOOK,
-            args,
-            settled,
-            key=flow.key,
-            flow=flow,
-        ) or self._dispatcher.submit(
+        segment = None
+        if not self._breaker.watches_any(neighbours.handlers):
+            segment = self._dispatcher.segments.send(
+                neighbours, PLUGIN_INVOKE_HOOK, args, settled, key=flow.key, flow=flow
+            )
+        flow.call = segment or self._dispatcher.submit(
             handler,
             PLUGIN_INVOKE_HOOK,
             args,
@@ -205,6 +282,19 @@ class Hooks:
             key=flow.key,
         )
         return True
+
+    def _pass_over(self, handler: HookHandler, flow: Flow) -> None:
+        self._dispatcher.tally.counters.skipped += 1
+        why = "it has not come back in time again and again, and is not asked for a while"
+        self._unavailable(handler, flow, DispatchFailed(Fate.UNAVAILABLE, why))
+
+    def _note(self, handlers: Sequence[HookHandler], ticket: Ticket, outcome: Outcome) -> None:
+        """The last of these has come to an outcome, those before it to nothing."""
+        if self._breaker.watched or isinstance(outcome, DispatchFailed):
+            now = trio.current_time()
+            for handler in handlers[:-1]:
+                self._breaker.note(handler, PLAIN, _SILENT, now)
+            self._breaker.note(handlers[-1], ticket, outcome, now)
 
     def _take(self, handler: HookHandler, flow: Flow, answer: Outcome) -> None:
         if isinstance(answer, DispatchFailed):
@@ -223,14 +313,23 @@ class Hooks:
             self._abort(handler, flow)
 
     def _show(self, group: Neighbours[HookHandler], flow: Flow) -> None:
+        def settled(place: int, outcome: Outcome, ticket: Ticket = PLAIN) -> None:
+            self._note((group.handlers[place],), ticket, outcome)
+
         # Encoding makes the copy: every observer decodes its own.
         args = {"hook_name": flow.spec.name, **flow.kwargs}
-        segments = self._dispatcher.segments
-        if segments.send(group, PLUGIN_INVOKE_HOOK, args, _ignore_one, on_silent=_ignore_count):
+        segments, now = self._dispatcher.segments, trio.current_time()
+        if not self._breaker.watches_any(group.handlers) and segments.send(
+            group, PLUGIN_INVOKE_HOOK, args, settled, on_silent=_ignore_count
+        ):
             return
-        now = trio.current_time()
-        for handler, seconds in zip(group.handlers, group.timeouts, strict=True):
-            self._dispatcher.submit(handler, PLUGIN_INVOKE_HOOK, args, _ignore, deadline=now + seconds)
+        for place, (handler, seconds) in enumerate(zip(group.handlers, group.timeouts, strict=True)):
+            ticket = self._breaker.ask(handler, now, seconds) if self._breaker.watched else PLAIN
+            if ticket is None:
+                self._dispatcher.tally.counters.skipped += 1
+                continue
+            done = partial(settled, place, ticket=ticket)
+            self._dispatcher.submit(handler, PLUGIN_INVOKE_HOOK, args, done, deadline=now + seconds)
 
     def _merge(self, handler: HookHandler, flow: Flow, changes: Any) -> None:
         if type(changes) is not dict or not changes:
@@ -264,14 +363,6 @@ class Hooks:
 
     def _seconds(self, handler: HookHandler, spec: HookSpec) -> float:
         return handler.timeout or spec.default_timeout or self._timeout
-
-
-def _ignore(_: Outcome) -> None:
-    """An observer's failure is counted by the dispatcher and changes nothing."""
-
-
-def _ignore_one(_: int, outcome: Outcome) -> None:
-    _ignore(outcome)
 
 
 def _ignore_count(_: int) -> None:

@@ -1,8 +1,9 @@
 """What does the bot do with a message, when nobody says otherwise?
 
-store → hook ``chat.receive.before_process`` → command → event ``on_message`` → replies. Every message is an event,
-commands too (``is_command`` is then true): a plugin that counts messages counts them all. The command is queued first,
-so that it answers for the messages before it.
+store → hook ``chat.receive.before_process`` → event ``on_message_pre_process`` → is it a command? → hook
+``chat.receive.after_process`` → command → event ``on_message`` → replies. Every message is an event, commands too
+(``is_command`` is then true): a plugin that counts messages counts them all. The command is queued first, so that it answers
+for the messages before it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from rookery.protocol import (
 
 from .counters import Counters
 from .dispatch import Dispatcher
+from .event_names import ON_MESSAGE, ON_MESSAGE_PRE_PROCESS
 from .events import Events, Passing
 from .fate import DispatchFailed
 from .hook_specs import (
@@ -43,8 +45,6 @@ if TYPE_CHECKING:
     from .commands import CommandMatch
     from .component import Component
     from .platform.passage import Passage
-
-ON_MESSAGE = "on_message"
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -67,22 +67,7 @@ class Pipeline:
         """Store a message and ask those who may stop or change it."""
         message = passage.message
         self.store.save_message_nowait(message, message["session_id"], direction="in")
-        if not self.hooks.has_handlers(CHAT_BEFORE_PROCESS):
-            self._look_for_command(passage)
-            return
-
-        def asked(result: HookResult) -> None:
-            if result.aborted:
-                self.counters.aborted += 1
-                if result.stopped_by in result.skipped:
-                    passage.fail()  # nobody decided that: the one who has to was not there
-                passage.prepared(goes_on=False)
-                return
-            if result.kwargs["message"] is not message:
-                passage.message = self._changed(message, result.kwargs["message"])
-            self._look_for_command(passage)
-
-        self.hooks.start(CHAT_BEFORE_PROCESS, {"message": message}, asked, key=message["session_id"])
+        self._ask_hook(CHAT_BEFORE_PROCESS, passage, self._show_early)
 
     def start(self, passage: Passage) -> None:
         """Queue the command, if it is one, and then ask those who may change the event."""
@@ -90,13 +75,19 @@ class Pipeline:
         if match is None:
             self._intercept(passage)
         elif not self.hooks.has_handlers(COMMAND_BEFORE_EXECUTE):
-            self._call_command(passage, match)
+            self._call_command(passage, match, passage.message)
             self._intercept(passage)
         else:
 
             def asked(result: HookResult) -> None:
                 if not result.aborted:
-                    self._call_command(passage, match)
+                    message, groups = passage.message, result.kwargs["matched_groups"]
+                    if result.kwargs["message"] is not message:
+                        message = self._changed(message, result.kwargs["message"])
+                    if groups is not match.groups and type(groups) is dict:
+                        self._call_command(passage, attrs.evolve(match, groups=groups), message)
+                    else:
+                        self._call_command(passage, match, message)
                 self._intercept(passage)
 
             self.hooks.start(COMMAND_BEFORE_EXECUTE, _described(match, passage.message), asked)
@@ -105,16 +96,62 @@ class Pipeline:
         """Show the event to everybody else."""
         result = self.events.show(passage.note, lambda _: passage.release())
         passage.hold(result.observers)
-        if self.hooks.has_handlers(CHAT_AFTER_PROCESS):
-            passage.hold()
-            self.hooks.start(CHAT_AFTER_PROCESS, {"message": result.message}, lambda _: passage.release())
+
+    def _ask_hook(self, name: str, passage: Passage, go_on: Callable[[Passage], None]) -> None:
+        """Those of a hook may change a message and drop it."""
+        message = passage.message
+        if not self.hooks.has_handlers(name):
+            go_on(passage)
+            return
+
+        def asked(result: HookResult) -> None:
+            if result.aborted:
+                if result.stopped_by in result.skipped:
+                    passage.fail()  # nobody decided that: the one who has to was not there
+                self._drop(passage)
+                return
+            if result.kwargs["message"] is not message:
+                passage.message = self._changed(message, result.kwargs["message"])
+            go_on(passage)
+
+        self.hooks.start(name, {"message": message}, asked, key=message["session_id"])
+
+    def _drop(self, passage: Passage) -> None:
+        self.counters.aborted += 1
+        passage.prepared(goes_on=False)
+
+    def _show_early(self, passage: Passage) -> None:
+        if not self.events.has_handlers(ON_MESSAGE_PRE_PROCESS):
+            self._look_for_command(passage)
+            return
+
+        def intercepted(passing: Passing) -> None:
+            result = self.events.show(passing, lambda _: passage.release())
+            passage.hold(result.observers)
+            if result.message is not None and result.message is not passage.message:
+                passage.message = self._changed(passage.message, result.message)
+            if result.continues:
+                self._look_for_command(passage)
+            else:
+                self._drop(passage)
+
+        self.events.start(ON_MESSAGE_PRE_PROCESS, passage.message, None, intercepted)
 
     def _look_for_command(self, passage: Passage) -> None:
+        self._match(passage)
         message = passage.message
-        match = self.registry.commands.match(message_text(message), _serves(message))
-        message["is_command"] = match is not None
-        passage.note = match
-        passage.prepared(goes_on=True, waits=match is not None)
+
+        def prepared(passage: Passage) -> None:
+            if passage.message is not message:
+                self._match(passage)
+            passage.prepared(goes_on=True, waits=passage.note is not None)
+
+        self._ask_hook(CHAT_AFTER_PROCESS, passage, prepared)
+
+    def _match(self, passage: Passage) -> None:
+        message = passage.message
+        passage.note = self.registry.commands.match(message_text(message), _serves(message))
+        message["is_command"] = passage.note is not None
 
     def _intercept(self, passage: Passage) -> None:
         def intercepted(passing: Passing) -> None:
@@ -123,9 +160,7 @@ class Pipeline:
 
         self.events.start(ON_MESSAGE, passage.message, None, intercepted)
 
-    def _call_command(self, passage: Passage, match: CommandMatch) -> None:
-        message = passage.message
-
+    def _call_command(self, passage: Passage, match: CommandMatch, message: MessageMap) -> None:
         def settled(outcome: Outcome) -> None:
             self.start_soon(self._answer, passage, message, match, outcome)
 
@@ -143,10 +178,15 @@ class Pipeline:
         self, passage: Passage, message: MessageMap, match: CommandMatch, outcome: Outcome
     ) -> None:
         try:
-            succeeded, text = _reading(match, outcome)
+            succeeded, text, intercepts = _reading(match, outcome)
             if self.hooks.has_handlers(COMMAND_AFTER_EXECUTE):
                 result = await self.hooks.invoke(
-                    COMMAND_AFTER_EXECUTE, **_described(match, message), success=succeeded, response=text
+                    COMMAND_AFTER_EXECUTE,
+                    **_described(match, message),
+                    success=succeeded,
+                    response=text,
+                    intercept_message_level=intercepts,
+                    continue_process=not intercepts,
                 )
                 response = result.kwargs.get("response")
                 text = response if isinstance(response, str) else text
@@ -201,15 +241,20 @@ def _described(match: CommandMatch, message: MessageMap) -> dict[str, Any]:
     }
 
 
-def _reading(match: CommandMatch, outcome: Outcome) -> tuple[bool, str]:
-    """Whether a command went well, and what is to be said."""
+def _reading(match: CommandMatch, outcome: Outcome) -> tuple[bool, str, bool]:
+    """Whether a command went well, what is to be said, and whether it wants the message to go no further.
+
+    The last is told to hooks and changes nothing here: a message that calls a command is an event like any other.
+    """
     if isinstance(outcome, DispatchFailed):
         # Silence is what users complain about most; what went wrong inside is not for a chat.
-        return False, f"{match.command.name} gave no answer ({outcome.fate.value})."
+        return False, f"{match.command.name} gave no answer ({outcome.fate.value}).", True
     if outcome.get("success") is False:
-        return False, f"{match.command.name} did not work."
+        return False, f"{match.command.name} did not work.", True
     result = outcome.get("result")
+    intercepts = match.command.metadata.get("intercept_message_level") in (True, 1)
     if isinstance(result, list) and len(result) >= 2:
         # The original's form: success, text, and whether the message goes no further.
+        intercepts = bool(result[2]) if len(result) >= 3 else intercepts
         result = result[1]
-    return True, result if isinstance(result, str) else ""
+    return True, result if isinstance(result, str) else "", intercepts

@@ -258,6 +258,10 @@ class Registry:
         """A live component by its plugin and name."""
         return self._names.get((plugin_id, name))
 
+    def is_live(self, component: Component) -> bool:
+        """Whether it is still what its plugin offers."""
+        return self._names.get((component.plugin_id, component.name)) is component
+
     def gateway(self, plugin_id: str, name: str) -> Gateway | None:
         """A gateway, also of a plugin that is still loading; an empty name means the only one that the plugin has."""
         registration = self._staged.get(plugin_id) or self._live.get(plugin_id)

@@ -21,6 +21,7 @@ from rookery.sharding import Policy
 
 from .health import HealthPolicy
 from .limits import ShardLimits
+from .platform.routes import Route
 from .quarantine import QuarantinePolicy
 from .ranges import CAPABILITY, TABLE_NAME, Clash, Each, Form, Range
 from .restart import RestartMode, RestartPolicy
@@ -280,6 +281,10 @@ class Settings:
     )
     """By plugin id; a plugin that is not there has the defaults, see `plugin`."""
     pipeline: PipelineSettings = attrs.field(factory=PipelineSettings)
+    routes: tuple[Route, ...] = ()
+    """Which gateways messages leave and come in by, where gateways' own word is not enough."""
+    chat_policy: Path | None = None
+    """The file that says which chats the bot takes part in; None lets everybody in."""
     bot: Mapping[str, Any] = attrs.field(factory=dict)
     """What every plugin with `config.get` may read of the bot, such as its name."""
 

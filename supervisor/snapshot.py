@@ -10,6 +10,7 @@ import attrs
 import trio
 
 from .log_file import LogState
+from .platform.platform_status import take_platform_status
 from .shard_state import ShardState
 from .status import GatewayStatus, QuarantineStatus, ShardStatus, Status
 
@@ -42,6 +43,7 @@ def take_status(supervisor: Supervisor) -> Status:
             )
             for driver in parts.routes.drivers
         ),
+        platform=take_platform_status(parts),
         counters=attrs.asdict(parts.counters, filter=attrs.filters.exclude("latencies")),
         quarantine=tuple(
             QuarantineStatus(
@@ -58,6 +60,7 @@ def take_status(supervisor: Supervisor) -> Status:
             f"{each.name!r} calls {each.by.full_name}, not {each.command.full_name}"
             for each in parts.registry.commands.shadowed
         ),
+        circuits=parts.breaker.open_circuits(now),
         custody=dict(supervisor.custody.means),
     )
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import attrs
 
+from .breaker import OpenCircuit
 from .log_file import LogState
+from .platform.platform_status import PlatformStatus
 
 
 @attrs.frozen(kw_only=True)
@@ -96,6 +98,12 @@ class Status:
     """How the host's log file is."""
     shadowed_commands: tuple[str, ...]
     """Commands that a name does not reach, in a line each."""
+    shadowed: tuple[str, ...] = ()
+    """Tools, actions and APIs that their short name does not reach, in a line each."""
+    circuits: tuple[OpenCircuit, ...] = ()
+    """Handlers of events and hooks that are passed over for a while."""
+    platform: PlatformStatus = attrs.field(factory=PlatformStatus)
+    """Drivers, routes and accounts."""
     custody: Mapping[str, str] = attrs.field(factory=dict)
     """What holds the processes of plugins together beside their groups, by name: ``adoption``, ``cgroup``."""
 

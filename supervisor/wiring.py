@@ -5,6 +5,7 @@ Everything that is made once for a deployment is made here, in the order in whic
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from rookery.protocol import PLUGIN_INVOKE_ACTION, PLUGIN_INVOKE_TOOL
 from .api_calls import ApiCalls
 from .api_table import ApiTable
 from .application import ApplicationFlow, Process
+from .breaker import Breaker, BreakerPolicy
 from .capabilities import make_table, register_api
 from .counters import Counters
 from .dispatch import Dispatcher
@@ -26,8 +28,10 @@ from .observers import MessageLost, Observers
 from .pipeline import Pipeline
 from .platform.dedupe import Deduplicator
 from .platform.drivers import Drivers
+from .platform.entrance import Entrance
 from .platform.inbox import Inbox
 from .platform.outbound import Outbound
+from .platform.policy_file import PolicyFile
 from .platform.routes import RouteTable
 from .platform.sessions import Sessions
 from .powers import Powers
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
     from .call import Call
     from .catalog import Catalog
     from .fate import DispatchFailed
-    from .settings import Settings
+    from .settings import PipelineSettings, Settings
     from .store import Store
 
 
@@ -60,6 +64,12 @@ class Parts:
         specs = HookSpecs()
         self.on_lost: Callable[[Call, DispatchFailed], None] = lambda call, failure: None
         """Told every call that was lost, before the observers are."""
+        self.installed = dict(catalog.plugins)
+        """By id; what a reload finds on the disk replaces what was there at the start."""
+        self.declared = {
+            plugin_id: plugin.manifest.capabilities for plugin_id, plugin in self.installed.items()
+        }
+        """What each plugin's manifest asks for."""
         self.store = store
         self.counters = Counters()
         self.observers = Observers()
@@ -70,10 +80,16 @@ class Parts:
         self.statistics = Statistics(store)
         for method in (PLUGIN_INVOKE_TOOL, PLUGIN_INVOKE_ACTION):
             self.dispatcher.tally.listeners[method] = self.statistics.note_tool
-        self.hooks = Hooks(self.registry, self.dispatcher, specs, timeout=timeout)
-        self.events = Events(self.registry, self.dispatcher, self.counters, timeout=timeout)
-        self.routes = RouteTable()
-        self.drivers = Drivers(self.routes)
+        self.breaker = _breaker(pipeline, self.registry)
+        self.hooks = Hooks(self.registry, self.dispatcher, specs, timeout=timeout, breaker=self.breaker)
+        self.events = Events(
+            self.registry, self.dispatcher, self.counters, timeout=timeout, breaker=self.breaker
+        )
+        self.routes = RouteTable(settings.routes)
+        self.drivers = Drivers(self.routes, _types_of(catalog))
+        self.chat_policy = (
+            None if settings.chat_policy is None else PolicyFile(settings.chat_policy, time.monotonic)
+        )
         self.sessions = Sessions()
         self.outbound = Outbound(
             self.registry, self.dispatcher, self.hooks, self.routes, self.counters, on_sent=self._save_sent
@@ -92,20 +108,27 @@ class Parts:
         self.capabilities.on_denied = self.observers.notify
         self.apis = ApiTable(self.registry)
         register_api(self.capabilities, ApiCalls(self.apis, self.dispatcher), self.registry)
+        self.entrance = Entrance(
+            registry=self.registry,
+            drivers=self.drivers,
+            routes=self.routes,
+            sessions=self.sessions,
+            inbox=self.inbox,
+            observers=self.observers,
+            counters=self.counters,
+            policy=None if self.chat_policy is None else self.chat_policy.current,
+        )
         self.traffic = Traffic(
             registry=self.registry,
             dispatcher=self.dispatcher,
             grants=self.grants,
             capabilities=self.capabilities,
             drivers=self.drivers,
-            sessions=self.sessions,
-            inbox=self.inbox,
+            entrance=self.entrance,
             observers=self.observers,
             counters=self.counters,
             allowed=settings.grants,
-            declared={
-                plugin_id: installed.manifest.capabilities for plugin_id, installed in catalog.plugins.items()
-            },
+            declared=self.declared,
         )
 
     def _pipeline(self, timeout: float) -> Pipeline:
@@ -130,7 +153,7 @@ class Parts:
             registry=self.registry,
             dispatcher=self.dispatcher,
             speech=self.speech,
-            installed=catalog.plugins,
+            installed=self.installed,
         )
 
     def _arrival_of(self, message_id: str | None) -> float | None:
@@ -153,6 +176,27 @@ class Parts:
 
     def _save_sent(self, message: MessageMap) -> None:
         self.store.save_message_nowait(message, message["session_id"], direction="out")
+
+
+def _breaker(settings: PipelineSettings, registry: Registry) -> Breaker:
+    policy = BreakerPolicy(
+        failures=settings.circuit_failures,
+        cooldown=settings.circuit_cooldown,
+        cooldown_max=max(settings.circuit_cooldown, BreakerPolicy().cooldown_max),
+    )
+    breaker = Breaker(policy, is_live=registry.is_live)
+    registry.on_replaced.append(breaker.forget)
+    return breaker
+
+
+def _types_of(catalog: Catalog) -> Callable[[str], str]:
+    """What a plugin's manifest says it is."""
+
+    def type_of(plugin_id: str) -> str:
+        installed = catalog.plugins.get(plugin_id)
+        return "" if installed is None else installed.manifest.plugin_type
+
+    return type_of
 
 
 class Answers:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import trio
 from trio.testing import MockClock
 
 from rookery.protocol import with_text
@@ -16,7 +15,6 @@ from rookery.supervisor.hook_specs import (
     COMMAND_BEFORE_EXECUTE,
 )
 from tests.doubles.bots import open_bot
-from tests.doubles.fake_links import Late
 from tests.doubles.stage import said
 
 
@@ -161,19 +159,118 @@ async def test_an_answer_that_a_hook_spoils_is_said_as_it_was(
         assert bot.texts == ["rolled"]
 
 
-async def test_the_hook_after_sees_what_interceptors_left(autojump_clock: MockClock) -> None:
-    """And keeps the message in flight until it has ended."""
+async def test_the_hook_after_knows_whether_it_is_a_command_and_may_drop_it(
+    autojump_clock: MockClock,
+) -> None:
+    """Nobody has been called yet: neither the command nor the event comes of what it aborts."""
     async with open_bot() as bot:
-        bot.stage.interceptor(
-            "p.a", "changes", lambda args: {"modified_message": with_text(args["message"], "new")}
-        )
-        bot.stage.hook("p.b", "after", Late(2.0, {}), hook=CHAT_AFTER_PROCESS)
+        bot.stage.hook("p.a", "guard", ABORT, hook=CHAT_AFTER_PROCESS)
+        bot.command("p.b", "roll", said("rolled"))
+        bot.stage.watcher("p.c", "sees")
 
-        bot.hear("old")
-        await trio.sleep(1)
-        during = bot.inbox.in_flight
+        bot.hear("!roll")
         await bot.settle()
 
-        assert during == 1
-        assert bot.stage.args_of("p.b.after")[0]["message"]["processed_plain_text"] == "new"
-        assert trio.current_time() == pytest.approx(2.0)
+        assert bot.heard == ["p.a.guard"]
+        assert bot.stage.args_of("p.a.guard")[0]["message"]["is_command"] is True
+        assert (bot.stage.counters.aborted, bot.replies) == (1, [])
+
+
+async def test_the_hook_after_may_make_a_command_of_a_text_and_a_text_of_a_command(
+    autojump_clock: MockClock,
+) -> None:
+    """What it leaves is looked at again."""
+    async with open_bot() as bot:
+
+        def swaps(args: dict[str, Any]) -> Any:
+            text = args["message"]["processed_plain_text"]
+            return _changes(message=with_text(args["message"], "hello" if text == "!roll" else "!roll"))
+
+        bot.stage.hook("p.a", "swaps", swaps, hook=CHAT_AFTER_PROCESS)
+        bot.command("p.b", "roll", said("rolled"))
+        bot.stage.watcher("p.c", "sees")
+
+        bot.hear("!roll")
+        bot.hear("hello")
+        await bot.settle()
+
+        seen = [args["message"] for args in bot.stage.args_of("p.c.sees")]
+        assert [(each["processed_plain_text"], each["is_command"]) for each in seen] == [
+            ("hello", False),
+            ("!roll", True),
+        ]
+        assert bot.texts == ["rolled"]
+
+
+async def test_the_hook_before_a_command_changes_what_the_command_gets(autojump_clock: MockClock) -> None:
+    """Its message and its groups; the event keeps the message as it was, and whose command it is stays."""
+    async with open_bot() as bot:
+
+        def changes(args: dict[str, Any]) -> Any:
+            return _changes(
+                message=with_text(args["message"], "changed"), matched_groups={"n": "2"}, command_name="x"
+            )
+
+        bot.stage.hook("p.a", "changes", changes, hook=COMMAND_BEFORE_EXECUTE)
+        bot.command("p.b", "roll", said("rolled"))
+        bot.stage.watcher("p.c", "sees")
+
+        bot.hear("!roll 1")
+        await bot.settle()
+
+        (got,) = bot.stage.args_of("p.b.roll")
+        assert (got["text"], got["matched_groups"], got["args"]) == ("changed", {"n": "2"}, "1")
+        assert bot.stage.args_of("p.c.sees")[0]["message"]["processed_plain_text"] == "!roll 1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        pytest.param(said("text"), (True, "text", False, True), id="a text"),
+        pytest.param(
+            said([True, "text", 1]), (True, "text", True, False), id="it wants the message to end here"
+        ),
+        pytest.param(said([True, "text"]), (True, "text", False, True), id="it says nothing of that"),
+        pytest.param({"success": False}, (False, "roll did not work.", True, False), id="it failed"),
+    ],
+)
+async def test_the_hook_after_a_command_is_told_how_it_went(
+    autojump_clock: MockClock, answer: Any, told: tuple[Any, ...]
+) -> None:
+    """Whether it did, what is to be said, and whether the message should go further."""
+    async with open_bot() as bot:
+        bot.stage.hook("p.a", "sees", {}, hook=COMMAND_AFTER_EXECUTE, mode="observe")
+        bot.command("p.b", "roll", answer)
+
+        bot.hear("!roll")
+        await bot.settle()
+
+        (args,) = bot.stage.args_of("p.a.sees")
+        names = ("success", "response", "intercept_message_level", "continue_process")
+        assert tuple(args[name] for name in names) == told
+
+
+# --- the event before --------------------------------------------------------------------------------------------------
+
+
+async def test_the_early_event_may_stop_and_change_a_message(autojump_clock: MockClock) -> None:
+    """What it stops is no command and no event; what it changes is what everybody gets."""
+    async with open_bot() as bot:
+
+        def early(args: dict[str, Any]) -> Any:
+            text = args["message"]["processed_plain_text"]
+            if text == "spam":
+                return {"continue_processing": False}
+            return {"modified_message": with_text(args["message"], "!roll")}
+
+        bot.stage.interceptor("p.a", "early", early, event_type="on_message_pre_process")
+        bot.stage.watcher("p.a", "watches", event_type="on_message_pre_process")
+        bot.command("p.b", "roll", said("rolled"))
+        bot.stage.watcher("p.c", "sees")
+
+        bot.hear("spam")
+        bot.hear("please roll")
+        await bot.settle()
+
+        assert sorted(bot.heard) == ["p.a.early", "p.a.early", "p.a.watches", "p.b.roll", "p.c.sees"]
+        assert (bot.texts, bot.stage.counters.aborted) == (["rolled"], 1)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rookery.protocol import BadPayload, ComponentDeclaration, RegisterComponents
-from rookery.supervisor.hook_specs import CHAT_AFTER_PROCESS, CHAT_BEFORE_PROCESS, HookSpecs
+from rookery.supervisor.hook_specs import CHAT_BEFORE_PROCESS, SEND_AFTER, HookSpecs
 from rookery.supervisor.registry import MAX_COMPONENTS, MAX_PATTERNS, Registry
 
 
@@ -213,7 +213,7 @@ def test_too_many_components_are_refused() -> None:
     [
         pytest.param("no.hook", {}, "there is no hook 'no.hook'", id="an unknown hook"),
         pytest.param(
-            CHAT_AFTER_PROCESS, {"error_policy": "abort"}, "cannot be aborted", id="a policy that it has not"
+            SEND_AFTER, {"error_policy": "abort"}, "cannot be aborted", id="a policy that it has not"
         ),
     ],
 )
