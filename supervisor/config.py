@@ -19,6 +19,7 @@ from rookery.protocol import CannotEncode, encode_value, is_plugin_id, is_shard_
 from rookery.sharding import Policy
 
 from .config_groups import read_groups
+from .config_routes import GatewaySettings, read_chat_policy, read_routes
 from .config_table import Notes, as_written, join, read_table
 from .errors import ConfigError, Mistake
 from .ranges import Each, Form
@@ -58,7 +59,7 @@ T = TypeVar("T")
 MAX_SOCKET_PATH = 107
 """Bytes in the path of a Unix socket on Linux: 108 with the final zero."""
 
-_SECTIONS = ("rookery", "placement", "group", "shard", "plugins", "pipeline", "bot")
+_SECTIONS = ("rookery", "placement", "group", "shard", "plugins", "pipeline", "bot", "gateways", "route")
 _POLICIES_WITH_SHARDS = (Policy.PACK, Policy.SPREAD, Policy.TRUST)
 _TOML_PLACE = re.compile(r"(.*) \(at (line \d+, column \d+|end of document)\)", re.DOTALL)
 
@@ -149,6 +150,10 @@ def read_config(path: Path, *, environ: Mapping[str, str] = os.environ) -> ReadC
         shards=shards,
         plugins=_read_plugins(document.get("plugins", {}), notes),
         pipeline=_read_section(PipelineSettings, document, "pipeline", notes),
+        routes=read_routes(document.get("route", []), notes),
+        chat_policy=read_chat_policy(
+            path, _read_section(GatewaySettings, document, "gateways", notes), notes
+        ),
         bot=_read_bot(document.get("bot", {}), notes),
     )
     return ReadConfig(settings, tuple(notes.mistakes))

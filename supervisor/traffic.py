@@ -6,10 +6,7 @@ of that shard's. A runner that names another is not answered with an error: it i
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import trio
+from typing import TYPE_CHECKING, TypeVar
 
 from rookery.protocol import (
     CAP_CALL,
@@ -24,12 +21,8 @@ from rookery.protocol import (
     BootstrapAnswer,
     ErrorCode,
     FrameTooLarge,
-    GatewayState,
-    GatewayStateAnswer,
     RegisterAnswer,
     RegisterComponents,
-    RouteMessage,
-    RouteMessageAnswer,
     Unregister,
     UnregisterAnswer,
     shown,
@@ -40,14 +33,14 @@ from rookery.protocol import (
 from .component import Api, Gateway
 from .granting import Granting
 from .ledger import Ledger
-from .observers import GatewayReported, SecurityViolation
-from .platform.inbound import read_inbound
+from .observers import SecurityViolation
 from .shard_state import HAS_LOADED
+from .trials import Trials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from rookery.protocol import Link, Request, RunnerReady
+    from rookery.protocol import Exchange, Link, Request, RunnerReady
 
     from .capabilities.table import CapabilityTable
     from .counters import Counters
@@ -56,8 +49,7 @@ if TYPE_CHECKING:
     from .grants import Grants
     from .observers import Observers
     from .platform.drivers import Drivers
-    from .platform.inbox import Inbox
-    from .platform.sessions import Sessions
+    from .platform.entrance import Entrance
     from .registry import Registry
     from .shard import Shard
 
@@ -83,8 +75,7 @@ class Traffic:
         grants: Grants,
         capabilities: CapabilityTable,
         drivers: Drivers,
-        sessions: Sessions,
-        inbox: Inbox,
+        entrance: Entrance,
         observers: Observers,
         counters: Counters,
         allowed: Mapping[str, tuple[str, ...]],
@@ -93,10 +84,9 @@ class Traffic:
         self._registry = registry
         self._dispatcher = dispatcher
         self._granting = Granting(grants, observers, allowed=allowed, declared=declared)
+        self._trials = Trials(registry, self._granting)
         self._capabilities = capabilities
         self._drivers = drivers
-        self._sessions = sessions
-        self._inbox = inbox
         self._observers = observers
         self._counters = counters
         self._handlers: dict[str, Callable[[Shard, Request], None]] = {
@@ -105,8 +95,8 @@ class Traffic:
             PLUGIN_REGISTER_PLUGIN: self._register,
             PLUGIN_UNREGISTER: self._unregister,
             CAP_CALL: self._capability,
-            UPDATE_GATEWAY_STATE: self._gateway_state,
-            ROUTE_MESSAGE: self._route_message,
+            UPDATE_GATEWAY_STATE: lambda _, request: entrance.report_state(request),
+            ROUTE_MESSAGE: lambda _, request: entrance.route_message(request),
         }
 
     # --- the life of a runner ----------------------------------------------------------------------------------
@@ -144,6 +134,13 @@ class Traffic:
         """It does again: what has waited meanwhile goes out."""
         self._open(shard)
 
+    def plugin_exchanged(self, shard: Shard, exchange: Exchange) -> None:
+        """It tries newer code of a plugin, or has come to an end with that."""
+        if exchange.plugin_id in shard.plugins:
+            self._trials.note(shard, exchange)
+        else:
+            self._accuse(shard, exchange.plugin_id, "an exchange")
+
     def runner_draining(self, shard: Shard) -> None:
         """It finishes what it has and takes nothing more."""
         self._dispatcher.close_shard(shard.name)
@@ -151,6 +148,7 @@ class Traffic:
     def runner_lost(self, shard: Shard, report: ExitReport) -> None:
         """It is gone; calls wait for its successor."""
         self._registry.forget_staged(shard.plugins)
+        self._trials.forget(shard.name)
         self._granting.revoke_shard(shard, "its runner ended")
         self._dispatcher.close_shard(shard.name)
         if not report.planned:
@@ -185,10 +183,7 @@ class Traffic:
         payload = self._read(shard, request, Bootstrap)
         if payload is None:
             return
-        if payload.capabilities_required:
-            self._granting.grant(shard, payload.plugin_id, payload.capabilities_required)
-        else:
-            self._granting.revoke(shard, payload.plugin_id, "its runner said so")
+        self._trials.grant(shard, payload.plugin_id, payload.capabilities_required)
         request.answer(unstructure(BootstrapAnswer(accepted=True, plugin_id=payload.plugin_id)))
 
     def _register(self, shard: Shard, request: Request) -> None:
@@ -200,11 +195,12 @@ class Traffic:
                 payload,
                 shard=shard.name,
                 is_trusted=shard.settings.trust == TRUSTED,
-                live=shard.state.value in HAS_LOADED,
+                live=shard.state.value in HAS_LOADED and payload.plugin_id not in self._trials,
             )
         except BadPayload:
             # It may have been introduced already: a plugin that is not there may use nothing.
-            self._granting.revoke(shard, request.plugin_id, "its registration was refused")
+            if request.plugin_id not in self._trials:
+                self._granting.revoke(shard, request.plugin_id, "its registration was refused")
             raise
         if self._registry.registration(payload.plugin_id) is registration:
             self._retain_gateways(payload.plugin_id)
@@ -238,56 +234,6 @@ class Traffic:
 
     def _capability(self, shard: Shard, request: Request) -> None:
         self._capabilities.handle(request, shard.name)
-
-    def _gateway_state(self, shard: Shard, request: Request) -> None:
-        state = structure(request.payload, GatewayState)
-        gateway = self._registry.gateway(request.plugin_id, state.gateway_name)
-        if gateway is None:
-            request.refuse(
-                ErrorCode.E_METHOD_NOT_ALLOWED,
-                f"{request.plugin_id} has no gateway {shown(state.gateway_name)}",
-            )
-            return
-        driver = self._drivers.update(gateway, state)
-        route: dict[str, Any] = driver.key.as_map() if driver else {}
-        request.answer(
-            unstructure(GatewayStateAnswer(accepted=True, ready=driver is not None, route_key=route))
-        )
-        self._observers.notify(
-            GatewayReported(
-                plugin_id=request.plugin_id,
-                gateway=gateway.name,
-                ready=state.ready,
-                platform=state.platform or gateway.platform,
-                account_id=state.account_id or gateway.account_id,
-                metadata=state.metadata,
-            )
-        )
-
-    def _route_message(self, shard: Shard, request: Request) -> None:
-        routed = structure(request.payload, RouteMessage)
-        gateway = self._registry.gateway(request.plugin_id, routed.gateway_name)
-        driver = self._drivers.driver_of(request.plugin_id, gateway.name) if gateway is not None else None
-        if driver is None or not driver.receives:
-            self._counters.refused += 1
-            what = "is not ready" if gateway is not None and gateway.receives else "cannot receive"
-            request.refuse(
-                ErrorCode.E_METHOD_NOT_ALLOWED,
-                f"gateway {shown(routed.gateway_name)} of {request.plugin_id} {what}",
-            )
-            return
-        try:
-            inbound = read_inbound(routed, driver, trio.current_time(), wall=time.time())
-        except BadPayload:
-            self._counters.refused += 1
-            raise
-        self._sessions.remember(inbound)
-        route: dict[str, Any] = inbound.key.as_map()
-
-        def answer(accepted: bool) -> None:
-            request.answer(unstructure(RouteMessageAnswer(accepted=accepted, route_key=route)))
-
-        self._inbox.offer(inbound, answer)
 
     def _retain_gateways(self, plugin_id: str) -> None:
         registration = self._registry.registration(plugin_id)

@@ -13,7 +13,9 @@ from rookery.supervisor.counters import Counters
 from rookery.supervisor.exit_report import ExitKind, ExitReport
 from rookery.supervisor.grants import Grants
 from rookery.supervisor.observers import Observers
+from rookery.supervisor.platform.chat_policy import ChatPolicy
 from rookery.supervisor.platform.drivers import Drivers
+from rookery.supervisor.platform.entrance import Entrance
 from rookery.supervisor.platform.inbound import Inbound
 from rookery.supervisor.platform.inbox import Answer
 from rookery.supervisor.platform.routes import RouteTable
@@ -109,16 +111,26 @@ class Border:
         self.inbox = FakeInbox()
         self.table = FakeTable()
         self.records: list[object] = []
+        self.policy: ChatPolicy | None = None
         observers = Observers()
         observers.add(self.records.append)
+        self.entrance = Entrance(
+            registry=stage.registry,
+            drivers=self.drivers,
+            routes=self.routes,
+            sessions=self.sessions,
+            inbox=self.inbox,  # type: ignore[arg-type]
+            observers=observers,
+            counters=stage.counters,
+            policy=lambda: self.policy or ChatPolicy(),
+        )
         self.traffic = Traffic(
             registry=stage.registry,
             dispatcher=stage.dispatcher,
             grants=self.grants,
             capabilities=self.table,  # type: ignore[arg-type]
             drivers=self.drivers,
-            sessions=self.sessions,
-            inbox=self.inbox,  # type: ignore[arg-type]
+            entrance=self.entrance,
             observers=observers,
             counters=stage.counters,
             allowed=allowed or {},
