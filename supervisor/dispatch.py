@@ -110,7 +110,7 @@ class Dispatcher:
             lane = self._lanes[place] = gate.open_lane(place)
         if gate.orders:
             call.payload["ordering_key"] = key
-        if lane.has_room:
+        if lane.has_room and (gate.orders or not lane.out):
             lane.out += 1
             call.lane = lane
             self._enter(gate, call)

@@ -97,6 +97,24 @@ async def test_what_an_ordering_runner_did_not_get_goes_to_the_next_in_order(
         assert ended == [0, 1, 2, 3]
 
 
+async def test_a_lane_that_meets_a_runner_without_order_goes_one_by_one(autojump_clock: MockClock) -> None:
+    """The runner after a runner that kept lanes, or in the shard to which a plugin was moved, may be of another kind."""
+    async with open_stage("one", orders=True) as stage:
+        handler = stage.interceptor("p.a", "sees", _slow, shard="one")
+        ended: list[int] = []
+        stage.lose("one")
+        _submit(stage, handler, 0, ended)
+
+        link = stage.open("one", orders=False)
+        _submit(stage, handler, 1, ended)
+        _submit(stage, handler, 2, ended)
+        await wait_all_tasks_blocked()
+
+        assert [sent.payload["args"]["number"] for sent in link.sent] == [0]
+        await stage.dispatcher.wait_idle()
+        assert ended == [0, 1, 2]
+
+
 async def test_one_slow_key_does_not_fill_its_shard(autojump_clock: MockClock) -> None:
     """However many calls wait in one conversation, the others of the shard are served at once."""
     async with open_stage("one", orders=True, max_inflight=8) as stage:
