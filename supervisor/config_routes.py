@@ -80,7 +80,7 @@ def _make_route(written: _RouteTable, path: str, notes: Notes) -> Route | None:
             "true, and the route only receives",
             advice='leave it out, or set direction to "send" or "both"',
         )
-    if not written.gateways and not written.broadcast:
+    if not (written.gateways or written.broadcast or notes.keys_below(path)):
         notes.add(
             f"{path}.gateways",
             "no gateway, and no broadcast: the route would say nothing",
