@@ -88,6 +88,11 @@ class ChatDefaults:
     private: ChatRule = attrs.field(factory=ChatRule)
 
 
+def _as_in_keys(platform: str | None) -> str | None:
+    """The form that platforms have in route keys."""
+    return None if platform is None else platform.strip().lower()
+
+
 @attrs.frozen(kw_only=True)
 class AdapterEntry:
     """For the gateways that it fits: everything that it names has to be equal, and it names something."""
@@ -96,9 +101,7 @@ class AdapterEntry:
     """The driver's id, ``gateway:PLUGIN:NAME``."""
     plugin_id: str | None = None
     gateway_name: str | None = None
-    platform: str | None = attrs.field(
-        default=None, converter=lambda text: text.strip().lower() if isinstance(text, str) else text
-    )
+    platform: str | None = attrs.field(default=None, converter=_as_in_keys)
     account_id: str | None = None
     scope: str | None = None
     disabled: bool = False
