@@ -39,6 +39,7 @@ from .hooks import HookResult, Hooks
 from .registry import Registry
 from .speech import Speech
 from .store import Store
+from .toolbox import read_command_result
 
 if TYPE_CHECKING:
     from .call import Outcome
@@ -251,10 +252,5 @@ def _reading(match: CommandMatch, outcome: Outcome) -> tuple[bool, str, bool]:
         return False, f"{match.command.name} gave no answer ({outcome.fate.value}).", True
     if outcome.get("success") is False:
         return False, f"{match.command.name} did not work.", True
-    result = outcome.get("result")
-    intercepts = match.command.metadata.get("intercept_message_level") in (True, 1)
-    if isinstance(result, list) and len(result) >= 2:
-        # The original's form: success, text, and whether the message goes no further.
-        intercepts = bool(result[2]) if len(result) >= 3 else intercepts
-        result = result[1]
-    return True, result if isinstance(result, str) else "", intercepts
+    result = read_command_result(match, outcome)
+    return True, result.text, result.intercepts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from .platform.outbound import Receipt
+from .platform.outbound import Receipt, Sending
 from .platform.sessions import compose
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Speech:
         plugin_id: str = "",
         reply_to: str | None = None,
         segments: list[dict[str, Any]] | None = None,
+        sending: Sending | None = None,
     ) -> Receipt:
         """Send a text into a session; the receipt says whether it went out.
 
@@ -56,6 +57,7 @@ class Speech:
             plugin_id: Who says it; "" is the host.
             reply_to: The id of the message that it answers.
             segments: The parts of the message; ``None`` makes one of the text.
+            sending: What else is said of it; ``None`` says that it answers ``reply_to``, if there is that.
         """
         session = self._sessions.find(session_id)
         if session is None:
@@ -73,7 +75,11 @@ class Speech:
             reply_to=reply_to,
             segments=segments,
         )
-        receipt = await self._outbound.send(message)
+        sending = sending or Sending(set_reply=reply_to is not None, reply_message_id=reply_to or "")
+        built = await self._outbound.departure.built(message, session_id, sending)
+        if built.stopped_by:
+            return Receipt(sent=False, error=f"stopped by {built.stopped_by}")
+        receipt = await self._outbound.send(built.message, sending=sending)
         if receipt.sent and arrived_at is not None:
             self._counters.latencies.add(trio.current_time() - arrived_at)
         return receipt

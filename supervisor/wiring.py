@@ -13,17 +13,20 @@ import trio
 
 from rookery.protocol import PLUGIN_INVOKE_ACTION, PLUGIN_INVOKE_TOOL
 
+from .actions import Actions
 from .api_calls import ApiCalls
 from .api_table import ApiTable
 from .application import ApplicationFlow, Process
 from .breaker import Breaker, BreakerPolicy
-from .capabilities import make_table, register_api
+from .capabilities import make_table, register_api, register_component
+from .component_queries import ComponentQueries
 from .counters import Counters
 from .dispatch import Dispatcher
 from .events import Events
 from .grants import Grants
 from .hook_specs import HookSpecs
 from .hooks import Hooks
+from .managing import Managing
 from .observers import MessageLost, Observers
 from .pipeline import Pipeline
 from .platform.dedupe import Deduplicator
@@ -38,7 +41,9 @@ from .powers import Powers
 from .registry import Registry
 from .settings import OnUnavailable
 from .speech import Speech
+from .stages import Stages
 from .statistics import Statistics
+from .toolbox import Toolbox
 from .traffic import Traffic
 
 if TYPE_CHECKING:
@@ -85,6 +90,10 @@ class Parts:
         self.events = Events(
             self.registry, self.dispatcher, self.counters, timeout=timeout, breaker=self.breaker
         )
+        self.stages = Stages(self.registry, self.dispatcher, self.breaker, timeout=timeout)
+        self.actions = Actions(self.registry, self.dispatcher)
+        self.toolbox = Toolbox(self.registry, self.dispatcher)
+        self.queries = ComponentQueries(self.registry)
         self.routes = RouteTable(settings.routes)
         self.drivers = Drivers(self.routes, _types_of(catalog))
         self.chat_policy = (
@@ -92,7 +101,13 @@ class Parts:
         )
         self.sessions = Sessions()
         self.outbound = Outbound(
-            self.registry, self.dispatcher, self.hooks, self.routes, self.counters, on_sent=self._save_sent
+            self.registry,
+            self.dispatcher,
+            self.hooks,
+            self.routes,
+            self.counters,
+            on_sent=self._save_sent,
+            events=self.events,
         )
         self.answers = Answers()
         # The inbox needs its flow, and the flow says things: one of the two has to be found later.
@@ -108,6 +123,10 @@ class Parts:
         self.capabilities.on_denied = self.observers.notify
         self.apis = ApiTable(self.registry)
         register_api(self.capabilities, ApiCalls(self.apis, self.dispatcher), self.registry)
+        self.managing = Managing(
+            settings, self.registry, self.apis, self.observers, self.installed, self.answers.start_soon
+        )
+        register_component(self.capabilities, self.managing)
         self.entrance = Entrance(
             registry=self.registry,
             drivers=self.drivers,

@@ -8,28 +8,25 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from rookery.protocol import (
-    PLUGIN_INVOKE_MESSAGE_GATEWAY,
-    BadPayload,
-    MessageMap,
-    session_id_of,
-    validate_message,
-)
+from rookery.protocol import PLUGIN_INVOKE_MESSAGE_GATEWAY, BadPayload, MessageMap, session_id_of
 
+from ..conversation import conversation_of
 from ..fate import DispatchFailed
-from ..hook_specs import SEND_AFTER, SEND_BEFORE
+from .departure import Departure, Sending
 from .legacy import ask_sender
 from .receipts import DeliveryBatch, OutboundTracker, Receipt, SendFailure, read_result
 from .routes import DriverKind, account_and_scope, route_key
 
 if TYPE_CHECKING:
+    from ..component import Gateway
     from ..counters import Counters
     from ..dispatch import Dispatcher
+    from ..events import Events
     from ..hooks import Hooks
     from ..registry import Registry
     from .routes import Driver, RouteKey, RouteTable
 
-__all__ = ["DeliveryBatch", "Outbound", "Receipt", "SendFailure"]
+__all__ = ["DeliveryBatch", "Outbound", "Receipt", "SendFailure", "Sending"]
 
 OnSent = Callable[[MessageMap], None]
 
@@ -43,8 +40,10 @@ class Outbound:
 
     Args:
         on_sent: Called with each message that went out; the store listens.
+        events: ``None`` dispatches none.
 
     Attributes:
+        departure: Who has a say in a message that leaves.
         tracker: What is being sent, and the receipts of what was.
     """
 
@@ -57,55 +56,51 @@ class Outbound:
         counters: Counters,
         *,
         on_sent: OnSent,
+        events: Events | None = None,
     ) -> None:
         self._registry = registry
         self._dispatcher = dispatcher
-        self._hooks = hooks
+        self.departure = Departure(hooks, events, counters)
         self._routes = routes
         self._counters = counters
         self._on_sent = on_sent
         self.tracker = OutboundTracker()
 
-    async def send(self, message: MessageMap, *, timeout: float | None = None) -> Receipt:
+    async def send(
+        self, message: MessageMap, *, timeout: float | None = None, sending: Sending | None = None
+    ) -> Receipt:
         """Send a message and wait until the gateway has it, or has failed; the receipt says which.
 
         Messages of one session leave in the order in which they were given here, as long as no hook delays one.
         """
-        return (await self.deliver(message, timeout=timeout)).receipt
+        return (await self.deliver(message, timeout=timeout, sending=sending)).receipt
 
-    async def deliver(self, message: MessageMap, *, timeout: float | None = None) -> DeliveryBatch:
+    async def deliver(
+        self, message: MessageMap, *, timeout: float | None = None, sending: Sending | None = None
+    ) -> DeliveryBatch:
         """The same with a receipt for every driver that was asked: more than one where a route asks for a broadcast.
 
         Args:
             timeout: Seconds for each of them; ``None`` takes the gateway's own.
         """
-        if self._hooks.has_handlers(SEND_BEFORE):
-            result = await self._hooks.invoke(SEND_BEFORE, message=message)
-            if result.aborted:
-                return _nobody(message, SendFailure.STOPPED, f"stopped by {result.stopped_by}")
-            message = self._changed(message, result.kwargs["message"])
-        batch = await self._deliver(message, timeout)
+        sending = sending or Sending()
+        passed = await self.departure.before(message, sending)
+        message = passed.message
+        if passed.stopped_by:
+            return _nobody(message, SendFailure.STOPPED, f"stopped by {passed.stopped_by}")
+        batch = await self._deliver(message, timeout, sending)
         receipt = batch.receipt
         if receipt.sent:
             self._counters.replies += 1
-            sent = {"session_id": session_id_of(message), **message}
-            if receipt.external_id:
-                sent["message_id"] = receipt.external_id
-            self._on_sent(sent)
-        if self._hooks.has_handlers(SEND_AFTER):
-            await self._hooks.invoke(SEND_AFTER, message=message, sent=receipt.sent)
+            if sending.storage_message:
+                sent = {"session_id": session_id_of(message), **message}
+                if receipt.external_id:
+                    sent["message_id"] = receipt.external_id
+                self._on_sent(sent)
+        await self.departure.after(message, sending, sent=receipt.sent)
         return batch
 
-    def _changed(self, message: MessageMap, changed: Any) -> MessageMap:
-        """What a hook made of a message; which conversation it goes to stays as it was."""
-        try:
-            validate_message(changed)
-        except BadPayload:
-            self._counters.errors += 1
-            return message
-        return {**changed, **{name: message[name] for name in ("platform", "session_id") if name in message}}
-
-    async def _deliver(self, message: MessageMap, timeout: float | None) -> DeliveryBatch:
+    async def _deliver(self, message: MessageMap, timeout: float | None, sending: Sending) -> DeliveryBatch:
         additional = message["message_info"].get("additional_config") or {}
         try:
             key = route_key(message["platform"], *account_and_scope(additional))
@@ -117,7 +112,7 @@ class Outbound:
             self._counters.errors += 1
             return self._explain_nobody(message, key)
         # One after the other: with several, the order of the chat in each of them is the order of the sends here.
-        receipts = [await self._send_by(driver, message, key, timeout) for driver in drivers]
+        receipts = [await self._send_by(driver, message, key, timeout, sending) for driver in drivers]
         return DeliveryBatch(message_id=_id_of(message), route=key, receipts=tuple(receipts))
 
     def _explain_nobody(self, message: MessageMap, key: RouteKey) -> DeliveryBatch:
@@ -130,7 +125,12 @@ class Outbound:
         return _nobody(message, SendFailure.OFFLINE, error, route=key, driver=away)
 
     async def _send_by(
-        self, driver: Driver, message: MessageMap, key: RouteKey, timeout: float | None
+        self,
+        driver: Driver,
+        message: MessageMap,
+        key: RouteKey,
+        timeout: float | None,
+        sending: Sending,
     ) -> Receipt:
         message_id = _id_of(message)
         blank = Receipt(
@@ -149,24 +149,27 @@ class Outbound:
             if driver.kind is DriverKind.LEGACY:
                 receipt = await ask_sender(driver, message, blank)
             else:
-                receipt = await self._ask_gateway(driver, message, key, timeout, blank)
+                receipt = await self._ask_gateway(driver, message, timeout, sending, blank)
         finally:
             self.tracker.finish(message_id, driver.driver_id, receipt, trio.current_time())
         return receipt
 
     async def _ask_gateway(
-        self, driver: Driver, message: MessageMap, key: RouteKey, timeout: float | None, blank: Receipt
+        self, driver: Driver, message: MessageMap, timeout: float | None, sending: Sending, blank: Receipt
     ) -> Receipt:
         gateway = self._registry.gateway(driver.plugin_id, driver.gateway)
-        if gateway is None:
+        if gateway is None or not _may_send(gateway, message, sending):
             self._counters.errors += 1
             error = f"{driver.plugin_id} has no gateway {driver.gateway!r} now"
+            if gateway is not None:
+                error = f"gateway {gateway.full_name} is switched off here"
             return attrs.evolve(blank, failure=SendFailure.OFFLINE, error=error)
+        route: dict[str, Any] = {} if blank.route is None else blank.route.as_map()
         try:
             answer = await self._dispatcher.call(
                 gateway,
                 PLUGIN_INVOKE_MESSAGE_GATEWAY,
-                {"message": message, "route": key.as_map(), "metadata": {}},
+                {"message": message, "route": route, "metadata": {}},
                 timeout=timeout,
                 key=f"{LANE}{message.get('session_id') or ''}",
             )
@@ -179,6 +182,14 @@ class Outbound:
                 blank, failure=SendFailure.FAILED, error=str(answer.get("result")), maybe_sent=True
             )
         return read_result(answer.get("result"), blank)
+
+
+def _may_send(gateway: Gateway, message: MessageMap, sending: Sending) -> bool:
+    if not sending.enabled_only:
+        return True
+    return gateway.enabled and (
+        gateway.is_everywhere or gateway.serves_in(conversation_of({"message": message}))
+    )
 
 
 def _nobody(
