@@ -9,6 +9,7 @@ reasons: why, for the operator · plan: plugin to shard, by generation · rebala
 from __future__ import annotations
 
 from .contradiction import Contradiction, PlacementError
+from .graph import sort_after
 from .placement import place
 from .plan import Placement, ShardPlan
 from .rebalance import Move, plan_moves
@@ -26,4 +27,5 @@ __all__ = [
     "ShardPlan",
     "place",
     "plan_moves",
+    "sort_after",
 ]

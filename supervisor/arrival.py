@@ -10,6 +10,7 @@ import attrs
 import trio
 
 from rookery.protocol import (
+    RUNNER_EXCHANGE,
     RUNNER_EXTEND,
     RUNNER_HELLO,
     RUNNER_LOADING,
@@ -20,6 +21,7 @@ from rookery.protocol import (
     BadPayload,
     CannotEncode,
     ErrorCode,
+    Exchange,
     Extend,
     FrameTooLarge,
     Hello,
@@ -58,6 +60,7 @@ FEATURES = (
     "extend",
     "segments",
     "compact",
+    "exchange",
 )
 """What the host can use of a runner beyond protocol 1.0.0."""
 
@@ -155,6 +158,8 @@ class Arrival:
                 self._take_started(structure(payload, Started))
             elif method.name == RUNNER_EXTEND:
                 self._take_extend(structure(payload, Extend))
+            elif method.name == RUNNER_EXCHANGE:
+                self._shard.traffic.plugin_exchanged(self._shard, structure(payload, Exchange))
             elif method.name == RUNNER_LOG_BATCH:
                 batch = structure(payload, LogBatch)
                 self._shard.log_sink.write_batch(self._shard.name, self._shard.plugins, batch)

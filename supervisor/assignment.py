@@ -24,22 +24,20 @@ def assign(
     *,
     settings: Settings,
     installed: Mapping[str, InstalledPlugin],
+    external: Mapping[str, str],
 ) -> Assignment:
     """What the next runner of a shard hosts.
 
     Args:
         blocked: Plugins that must not be loaded now, with the reason.
+        external: The versions of plugins in other shards.
     """
     own = shard.plugins
     return Assignment(
         shard=shard.name,
         incarnation=incarnation,
         plugins=[_assigned(installed[plugin_id], settings) for plugin_id in own],
-        external_plugins={
-            plugin_id: plugin.manifest.version
-            for plugin_id, plugin in installed.items()
-            if plugin_id not in own
-        },
+        external_plugins=dict(external),
         blocked=dict(blocked),
         plugin_load_timeout=shard.settings.timeouts.plugin_load,
         thread_limit=shard.settings.thread_limit,

@@ -42,6 +42,7 @@ def command_table(supervisor: Supervisor) -> dict[str, Command]:
         "stop_shard": orders.stop_shard,
         "start": orders.start,
         "release": orders.release,
+        "reload": orders.reload,
         "stop": orders.stop,
         "logs": orders.logs,
         "dead": orders.dead,
@@ -102,6 +103,17 @@ class _Orders:
                 break
             await shard.state.wait_transition()
         return _told(shard)
+
+    # --- plugins -----------------------------------------------------------------------------------------------
+
+    async def reload(self, request: Request) -> Any:
+        """A client that hangs up gives up the answer, not the reload."""
+        plugins = request.get("plugins")
+        if plugins is not None and not (
+            type(plugins) is list and plugins and all(type(each) is str for each in plugins)
+        ):
+            raise RequestRefused(f'"plugins" is a list of ids, or left out for all; got {plugins!r:.60}')
+        return (await self._supervisor.reload_plugins(plugins)).as_json()
 
     # --- the host ----------------------------------------------------------------------------------------------
 

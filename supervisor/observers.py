@@ -100,6 +100,29 @@ class PluginNotLoaded:
 
 
 @attrs.frozen(kw_only=True)
+class PluginReloaded:
+    """A plugin runs newer code, in the same runner."""
+
+    shard: str
+    plugin_id: str
+    version: str
+    reason: str
+    """Of the order: ``manual``, ``file_watcher``, …"""
+
+
+@attrs.frozen(kw_only=True)
+class PluginReloadFailed:
+    """A plugin was to be reloaded and was not."""
+
+    shard: str
+    plugin_id: str
+    error: str
+    """What failed and where, and what runs instead."""
+    reason: str
+    """Of the order."""
+
+
+@attrs.frozen(kw_only=True)
 class GatewayReported:
     """A gateway said how it is."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from rookery.protocol import Link, Request, RunnerReady
+    from rookery.protocol import Exchange, Link, Request, RunnerReady
 
     from .exit_report import ExitReport
     from .shard import Shard
@@ -28,6 +28,9 @@ class ShardTraffic(Protocol):
 
     def runner_recovered(self, shard: Shard) -> None:
         """It works after all; called when the state is READY again."""
+
+    def plugin_exchanged(self, shard: Shard, exchange: Exchange) -> None:
+        """It tries newer code of a plugin, or has come to an end with that."""
 
     def runner_draining(self, shard: Shard) -> None:
         """Nothing new may be sent to it; what it has may end."""

@@ -16,11 +16,13 @@ from .errors import UsageError
 from .fate import DispatchFailed, Fate
 from .group import Groups
 from .limits import ShardLimits
+from .load_status import LoadState, LoadStatus, load_statuses
 from .log_ring import LogRing
 from .logs import LogSink
 from .observers import GatewayReported, ShardMoved
 from .outcome import Outcome
 from .planning import shard_settings
+from .reloading import Reloading
 from .shard import Shard
 from .shard_state import ShardState
 from .snapshot import take_status
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from .hooks import HookResult
     from .log_file import LogFile
     from .platform.outbound import Receipt
+    from .reload_result import ReloadResult
     from .settings import Settings, ShardSettings
     from .status import Status
     from .store import Store
@@ -90,6 +93,7 @@ class Supervisor:
         self.parts.on_lost = self.dead_letters.note_lost
         self.court = Court(self)
         self.parts.observers.add(self.court.note)
+        self.reloading = Reloading(self)
         self.escalated = Outcome()
         self.finished = Outcome()
         self.log_sink = LogSink(self.parts.observers, limits=self._limits_of)
@@ -168,7 +172,8 @@ class Supervisor:
             incarnation,
             blocked,
             settings=self.settings,
-            installed=self.catalog.plugins,
+            installed=self.parts.installed,
+            external=self.reloading.versions_beside(shard),
         )
 
     # --- calling plugins ---------------------------------------------------------------------------------------
@@ -259,6 +264,19 @@ class Supervisor:
             UsageError: It is not in quarantine.
         """
         return self.court.release(plugin_id)
+
+    async def reload_plugin(self, plugin_id: str, reason: str = "manual") -> ReloadResult:
+        """Have a plugin run the code that is on the disk now, and with it everything that needs it; see ``Reloading``.
+
+        The result is true when it does. When newer code fails, the running version goes on.
+        """
+        return await self.reloading.reload([plugin_id], reason)
+
+    async def reload_plugins(
+        self, plugin_ids: Iterable[str] | None = None, reason: str = "manual"
+    ) -> ReloadResult:
+        """The same for several, each once, in their order as far as they do not need each other; ``None`` is all."""
+        return await self.reloading.reload(plugin_ids, reason)
 
     def escalate(self, reason: str) -> None:
         """The deployment cannot go on; whoever runs it ends it with 70."""
@@ -354,6 +372,19 @@ class Supervisor:
         """The largest lag of the host's loop since this was asked the last time, in seconds."""
         lag, self._largest_lag = self._largest_lag, 0.0
         return lag
+
+    def plugin_load_statuses(self) -> dict[str, LoadStatus]:
+        """Of every installed plugin whether it is loaded, over all shards."""
+        return load_statuses(self)
+
+    def plugin_load_failure_reasons(self) -> dict[str, str]:
+        """Why plugins are not loaded, and why the newer code of those that are was not taken."""
+        failed = {LoadState.FAILED, LoadState.SUCCESS}
+        return {
+            each: told.reason
+            for each, told in load_statuses(self).items()
+            if told.state in failed and told.reason
+        }
 
     def status(self) -> Status:
         """A snapshot. Never blocks."""

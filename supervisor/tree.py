@@ -132,6 +132,7 @@ async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
     root.start_soon(parts.answers.run)
     root.start_soon(parts.statistics.run)
     root.start_soon(supervisor.groups.run)
+    root.start_soon(supervisor.reloading.run)
     watchdog = Watchdog(
         lambda: supervisor.shards.values(), guard=_lag_guard(supervisor), on_look=supervisor.note_lag
     )

@@ -37,6 +37,7 @@ COMMANDS = {
     "logs": "Show what shards and plugins write.",
     "audit": "Show what plugins were allowed and denied.",
     "restart": "Put another runner in a shard.",
+    "reload": "Have plugins run the code that is on the disk now.",
     "stop": "Stop a shard, or the bot.",
     "start": "Start a shard that was stopped or given up.",
     "release": "End the quarantine of a plugin.",

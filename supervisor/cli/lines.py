@@ -27,6 +27,8 @@ from ..observers import (
     PluginNotLoaded,
     PluginQuarantined,
     PluginReleased,
+    PluginReloaded,
+    PluginReloadFailed,
     RunnerBack,
     RunnerDied,
     RunnerLost,
@@ -115,6 +117,10 @@ def _verdict(record: object) -> Line | None:
             text = f"plugin {plugin} is in quarantine for {seconds(length)}: {reason}; `rookery release {plugin}` ends that"
         case PluginReleased(plugin_id=plugin):
             return Line(text=f"plugin {plugin} gets another chance", shown=True)
+        case PluginReloaded(plugin_id=plugin, version=version):
+            return Line(text=f"plugin {plugin} runs its newer code, version {version}", shown=True)
+        case PluginReloadFailed(plugin_id=plugin, error=error):
+            text = f"plugin {plugin} was not reloaded: {error}"
         case EventDeadLettered(event_id=event, plugins=plugins, reason=reason):
             named = ", ".join(plugins[:MAX_NAMED])
             text = f"event {event} is shown to nobody any more: {reason} ({named}); see `rookery events dead`"

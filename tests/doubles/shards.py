@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import trio
 
-from rookery.protocol import AssignedPlugin, Assignment, ErrorCode, Link, Request, RunnerReady
+from rookery.protocol import AssignedPlugin, Assignment, ErrorCode, Exchange, Link, Request, RunnerReady
 from rookery.supervisor.exit_report import ExitReport
 from rookery.supervisor.logs import LogSink
 from rookery.supervisor.observers import Observers, RunnerDied, ShardMoved
@@ -54,6 +54,9 @@ class NotedTraffic:
 
     def runner_recovered(self, shard: Shard) -> None:
         self.told.append(f"recovered {shard.incarnation}")
+
+    def plugin_exchanged(self, shard: Shard, exchange: Exchange) -> None:
+        self.told.append(f"exchange {exchange.step}")
 
     def runner_draining(self, shard: Shard) -> None:
         self.told.append(f"draining {shard.incarnation}")
