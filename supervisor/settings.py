@@ -21,6 +21,7 @@ from rookery.sharding import Policy
 
 from .health import HealthPolicy
 from .limits import ShardLimits
+from .llm.settings import LlmSettings
 from .platform.routes import Route
 from .quarantine import QuarantinePolicy
 from .ranges import CAPABILITY, TABLE_NAME, Clash, Each, Form, Range
@@ -281,6 +282,7 @@ class Settings:
     )
     """By plugin id; a plugin that is not there has the defaults, see `plugin`."""
     pipeline: PipelineSettings = attrs.field(factory=PipelineSettings)
+    llm: LlmSettings = attrs.field(factory=LlmSettings)
     routes: tuple[Route, ...] = ()
     """Which gateways messages leave and come in by, where gateways' own word is not enough."""
     chat_policy: Path | None = None

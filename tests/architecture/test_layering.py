@@ -27,7 +27,7 @@ LAYERS = {
     "runner": Layer(frozenset({"protocol"}), frozenset({"attrs", "cattrs", "packaging", "trio"})),
     "supervisor": Layer(
         frozenset({"protocol", "sharding"}),
-        frozenset({"attrs", "cattrs", "click", "packaging", "rich", "trio", "trio_util"}),
+        frozenset({"attrs", "cattrs", "click", "httpx", "packaging", "rich", "trio", "trio_util"}),
     ),
 }
 
@@ -74,6 +74,11 @@ PURE_FILES = (
     "supervisor/hang.py",
     "supervisor/health.py",
     "supervisor/hook_specs.py",
+    "supervisor/llm/config.py",
+    "supervisor/llm/conversation.py",
+    "supervisor/llm/failure.py",
+    "supervisor/llm/openai.py",
+    "supervisor/llm/settings.py",
     "supervisor/ordering.py",
     "supervisor/platform/accounts.py",
     "supervisor/platform/chat_policy.py",
@@ -81,6 +86,7 @@ PURE_FILES = (
     "supervisor/platform/inbound.py",
     "supervisor/platform/receipts.py",
     "supervisor/platform/routes.py",
+    "supervisor/provider_table.py",
     "supervisor/quarantine.py",
     "supervisor/registry.py",
     "supervisor/restart.py",

@@ -99,7 +99,7 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Accepted": ({}, {"accepted": True}),
     "Acknowledged": ({}, {"acknowledged": True}),
     "Empty": ({}, {}),
-    "CapabilityCall": ({"capability": "send.text"}, {"args": {}}),
+    "CapabilityCall": ({"capability": "send.text"}, {"args": {}, "within": 0}),
     "CapabilityAnswer": ({}, {"success": True, "result": None}),
     "GatewayState": (
         {"gateway_name": "g", "ready": True},
