@@ -236,6 +236,8 @@ class Health:
 
     def _count_strange(self, look: Look) -> int:
         counts = self._strange
+        if not counts:
+            counts.append((look.awake, 0))  # what came before the first look counts too
         counts.append((look.awake, look.strange_answers))
         while counts[0][0] < look.awake - STRANGE_WINDOW:
             counts.popleft()

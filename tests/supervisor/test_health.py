@@ -230,6 +230,11 @@ def test_a_hundred_strange_answers_a_minute_are_too_many() -> None:
     assert isinstance(fast.look(strange_answers=101), Doomed)
 
 
+def test_strange_answers_before_the_first_look_count() -> None:
+    """E13: a runner that begins with them is no better than one that comes to it."""
+    assert isinstance(Patient().look(strange_answers=101), Doomed)
+
+
 def test_without_a_page_silence_says_nothing() -> None:
     """An original runner beats nowhere."""
     health = Health(POLICY)

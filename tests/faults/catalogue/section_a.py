@@ -29,12 +29,17 @@ WHERE: dict[str, tuple[str, ...]] = {
     "A11": ("tests/faults/test_a_life.py::test_killed_before_or_after_a_handlers_work",),
     "A12": ("tests/faults/test_runner_faults.py::test_half_an_answer_is_none",),
     "A13": (
+        "tests/faults/test_surroundings_of_a_life.py::test_what_was_said_before_the_end_counts",
         "tests/supervisor/test_incarnation.py::test_last_words_count",
         "tests/protocol/test_link.py::test_an_answer_written_before_the_end_still_counts",
     ),
-    "A14": ("tests/supervisor/test_incarnation.py::test_a_runner_that_dies_while_it_drains_was_stopped",),
+    "A14": (
+        "tests/faults/test_surroundings_of_a_life.py::test_a_death_in_the_middle_of_an_orderly_restart_counts_for_nothing",
+        "tests/supervisor/test_incarnation.py::test_a_runner_that_dies_while_it_drains_was_stopped",
+    ),
     "A15": ("tests/faults/test_a_life.py::test_killed_while_it_leaves",),
     "A16": (
+        "tests/faults/test_surroundings_of_a_life.py::test_orders_are_heard_while_a_shard_waits",
         "tests/supervisor/test_shard_orders.py::test_a_start_and_a_stop_work_at_once_while_nothing_runs",
     ),
     "A17": (  # the zygote is what stands by
@@ -51,10 +56,12 @@ WHERE: dict[str, tuple[str, ...]] = {
         "tests/supervisor/test_group.py::test_so_many_start_at_once",
     ),
     "A23": (
+        "tests/faults/test_surroundings_of_a_life.py::test_any_orders_and_kills_end_in_what_was_wanted_last",
         "tests/supervisor/test_shard_orders.py::test_any_orders_end_in_the_wanted_state",
         "tests/supervisor/test_shard.py::test_starts_and_stops_at_any_moment_end_where_they_should",
     ),
     "A24": (
+        "tests/faults/test_surroundings_of_a_life.py::test_orders_are_heard_while_a_shard_waits",
         "tests/supervisor/test_shard_orders.py::test_a_start_and_a_stop_work_at_once_while_nothing_runs",
     ),
 }

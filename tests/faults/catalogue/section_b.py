@@ -12,7 +12,10 @@ WHERE: dict[str, tuple[str, ...]] = {
     "B4": ("tests/runner/test_process_page.py::test_a_death_in_a_handler_leaves_the_call",),
     "B5": ("tests/runner/test_process_duties.py::test_the_worst_that_a_handler_raises_is_an_answer",),
     "B6": ("tests/faults/test_g_surroundings.py::test_a_stack_that_is_too_deep_costs_a_runner_at_most",),
-    "B7": ("tests/supervisor/test_shard.py::test_some_exit_codes_are_believed_at_once",),
+    "B7": (
+        "tests/faults/test_surroundings_of_a_life.py::test_an_exit_code_is_heard",
+        "tests/supervisor/test_shard.py::test_some_exit_codes_are_believed_at_once",
+    ),
     "B8": ("tests/faults/test_a_life.py::test_another_program_in_its_place_is_ended",),
     "B9": (
         "tests/runner/test_process_page.py::test_a_forked_child_that_comes_back_ends_without_a_word",

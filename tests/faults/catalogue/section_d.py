@@ -5,9 +5,11 @@ from __future__ import annotations
 WHERE: dict[str, tuple[str, ...]] = {
     "D1": ("tests/supervisor/test_cgroup.py::test_a_real_group_ends_everything_in_it",),
     "D2": (
+        "tests/faults/test_surroundings_of_a_life.py::test_memory_without_end_is_ended",
         "tests/supervisor/test_wear.py::test_the_soft_limit_asks_for_another_runner_and_the_hard_one_kills",
     ),
     "D3": (
+        "tests/faults/test_surroundings_of_a_life.py::test_a_slow_leak_costs_no_call",
         "tests/supervisor/test_wear.py::test_the_soft_limit_asks_for_another_runner_and_the_hard_one_kills",
     ),
     "D4": ("tests/runner/test_process_duties.py::test_a_plugin_that_takes_all_descriptors_fails_alone",),
@@ -28,6 +30,7 @@ WHERE: dict[str, tuple[str, ...]] = {
         "tests/faults/test_runner_faults.py::test_a_runner_of_another_make_can_print_without_end",
     ),
     "D11": (
+        "tests/faults/test_surroundings_of_a_life.py::test_what_would_touch_a_terminal_does_not_come_through",
         "tests/supervisor/test_logs.py::test_what_would_touch_a_terminal_is_escaped",
         "tests/supervisor/test_logs.py::test_a_long_line_is_cut_and_says_so",
         "tests/supervisor/test_logs.py::test_raw_output_is_lines_under_the_best_known_name",

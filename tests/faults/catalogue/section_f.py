@@ -19,6 +19,7 @@ WHERE: dict[str, tuple[str, ...]] = {
     ),
     "F8": ("tests/faults/test_f_poison.py::test_another_version_of_a_plugin_begins_anew",),
     "F9": (
+        "tests/faults/test_surroundings_of_a_life.py::test_a_chain_goes_on_behind_one_that_dies",
         "tests/supervisor/test_hooks.py::test_what_a_shard_that_is_down_means",
         "tests/supervisor/test_hooks.py::test_a_hook_that_waits_is_answered_when_the_shard_is_back",
     ),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 WHERE: dict[str, tuple[str, ...]] = {
     "G1": ("tests/faults/test_g_surroundings.py::test_the_wall_clock_decides_nothing",),
-    "G2": ("tests/supervisor/test_awake.py::test_a_host_that_stood_still_counts_one_period",),
+    "G2": (
+        "tests/faults/test_surroundings_of_a_life.py::test_a_host_that_stands_still_kills_nobody",
+        "tests/supervisor/test_awake.py::test_a_host_that_stood_still_counts_one_period",
+    ),
     "G3": (
         "tests/whole/test_run.py::test_sigterm_stops_in_order",
         "tests/whole/test_service.py::test_a_shell_that_ignores_its_children_does_no_harm",
