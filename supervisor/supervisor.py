@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import trio
 
 from .assignment import assign
-from .component import INVOKE_METHODS
 from .court import Court
 from .dead_letters import DeadLetters
 from .errors import UsageError
-from .fate import DispatchFailed, Fate
+from .event_names import ON_STOP
 from .group import Groups
 from .limits import ShardLimits
-from .load_status import LoadState, LoadStatus, load_statuses
+from .load_status import LoadStatus, failure_reasons, load_statuses
 from .log_ring import LogRing
 from .logs import LogSink
 from .observers import GatewayReported, ShardMoved
@@ -27,21 +26,19 @@ from .shard import Shard
 from .shard_state import ShardState
 from .snapshot import take_status
 from .suggestion import one_of, suggest
+from .surface import Surface
 from .wiring import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from rookery.protocol import Assignment, MessageMap
+    from rookery.protocol import Assignment
     from rookery.sharding import ShardPlan
 
     from .application import Process
     from .catalog import Catalog
     from .custody import Custody
-    from .events import EventResult
-    from .hooks import HookResult
     from .log_file import LogFile
-    from .platform.outbound import Receipt
     from .reload_result import ReloadResult
     from .settings import Settings, ShardSettings
     from .status import Status
@@ -62,6 +59,7 @@ class Supervisor:
 
     Attributes:
         parts: Everything that a host application may reach: registry, dispatcher, events, hooks, capabilities, …
+        surface: What it may ask of its plugins; each method is one of the supervisor's as well.
         shards: By name; seats that no plugin took are left out.
         host_version: What runners and plugins are told.
         log_file: Where this process logs, for the status; None when whoever embeds the host has not said.
@@ -103,6 +101,23 @@ class Supervisor:
         self._terminal = dict(terminal)
         self._start_shard: Callable[[Shard], None] | None = None
         self.shards: dict[str, Shard] = {}
+        surface = self.surface = Surface(self.parts, self.shards, self.court)
+        self.dispatch_event = surface.dispatch_event
+        self.invoke_hook = surface.invoke_hook
+        self.dispatch_hook = surface.dispatch_hook
+        self.invoke = surface.invoke
+        self.invoke_plugin = surface.invoke_plugin
+        self.invoke_message_gateway = surface.invoke_message_gateway
+        self.send_message = surface.send_message
+        self.send_message_to_external = surface.send_message_to_external
+        self.register_hook = surface.register_hook
+        self.register_action = surface.register_action
+        self.set_enabled = surface.set_enabled
+        self.set_plugin_enabled = surface.set_plugin_enabled
+        self.get_loaded_plugin_ids = surface.get_loaded_plugin_ids
+        self.get_loaded_plugin_versions = surface.get_loaded_plugin_versions
+        self.get_plugin_load_statuses = surface.get_plugin_load_statuses
+        self.get_plugin_load_failure_reasons = surface.get_plugin_load_failure_reasons
         self._make_shards()
         self.started = trio.current_time()
         self._input_end = trio.Event()
@@ -151,6 +166,11 @@ class Supervisor:
             self._start_shard(shard)
         return shard
 
+    @property
+    def is_loading(self) -> bool:
+        """Whether a shard is on its way to serve its plugins."""
+        return self.surface.is_loading
+
     @contextmanager
     def starting_shards(self, start: Callable[[Shard], None]) -> Iterator[None]:
         """While inside, shards are run by this function: those that are there now, and those that come later."""
@@ -175,55 +195,6 @@ class Supervisor:
             installed=self.parts.installed,
             external=self.reloading.versions_beside(shard),
         )
-
-    # --- calling plugins ---------------------------------------------------------------------------------------
-
-    async def dispatch_event(
-        self,
-        event_type: str,
-        message: MessageMap | None = None,
-        extra_args: dict[str, Any] | None = None,
-        *,
-        key: str | None = None,
-    ) -> EventResult:
-        """Show an event to its handlers over all shards; see ``Events.dispatch``."""
-        return await self.parts.events.dispatch(event_type, message, extra_args, key=key)
-
-    async def invoke_hook(self, name: str, /, **kwargs: Any) -> HookResult:
-        """Fire a hook over all shards; see ``Hooks.invoke``."""
-        return await self.parts.hooks.invoke(name, **kwargs)
-
-    async def invoke(
-        self,
-        plugin_id: str,
-        component: str,
-        args: dict[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-    ) -> Any:
-        """Call one component by name and return its result.
-
-        Args:
-            timeout: Seconds; ``None`` takes the component's own.
-
-        Raises:
-            DispatchFailed: There is none, it raised, or it could not be asked in time.
-        """
-        found = self.parts.registry.component(plugin_id, component)
-        method = INVOKE_METHODS.get(found.type) if found else None
-        if found is None or method is None:
-            known = ", ".join(sorted(kind.value for kind in INVOKE_METHODS))
-            raise DispatchFailed(
-                Fate.REFUSED, f"{plugin_id} has no component {component!r} that can be called ({known})"
-            )
-        answer = await self.parts.dispatcher.call(found, method, args or {}, timeout=timeout)
-        if answer.get("success") is False:
-            raise DispatchFailed(Fate.HANDLER_ERROR, str(answer.get("result")), maybe_executed=True)
-        return answer.get("result")
-
-    async def send_message(self, message: MessageMap, *, timeout: float | None = None) -> Receipt:
-        """Send a message through the gateway that its route names."""
-        return await self.parts.outbound.send(message, timeout=timeout)
 
     # --- orders ------------------------------------------------------------------------------------------------
 
@@ -266,10 +237,7 @@ class Supervisor:
         return self.court.release(plugin_id)
 
     async def reload_plugin(self, plugin_id: str, reason: str = "manual") -> ReloadResult:
-        """Have a plugin run the code that is on the disk now, and with it everything that needs it; see ``Reloading``.
-
-        The result is true when it does. When newer code fails, the running version goes on.
-        """
+        """Have a plugin, and what needs it, run the code that is on the disk now; true when it does. See ``Reloading``."""
         return await self.reloading.reload([plugin_id], reason)
 
     async def reload_plugins(
@@ -358,6 +326,8 @@ class Supervisor:
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(wait_forced)
+            if self.parts.events.has_handlers(ON_STOP):
+                await self.parts.events.dispatch(ON_STOP)
             await self.wait_idle()
             nursery.cancel_scope.cancel()
 
@@ -379,12 +349,7 @@ class Supervisor:
 
     def plugin_load_failure_reasons(self) -> dict[str, str]:
         """Why plugins are not loaded, and why the newer code of those that are was not taken."""
-        failed = {LoadState.FAILED, LoadState.SUCCESS}
-        return {
-            each: told.reason
-            for each, told in load_statuses(self).items()
-            if told.state in failed and told.reason
-        }
+        return failure_reasons(self)
 
     def status(self) -> Status:
         """A snapshot. Never blocks."""

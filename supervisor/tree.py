@@ -28,12 +28,14 @@ from .control_commands import command_table
 from .crash_report import CRASH_DIRECTORY, CrashReports
 from .custody import open_custody
 from .errors import UsageError
+from .event_names import ON_START
 from .host_checks import check_host
 from .planning import make_plan, wants_zygote
 from .run_lock import hold_run_lock
 from .state_directory import make_state_dir
 from .store import open_store
 from .supervisor import Supervisor
+from .switch_record import restore_switches
 from .watchdog import LAG_GUARD, Watchdog
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
     from .shard import Shard
 
 STORE_FILE = "store.db"
+
+GREETING_PATIENCE = 10.0
+"""Seconds that handlers which may stop ``on_start`` hold messages up at most."""
 
 START_PATIENCE = 60.0
 """Seconds after which messages are processed although a shard is still not up; its calls then wait for it."""
@@ -128,9 +133,12 @@ async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
     root.start_soon(supervisor.custody.run)
     await root.start(partial(serve_control, supervisor.settings.state_dir, command_table(supervisor)))
     await root.start(parts.capabilities.run)
+    await root.start(parts.models.run)
     root.start_soon(parts.dispatcher.run)
     root.start_soon(parts.answers.run)
     root.start_soon(parts.statistics.run)
+    parts.managing.reload = supervisor.reload_plugin
+    await restore_switches(parts.store, parts.registry.switches)
     root.start_soon(supervisor.groups.run)
     root.start_soon(supervisor.reloading.run)
     watchdog = Watchdog(
@@ -149,6 +157,10 @@ def _lag_guard(supervisor: Supervisor) -> float:
 async def _open_inbox(supervisor: Supervisor) -> None:
     with trio.move_on_after(START_PATIENCE):
         await supervisor.wait_ready()
+    events = supervisor.parts.events
+    if events.has_handlers(ON_START):
+        with trio.move_on_after(GREETING_PATIENCE):
+            await events.dispatch(ON_START)
     supervisor.parts.inbox.open()
 
 

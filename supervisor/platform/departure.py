@@ -112,10 +112,9 @@ class Departure:
 
     def _changed(self, message: MessageMap, changed: Any) -> MessageMap:
         """What somebody made of a message; which conversation it goes to stays as it was."""
-        if changed is message:
-            return message
         try:
-            validate_message(changed)
+            if changed is not message:
+                validate_message(changed)
         except BadPayload:
             self._counters.errors += 1
             return message

@@ -1,0 +1,251 @@
+"""What may a host application ask of its plugins, and what may it know of them?
+
+The methods here are the supervisor's own: ``Supervisor`` has each of them as an attribute. They stand apart from the life of
+shards, which is its file. Each takes whatever shard its plugin lives in now, and waits for one that is being replaced as the
+deployment says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from rookery.protocol import METHODS, PLUGIN_INVOKE_MESSAGE_GATEWAY, Invocation, Side
+
+from .fate import DispatchFailed, Fate
+from .platform.departure import Sending
+from .shard_state import HAS_LOADED, ShardState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rookery.protocol import MessageMap
+
+    from .actions import ActionInfo, Execute
+    from .component import Component
+    from .court import Court
+    from .events import EventResult
+    from .hook_specs import HookSpec
+    from .hooks import HookResult
+    from .platform.outbound import Receipt
+    from .shard import Shard
+    from .wiring import Parts
+
+TIMEOUT_MS = 30_000
+"""Of the calls whose time is told in milliseconds."""
+
+AT_AN_END = frozenset({ShardState.STOPPED, ShardState.DISABLED, ShardState.STOPPING})
+"""States from which nobody is on the way to serve plugins."""
+
+
+@attrs.frozen(kw_only=True)
+class PluginAnswer:
+    """What a plugin answered to one call."""
+
+    method: str
+    plugin_id: str
+    component_name: str
+    payload: dict[str, Any]
+    """As it came; ``success`` is false when the plugin's code raised."""
+
+    @property
+    def success(self) -> bool:
+        return self.payload.get("success") is not False
+
+    @property
+    def result(self) -> Any:
+        return self.payload.get("result")
+
+
+class Surface:
+    """The library surface of one deployment.
+
+    Args:
+        shards: All of them, now and later.
+        court: Knows which plugins are in quarantine.
+    """
+
+    def __init__(self, parts: Parts, shards: Mapping[str, Shard], court: Court) -> None:
+        self._parts = parts
+        self._shards = shards
+        self._court = court
+
+    # --- calling -----------------------------------------------------------------------------------------------
+
+    async def dispatch_event(
+        self,
+        event_type: str,
+        message: MessageMap | None = None,
+        extra_args: dict[str, Any] | None = None,
+        *,
+        key: str | None = None,
+    ) -> EventResult:
+        """Show an event to its handlers over all shards; see ``Events.dispatch``.
+
+        The result says more than ``continues, message = await supervisor.dispatch_event(…)`` takes of it.
+        """
+        return await self._parts.events.dispatch(event_type, message, extra_args, key=key)
+
+    async def invoke_hook(self, name: str, /, **kwargs: Any) -> HookResult:
+        """Fire a hook over all shards; see ``Hooks.invoke``."""
+        return await self._parts.hooks.invoke(name, **kwargs)
+
+    async def dispatch_hook(self, stage: str, /, **kwargs: Any) -> dict[str, Any]:
+        """Ask the handlers of a stage, which is the older kind of hook; return the arguments as they left them."""
+        return await self._parts.stages.dispatch(stage, **kwargs)
+
+    async def invoke(
+        self,
+        plugin_id: str,
+        component: str,
+        args: dict[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Any:
+        """Call one component by name and return its result.
+
+        Args:
+            timeout: Seconds; ``None`` takes the component's own.
+
+        Raises:
+            DispatchFailed: There is none, it raised, or it could not be asked in time.
+        """
+        found = self._parts.registry.component(plugin_id, component)
+        method = found.invoke_method if found else None
+        if found is None or method is None:
+            raise DispatchFailed(
+                Fate.REFUSED,
+                f"{plugin_id} has no component {component!r} that can be called by its name; a command, an action, a"
+                " tool, an API or a gateway can",
+            )
+        answer = await self._parts.dispatcher.call(found, method, args or {}, timeout=timeout)
+        if answer.get("success") is False:
+            raise DispatchFailed(Fate.HANDLER_ERROR, str(answer.get("result")), maybe_executed=True)
+        return answer.get("result")
+
+    async def invoke_plugin(
+        self,
+        method: str,
+        plugin_id: str,
+        component_name: str,
+        args: dict[str, Any] | None = None,
+        timeout_ms: int = TIMEOUT_MS,
+    ) -> PluginAnswer:
+        """Call a component by a method of the protocol, e.g. ``plugin.invoke_tool``; the answer is as it came.
+
+        Raises:
+            DispatchFailed: There is no such component or method, or it could not be asked in time.
+        """
+        row = METHODS.get(method)
+        if row is None or row.caller is not Side.HOST or row.request is not Invocation:
+            known = ", ".join(sorted(each.name for each in METHODS.values() if each.request is Invocation))
+            raise DispatchFailed(Fate.REFUSED, f"{method!r} calls no component; there are {known}")
+        found = self._component(plugin_id, component_name)
+        payload = await self._parts.dispatcher.call(found, method, args or {}, timeout=timeout_ms / 1000)
+        return PluginAnswer(
+            method=method, plugin_id=plugin_id, component_name=component_name, payload=payload
+        )
+
+    async def invoke_message_gateway(
+        self,
+        plugin_id: str,
+        component_name: str,
+        args: dict[str, Any] | None = None,
+        timeout_ms: int = TIMEOUT_MS,
+    ) -> PluginAnswer:
+        """Call a gateway itself: no route, no hooks, no receipt."""
+        return await self.invoke_plugin(
+            PLUGIN_INVOKE_MESSAGE_GATEWAY, plugin_id, component_name, args, timeout_ms
+        )
+
+    async def send_message(self, message: MessageMap, *, timeout: float | None = None) -> Receipt:
+        """Send a message through the gateway that its route names."""
+        return await self._parts.outbound.send(message, timeout=timeout)
+
+    async def send_message_to_external(
+        self, message: MessageMap, *, enabled_only: bool = True, save_to_db: bool = True
+    ) -> bool:
+        """The same for whoever only asks whether it went out. The message gets the id that the platform has given it.
+
+        Args:
+            enabled_only: False uses a gateway that is switched off as well.
+            save_to_db: Whether the store keeps it.
+        """
+        sending = Sending(storage_message=save_to_db, enabled_only=enabled_only)
+        receipt = await self._parts.outbound.send(message, sending=sending)
+        if receipt.sent and receipt.external_id:
+            message["message_id"] = receipt.external_id
+        return receipt.sent
+
+    # --- offering and switching --------------------------------------------------------------------------------
+
+    def register_hook(self, spec: HookSpec) -> None:
+        """Make a hook of the application known. Only plugins that load later can register for it: say it first."""
+        self._parts.hooks.specs.add(spec)
+
+    def register_action(self, info: ActionInfo, execute: Execute) -> bool:
+        """Add an action of the application to those of its plugins; False when it has one of this name."""
+        return self._parts.actions.register(info, execute)
+
+    def set_enabled(self, full_name: str, enabled: bool, session_id: str | None = None) -> bool:
+        """Switch a component on or off, for good, everywhere or in one session; False when there is none."""
+        return self._parts.registry.set_enabled(full_name, enabled, session_id)
+
+    def set_plugin_enabled(self, plugin_id: str, enabled: bool, session_id: str | None = None) -> int:
+        """The same for everything that a plugin offers; how many components that are."""
+        return self._parts.registry.set_plugin_enabled(plugin_id, enabled, session_id)
+
+    # --- knowing -----------------------------------------------------------------------------------------------
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a shard is on its way to serve its plugins."""
+        return any(_load_status(shard, "") == "loading" for shard in self._shards.values())
+
+    def get_loaded_plugin_ids(self) -> tuple[str, ...]:
+        """Plugins that a runner serves now, sorted."""
+        return tuple(sorted(self._loaded()))
+
+    def get_loaded_plugin_versions(self) -> dict[str, str]:
+        """The version of each of them."""
+        found = {each: self._parts.registry.registration(each) for each in self.get_loaded_plugin_ids()}
+        return {plugin_id: "" if known is None else known.version for plugin_id, known in found.items()}
+
+    def get_plugin_load_statuses(self) -> dict[str, str]:
+        """Of each plugin: ``success``, ``failed``, ``inactive`` (it is switched off), ``loading`` or ``stopped``."""
+        statuses = {
+            plugin_id: _load_status(shard, plugin_id)
+            for shard in self._shards.values()
+            for plugin_id in dict.fromkeys([*shard.plugins, *shard.failed])
+        }
+        return {**statuses, **dict.fromkeys(self._court.kept_out, "failed")}
+
+    def get_plugin_load_failure_reasons(self) -> dict[str, str]:
+        """Why each plugin is not there that ought to be."""
+        reasons = {
+            plugin_id: reason for shard in self._shards.values() for plugin_id, reason in shard.failed.items()
+        }
+        return {**reasons, **{plugin_id: kept.reason for plugin_id, kept in self._court.kept_out.items()}}
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _component(self, plugin_id: str, name: str) -> Component:
+        found = self._parts.registry.component(plugin_id, name)
+        if found is None:
+            raise DispatchFailed(Fate.REFUSED, f"{plugin_id} has no component {name!r}")
+        return found
+
+    def _loaded(self) -> Iterable[str]:
+        for shard in self._shards.values():
+            if shard.state.value in HAS_LOADED:
+                yield from shard.loaded
+
+
+def _load_status(shard: Shard, plugin_id: str) -> str:
+    state = shard.state.value
+    if plugin_id in shard.failed or state is ShardState.FAILED:
+        return "failed"
+    if state in HAS_LOADED:
+        return "success" if plugin_id in shard.loaded else "inactive"
+    return "stopped" if state in AT_AN_END else "loading"
