@@ -60,6 +60,13 @@ def load_statuses(supervisor: Supervisor) -> dict[str, LoadStatus]:
     return dict(sorted(statuses.items()))
 
 
+def failure_reasons(supervisor: Supervisor) -> dict[str, str]:
+    """Why plugins are not loaded, and why the newer code of those that are was not taken; by id."""
+    told = {LoadState.FAILED, LoadState.SUCCESS}
+    statuses = load_statuses(supervisor).items()
+    return {each: status.reason for each, status in statuses if status.state in told and status.reason}
+
+
 def _status_of(plugin_id: str, shard: Shard, reload_failure: str) -> LoadStatus:
     state = shard.state.value
     if plugin_id in shard.loaded:

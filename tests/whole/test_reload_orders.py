@@ -260,3 +260,30 @@ async def test_the_command_line_reloads(deployment: Deployment) -> None:
     assert wrong.code == 1
     assert "did you mean 'test.it'?" in wrong.out
     assert nothing.code == 1
+
+
+async def test_what_is_loaded_and_why_not_can_be_asked(deployment: Deployment) -> None:
+    """Over all shards: what works, what failed, what was switched off, and whose newer code was not taken."""
+    deployment.more = '[plugins."test.off"]\nenabled = false\n'
+    deployment.plugin("one", "it", CODE)
+    deployment.plugin("one", "bad", "def x(:")
+    deployment.plugin("two", "stopped", CODE)
+    deployment.plugin("two", "off", CODE)
+    deployment._shards["two"].remove("test.off")
+    async with deployment.run() as supervisor:
+        await supervisor.stop_shard("two").state.wait_value(ShardState.STOPPED)
+        change(deployment, "it", ("async def which", "async deff which"))
+        await supervisor.reload_plugin("test.it")
+
+        statuses = supervisor.plugin_load_statuses()
+        reasons = supervisor.plugin_load_failure_reasons()
+
+    assert {each: status.state.value for each, status in statuses.items()} == {
+        "test.bad": "failed",
+        "test.it": "success",
+        "test.off": "inactive",
+        "test.stopped": "failed",
+    }
+    assert "SyntaxError" in reasons["test.bad"]
+    assert "(the running version goes on)" in reasons["test.it"]
+    assert "shard 'two' is stopped" in reasons["test.stopped"]
