@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from rookery.protocol import session_id_of
+from rookery.protocol import PLUGIN_INVOKE_LLM_PROVIDER, session_id_of
 
 from .fate import DispatchFailed
 
@@ -50,6 +50,8 @@ class Call:
         self.component = component
         self.method = method
         self.payload: Payload = {"component_name": component.name, "args": args}
+        if method == PLUGIN_INVOKE_LLM_PROVIDER:  # its arguments are the payload, as protocol 1.0.0 has it
+            self.payload = {"component_name": component.name, "args": {}, **args}
         self.deadline = deadline
         self.on_settled = on_settled
         self.is_settled = False

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from rookery.protocol import PLUGIN_INVOKE_API, PLUGIN_INVOKE_HOOK, PLUGIN_INVOKE_MESSAGE_GATEWAY
+from rookery.protocol import (
+    PLUGIN_INVOKE_API,
+    PLUGIN_INVOKE_HOOK,
+    PLUGIN_INVOKE_LLM_PROVIDER,
+    PLUGIN_INVOKE_MESSAGE_GATEWAY,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +20,9 @@ if TYPE_CHECKING:
     from .call import Call
     from .counters import ShardCounters
 
-INNER_METHODS = frozenset({PLUGIN_INVOKE_API, PLUGIN_INVOKE_HOOK, PLUGIN_INVOKE_MESSAGE_GATEWAY})
+INNER_METHODS = frozenset(
+    {PLUGIN_INVOKE_API, PLUGIN_INVOKE_HOOK, PLUGIN_INVOKE_LLM_PROVIDER, PLUGIN_INVOKE_MESSAGE_GATEWAY}
+)
 """Calls that a handler which runs now may be waiting for: it sends a message, or uses another plugin. Behind the calls
 that fill a shard they would wait for their own callers."""
 

@@ -59,6 +59,11 @@ class Granting:
             )
         )
 
+    def admit(self, shard: Shard, plugin_id: str) -> None:
+        """A plugin has registered. One that asks for nothing may use what everybody may."""
+        if not self._grants.knows(plugin_id):
+            self._grants.grant(plugin_id, (), (), shard=shard.name)
+
     def revoke(self, shard: Shard, plugin_id: str, reason: str) -> None:
         """Take everything back; nothing happens when there is nothing."""
         if self._grants.revoke(plugin_id):

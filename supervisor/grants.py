@@ -68,6 +68,10 @@ class Grants:
         grant = self._grants.get(plugin_id)
         return frozenset() if grant is None else grant.declared
 
+    def knows(self, plugin_id: str) -> bool:
+        """Whether the plugin was granted anything, be it nothing."""
+        return plugin_id in self._grants
+
     def revoke(self, plugin_id: str) -> bool:
         """Take everything back; False when there was nothing."""
         return self._grants.pop(plugin_id, None) is not None

@@ -6,7 +6,7 @@ claims what the plugin's manifest does not declare, because a runner cannot add 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import attrs
@@ -17,6 +17,8 @@ from .component import Component
 from .registry import Registration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
     from .registry import Registry
 
 HOST_TYPES = frozenset({"openai"})
@@ -63,10 +65,10 @@ class ProviderTable:
     """The providers of all plugins.
 
     Args:
-        declared: The client types that each plugin's manifest declares; ``None`` holds nobody to it.
+        declared: Gives the client types that a plugin's manifest declares; ``None`` holds nobody to them.
     """
 
-    def __init__(self, registry: Registry, declared: Mapping[str, Sequence[str]] | None = None) -> None:
+    def __init__(self, registry: Registry, declared: Callable[[str], Collection[str]] | None = None) -> None:
         self._registry = registry
         self._declared = declared
         self._live: dict[str, _Offer] = {}
@@ -122,7 +124,7 @@ class ProviderTable:
             return f"{shown(client_type)} is there twice"
         if client_type in HOST_TYPES:
             return f"{shown(client_type)} is served by the host itself"
-        if self._declared is not None and client_type not in self._declared.get(plugin_id, ()):
+        if self._declared is not None and client_type not in self._declared(plugin_id):
             return f"{shown(client_type)} is not among the llm_providers of the plugin's manifest"
         owner = self._owner_of(client_type)
         if owner not in ("", plugin_id):

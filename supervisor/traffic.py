@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .observers import Observers
     from .platform.drivers import Drivers
     from .platform.entrance import Entrance
+    from .provider_table import ProviderTable
     from .registry import Registry
     from .shard import Shard
 
@@ -74,6 +75,7 @@ class Traffic:
         dispatcher: Dispatcher,
         grants: Grants,
         capabilities: CapabilityTable,
+        providers: ProviderTable,
         drivers: Drivers,
         entrance: Entrance,
         observers: Observers,
@@ -86,6 +88,7 @@ class Traffic:
         self._granting = Granting(grants, observers, allowed=allowed, declared=declared)
         self._trials = Trials(registry, self._granting)
         self._capabilities = capabilities
+        self._providers = providers
         self._drivers = drivers
         self._observers = observers
         self._counters = counters
@@ -191,6 +194,7 @@ class Traffic:
             payload = self._read(shard, request, RegisterComponents)
             if payload is None:
                 return
+            self._providers.check(payload.plugin_id, payload.llm_providers)
             registration = self._registry.register(
                 payload,
                 shard=shard.name,
@@ -202,6 +206,8 @@ class Traffic:
             if request.plugin_id not in self._trials:
                 self._granting.revoke(shard, request.plugin_id, "its registration was refused")
             raise
+        self._providers.note(registration, payload.llm_providers)
+        self._granting.admit(shard, payload.plugin_id)
         if self._registry.registration(payload.plugin_id) is registration:
             self._retain_gateways(payload.plugin_id)
         components = registration.components

@@ -18,7 +18,7 @@ from .api_calls import ApiCalls
 from .api_table import ApiTable
 from .application import ApplicationFlow, Process
 from .breaker import Breaker, BreakerPolicy
-from .capabilities import make_table, register_api, register_component
+from .capabilities import make_table, register_api, register_component, register_llm
 from .component_queries import ComponentQueries
 from .counters import Counters
 from .dispatch import Dispatcher
@@ -26,6 +26,9 @@ from .events import Events
 from .grants import Grants
 from .hook_specs import HookSpecs
 from .hooks import Hooks
+from .llm.http import HttpProvider
+from .llm.models import Models
+from .llm.plugin_provider import PluginProvider
 from .managing import Managing
 from .observers import MessageLost, Observers
 from .pipeline import Pipeline
@@ -38,6 +41,7 @@ from .platform.policy_file import PolicyFile
 from .platform.routes import RouteTable
 from .platform.sessions import Sessions
 from .powers import Powers
+from .provider_table import ProviderTable
 from .registry import Registry
 from .settings import OnUnavailable
 from .speech import Speech
@@ -66,7 +70,6 @@ class Parts:
     def __init__(self, settings: Settings, catalog: Catalog, store: Store, process: Process | None) -> None:
         pipeline = settings.pipeline
         timeout = pipeline.dispatch_timeout
-        specs = HookSpecs()
         self.on_lost: Callable[[Call, DispatchFailed], None] = lambda call, failure: None
         """Told every call that was lost, before the observers are."""
         self.installed = dict(catalog.plugins)
@@ -78,22 +81,7 @@ class Parts:
         self.store = store
         self.counters = Counters()
         self.observers = Observers()
-        self.registry = Registry(check_hook=specs.complaint_about, prefix=settings.command_prefix)
-        self.dispatcher = Dispatcher(
-            self.counters, waits=pipeline.on_unavailable is OnUnavailable.WAIT, on_lost=self._tell_lost
-        )
-        self.statistics = Statistics(store)
-        for method in (PLUGIN_INVOKE_TOOL, PLUGIN_INVOKE_ACTION):
-            self.dispatcher.tally.listeners[method] = self.statistics.note_tool
-        self.breaker = _breaker(pipeline, self.registry)
-        self.hooks = Hooks(self.registry, self.dispatcher, specs, timeout=timeout, breaker=self.breaker)
-        self.events = Events(
-            self.registry, self.dispatcher, self.counters, timeout=timeout, breaker=self.breaker
-        )
-        self.stages = Stages(self.registry, self.dispatcher, self.breaker, timeout=timeout)
-        self.actions = Actions(self.registry, self.dispatcher)
-        self.toolbox = Toolbox(self.registry, self.dispatcher)
-        self.queries = ComponentQueries(self.registry)
+        self._make_calls(settings)
         self.routes = RouteTable(settings.routes)
         self.drivers = Drivers(self.routes, _types_of(catalog))
         self.chat_policy = (
@@ -121,8 +109,7 @@ class Parts:
         self.grants = Grants()
         self.capabilities = make_table(store, self.grants, self._powers(settings, catalog))
         self.capabilities.on_denied = self.observers.notify
-        self.apis = ApiTable(self.registry)
-        register_api(self.capabilities, ApiCalls(self.apis, self.dispatcher), self.registry)
+        self._lend(settings)
         self.managing = Managing(
             settings, self.registry, self.apis, self.observers, self.installed, self.answers.start_soon
         )
@@ -142,6 +129,7 @@ class Parts:
             dispatcher=self.dispatcher,
             grants=self.grants,
             capabilities=self.capabilities,
+            providers=self.providers,
             drivers=self.drivers,
             entrance=self.entrance,
             observers=self.observers,
@@ -149,6 +137,48 @@ class Parts:
             allowed=settings.grants,
             declared=self.declared,
         )
+
+    def _lend(self, settings: Settings) -> None:
+        """Plugins use each other, and language models."""
+        self.apis = ApiTable(self.registry)
+        register_api(self.capabilities, ApiCalls(self.apis, self.dispatcher), self.registry)
+        self.providers = ProviderTable(self.registry, self._client_types_of)
+        self.models = Models(
+            settings.llm,
+            HttpProvider(settings.path.parent),
+            PluginProvider(self.providers, self.dispatcher),
+            self.statistics.note_llm_use,
+            file=str(settings.path),
+        )
+        register_llm(self.capabilities, self.models)
+
+    def _client_types_of(self, plugin_id: str) -> frozenset[str]:
+        """What a plugin's manifest says that it serves."""
+        installed = self.installed.get(plugin_id)
+        declared = installed.manifest.llm_providers if installed is not None else ()
+        return frozenset(each.client_type for each in declared)
+
+    def _make_calls(self, settings: Settings) -> None:
+        """Who offers what, and how it is called."""
+        specs, timeout = HookSpecs(), settings.pipeline.dispatch_timeout
+        self.registry = Registry(check_hook=specs.complaint_about, prefix=settings.command_prefix)
+        self.dispatcher = Dispatcher(
+            self.counters,
+            waits=settings.pipeline.on_unavailable is OnUnavailable.WAIT,
+            on_lost=self._tell_lost,
+        )
+        self.statistics = Statistics(self.store)
+        for method in (PLUGIN_INVOKE_TOOL, PLUGIN_INVOKE_ACTION):
+            self.dispatcher.tally.listeners[method] = self.statistics.note_tool
+        self.breaker = _breaker(settings.pipeline, self.registry)
+        self.hooks = Hooks(self.registry, self.dispatcher, specs, timeout=timeout, breaker=self.breaker)
+        self.events = Events(
+            self.registry, self.dispatcher, self.counters, timeout=timeout, breaker=self.breaker
+        )
+        self.stages = Stages(self.registry, self.dispatcher, self.breaker, timeout=timeout)
+        self.actions = Actions(self.registry, self.dispatcher)
+        self.toolbox = Toolbox(self.registry, self.dispatcher)
+        self.queries = ComponentQueries(self.registry)
 
     def _pipeline(self, timeout: float) -> Pipeline:
         return Pipeline(

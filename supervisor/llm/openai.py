@@ -175,7 +175,8 @@ def read_vector(vector: object, path: str) -> list[float]:
 
 def _tool_call(call: object, path: str) -> dict[str, Any]:
     told = call if isinstance(call, dict) else {}
-    function = told.get("function") if isinstance(told.get("function"), dict) else told
+    inner = told.get("function")
+    function = inner if isinstance(inner, dict) else told
     name, arguments = function.get("name"), function.get("arguments")
     if not isinstance(name, str) or not name:
         raise _bad(f"{path} names no function")

@@ -20,6 +20,7 @@ from rookery.supervisor.platform.inbound import Inbound
 from rookery.supervisor.platform.inbox import Answer
 from rookery.supervisor.platform.routes import RouteTable
 from rookery.supervisor.platform.sessions import Sessions
+from rookery.supervisor.provider_table import ProviderTable
 from rookery.supervisor.registry import Registry
 from rookery.supervisor.shard_state import ShardState
 from rookery.supervisor.traffic import Traffic
@@ -124,11 +125,13 @@ class Border:
             counters=stage.counters,
             policy=lambda: self.policy or ChatPolicy(),
         )
+        self.providers = ProviderTable(stage.registry)
         self.traffic = Traffic(
             registry=stage.registry,
             dispatcher=stage.dispatcher,
             grants=self.grants,
             capabilities=self.table,  # type: ignore[arg-type]
+            providers=self.providers,
             drivers=self.drivers,
             entrance=self.entrance,
             observers=observers,
