@@ -40,7 +40,7 @@ class Activation(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class ActionInfo:
+class ActionDescription:
     """What a planner has to know of an action."""
 
     name: str
@@ -64,7 +64,7 @@ class ActionInfo:
 class Action:
     """One action by its name."""
 
-    info: ActionInfo
+    info: ActionDescription
     execute: Execute
 
 
@@ -78,11 +78,11 @@ class ShadowedAction:
     """Whose it is instead: a component's full name, or "the application"."""
 
 
-def read_action(tool: Tool) -> ActionInfo:
+def read_action(tool: Tool) -> ActionDescription:
     """What a plugin declares of an action, with what it leaves out or spoils put right."""
     inner = tool.metadata.get("metadata")
     said: Mapping[str, Any] = {**inner, **tool.metadata} if isinstance(inner, dict) else tool.metadata
-    return ActionInfo(
+    return ActionDescription(
         name=tool.name,
         plugin_name=tool.plugin_id,
         description=tool.description,
@@ -142,7 +142,7 @@ class Actions:
         self._seen: int | None = None
         """The generation of the registry that the mirror shows."""
 
-    def register(self, info: ActionInfo, execute: Execute) -> bool:
+    def register(self, info: ActionDescription, execute: Execute) -> bool:
         """Add an action of the application; False when it has one of this name."""
         if info.name in self._own:
             return False

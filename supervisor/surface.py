@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rookery.protocol import MessageMap
 
-    from .actions import ActionInfo, Execute
+    from .actions import ActionDescription, Execute
     from .component import Component
     from .court import Court
     from .events import EventResult
@@ -184,7 +184,7 @@ class Surface:
         """Make a hook of the application known. Only plugins that load later can register for it: say it first."""
         self._parts.hooks.specs.add(spec)
 
-    def register_action(self, info: ActionInfo, execute: Execute) -> bool:
+    def register_action(self, info: ActionDescription, execute: Execute) -> bool:
         """Add an action of the application to those of its plugins; False when it has one of this name."""
         return self._parts.actions.register(info, execute)
 
