@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
     from .platform.outbound import Receipt
 
+EVERY = "*"
+
+SHARED = "*"
+"""Owns the tables that plugins share; no plugin is called so."""
+
 CONFIG_FILE = "config.toml"
 """A plugin's own configuration, beside its manifest."""
 
@@ -54,29 +59,6 @@ class Powers:
         )
         return _outcome(receipt)
 
-    def all_plugins(self) -> dict[str, Any]:
-        """Every live plugin with its components, by id."""
-        return {
-            registration.plugin_id: {
-                "name": registration.plugin_id,
-                "version": registration.version,
-                "description": self._description_of(registration.plugin_id),
-                "author": "",
-                "enabled": True,
-                "components": [
-                    {
-                        "name": component.name,
-                        "full_name": component.full_name,
-                        "type": component.type.value,
-                        "enabled": component.enabled,
-                        "metadata": dict(component.metadata),
-                    }
-                    for component in registration.components
-                ],
-            }
-            for registration in self.registry.registrations
-        }
-
     def config_of(self, plugin_id: str) -> dict[str, Any]:
         """A plugin's configuration: its defaults, its own file over them, and over both what the deployment says."""
         registration = self.registry.registration(plugin_id)
@@ -91,11 +73,18 @@ class Powers:
             "name": self.settings.name,
             "command_prefix": self.settings.command_prefix,
             "shards": [shard.name for shard in self.settings.shards],
+            "bot": dict(self.settings.bot),
         }
 
-    def _description_of(self, plugin_id: str) -> str:
-        installed = self.installed.get(plugin_id)
-        return installed.manifest.description if installed else ""
+    def may_read_config(self, plugin_id: str, target: str) -> bool:
+        """Whether a plugin may read another's configuration: its operator says so."""
+        return plugin_id == target or not {EVERY, target}.isdisjoint(
+            self.settings.plugin(plugin_id).reads_config_of
+        )
+
+    def table_owner(self, plugin_id: str, table: str) -> str:
+        """Whose a table is that a plugin names: its own, or everybody's where the operator shares it."""
+        return SHARED if table in self.settings.plugin(plugin_id).shares_tables else plugin_id
 
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,6 +67,7 @@ CREATE TABLE plugin_table (
     name TEXT NOT NULL,
     last_id INTEGER NOT NULL,
     records INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
     PRIMARY KEY (owner, name)
 ) WITHOUT ROWID"""
 
@@ -131,12 +132,9 @@ CREATE TABLE opened_chat (
 
 _COMPONENT_SWITCH = """
 CREATE TABLE component_switch (
-    plugin_id TEXT NOT NULL,
-    component TEXT NOT NULL,
-    enabled INTEGER NOT NULL,
-    changed_by TEXT NOT NULL,
-    at REAL NOT NULL,
-    PRIMARY KEY (plugin_id, component)
+    full_name TEXT PRIMARY KEY,
+    enabled INTEGER,
+    sessions TEXT NOT NULL
 ) WITHOUT ROWID"""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (

@@ -1,7 +1,7 @@
 """The host services that plugins may use, a file a family.
 
 table: from a call to its implementation · request: one call, answered once · arguments: reading them · powers: what the
-host lends · send, database, config, component, message, chat, api: the families.
+host lends · catalogue: the protocol's names · send, database, records, config, component, message, chat, api, llm: the families.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from .chat import register_chat
 from .component import register_component
 from .config import register_config
 from .database import register_database
+from .llm import register_llm
 from .message import register_message
 from .powers import HostPowers, SegmentSender
+from .records import register_records
 from .request import CapabilityRequest
 from .send import register_send
 from .table import CapabilityTable
@@ -23,16 +25,25 @@ if TYPE_CHECKING:
     from ..grants import Grants
     from ..store import Store
 
-__all__ = ["CapabilityRequest", "CapabilityTable", "HostPowers", "SegmentSender", "make_table", "register_api"]
+__all__ = [
+    "CapabilityRequest",
+    "CapabilityTable",
+    "HostPowers",
+    "SegmentSender",
+    "make_table",
+    "register_api",
+    "register_component",
+    "register_llm",
+]
 
 
 def make_table(store: Store, grants: Grants, powers: HostPowers) -> CapabilityTable:
     """The table with every family that this host can offer; register more, or others, on it."""
     table = CapabilityTable(grants)
     register_send(table, powers)
-    register_database(table, store)
+    register_database(table, store, powers.table_owner)
+    register_records(table, store, powers.table_owner)
     register_config(table, powers)
-    register_component(table, powers)
     register_message(table, store)
     register_chat(table, store)
     return table

@@ -1,14 +1,14 @@
 """``config.*``: what of the configuration may a plugin read?
 
 Its own, whole, and of the host's what the host shows. The original also shows every other plugin's, keys and passwords
-included; a plugin that wants another's settings asks that plugin's API.
+included. Here the operator names the plugins whose settings another may read (``reads_config_of``).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rookery.protocol import BadPayload
+from rookery.protocol import ErrorCode, RemoteError
 
 from . import arguments
 
@@ -17,37 +17,45 @@ if TYPE_CHECKING:
     from .request import CapabilityRequest
     from .table import CapabilityTable
 
+_MISSING = object()
+
 
 def register_config(table: CapabilityTable, powers: HostPowers) -> None:
     """Add ``config.get``, ``config.get_plugin`` and ``config.get_all``."""
 
     def get(request: CapabilityRequest) -> None:
         key = arguments.text(request.args, "key")
-        value = _find(powers.global_config(), key, request.args.get("default"))
-        request.answer({"success": True, "value": value})
+        config = powers.global_config()
+        bot = config.get("bot")
+        # What plugins of the original ask for stands in sections of its own there, and in [bot] here.
+        value = _find(config, key, _MISSING)
+        if value is _MISSING and isinstance(bot, dict):
+            value = _find(bot, key, _MISSING)
+        default = request.args.get("default")
+        request.answer({"success": True, "value": default if value is _MISSING else value})
+
+    def target_of(request: CapabilityRequest) -> str:
+        wanted = arguments.optional_text(request.args, "plugin_name") or request.plugin_id
+        if powers.may_read_config(request.plugin_id, wanted):
+            return wanted
+        raise RemoteError(
+            ErrorCode.E_CAPABILITY_DENIED,
+            f"plugin {request.plugin_id!r} may not read the configuration of {wanted!r:.200}: the operator would have to"
+            f' write reads_config_of = ["{wanted:.200}"] for it',
+        )
 
     def get_plugin(request: CapabilityRequest) -> None:
-        config = powers.config_of(_own_id(request))
+        config = powers.config_of(target_of(request))
         key = arguments.optional_text(request.args, "key")
         value = _find(config, key, request.args.get("default")) if key else config
         request.answer({"success": True, "value": value})
 
     def get_all(request: CapabilityRequest) -> None:
-        request.answer({"success": True, "value": powers.config_of(_own_id(request))})
+        request.answer({"success": True, "value": powers.config_of(target_of(request))})
 
     table.register("config.get", get, says_mistakes=True)
     table.register("config.get_plugin", get_plugin, says_mistakes=True)
     table.register("config.get_all", get_all, says_mistakes=True)
-
-
-def _own_id(request: CapabilityRequest) -> str:
-    wanted = arguments.optional_text(request.args, "plugin_name") or request.plugin_id
-    if wanted != request.plugin_id:
-        raise BadPayload(
-            f"must be empty or {request.plugin_id!r}: another plugin's configuration is not shown",
-            "plugin_name",
-        )
-    return wanted
 
 
 def _find(config: dict[str, Any], key: str, default: Any) -> Any:

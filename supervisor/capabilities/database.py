@@ -1,4 +1,4 @@
-"""``database.*``: rows that a plugin keeps. A plugin reaches its own rows and no others.
+"""``database.*``: rows that a plugin keeps. A plugin reaches its own rows, and those of tables that its operator lets it share.
 
 A mistake in the arguments is refused with ``E_BAD_PAYLOAD`` and the argument's name.
 """
@@ -20,13 +20,20 @@ if TYPE_CHECKING:
     from .request import CapabilityRequest
     from .table import CapabilityTable
 
+    OwnerOf = Callable[[str, str], str]
 
-def register_database(table: CapabilityTable, store: Store) -> None:
-    """Add ``put_row``, ``get_row``, ``find_rows``, ``delete_row``, ``increment_row``, ``count_rows`` and ``sum_rows``."""
+
+def register_database(table: CapabilityTable, store: Store, owner_of: OwnerOf) -> None:
+    """Add ``put_row``, ``get_row``, ``find_rows``, ``delete_row``, ``increment_row``, ``count_rows`` and ``sum_rows``.
+
+    Args:
+        owner_of: Whose a table is, by the plugin that names it and the table's name.
+    """
 
     def add(name: str, make: Callable[[str, dict[str, Any]], tuple[Operation, int]], key: str) -> None:
         def implementation(request: CapabilityRequest) -> None:
-            operation, size = make(request.plugin_id, request.args)
+            owner = owner_of(request.plugin_id, arguments.text(request.args, "table"))
+            operation, size = make(owner, request.args)
             store.submit(operation, request.settle_with(key), size=size)
 
         table.register(f"database.{name}", implementation)
@@ -40,39 +47,39 @@ def register_database(table: CapabilityTable, store: Store) -> None:
     add("sum_rows", _sum, "sum")
 
 
-def _put(plugin_id: str, args: dict[str, Any]) -> tuple[Operation, int]:
+def _put(owner: str, args: dict[str, Any]) -> tuple[Operation, int]:
     table, key = _table_and_key(args)
-    return plugin_rows.put_row(plugin_id, table, key, arguments.mapping(args, "row"))
+    return plugin_rows.put_row(owner, table, key, arguments.mapping(args, "row"))
 
 
-def _get(plugin_id: str, args: dict[str, Any]) -> tuple[Operation, int]:
-    return plugin_rows.get_row(plugin_id, *_table_and_key(args)), 0
+def _get(owner: str, args: dict[str, Any]) -> tuple[Operation, int]:
+    return plugin_rows.get_row(owner, *_table_and_key(args)), 0
 
 
-def _find(plugin_id: str, args: dict[str, Any]) -> tuple[Operation, int]:
+def _find(owner: str, args: dict[str, Any]) -> tuple[Operation, int]:
     limit = arguments.integer(args, "limit", plugin_rows.DEFAULT_LIMIT, at_least=1)
     prefix = arguments.optional_text(args, "prefix")
-    return plugin_rows.find_rows(plugin_id, arguments.text(args, "table"), limit=limit, prefix=prefix), 0
+    return plugin_rows.find_rows(owner, arguments.text(args, "table"), limit=limit, prefix=prefix), 0
 
 
-def _delete(plugin_id: str, args: dict[str, Any]) -> tuple[Operation, int]:
-    return plugin_rows.delete_row(plugin_id, *_table_and_key(args)), 0
+def _delete(owner: str, args: dict[str, Any]) -> tuple[Operation, int]:
+    return plugin_rows.delete_row(owner, *_table_and_key(args)), 0
 
 
-def _increment(plugin_id: str, args: dict[str, Any]) -> tuple[Operation, int]:
+def _increment(owner: str, args: dict[str, Any]) -> tuple[Operation, int]:
     table, key = _table_and_key(args)
     fields = arguments.mapping(args, "fields")
     if not all(type(name) is str for name in fields):
         raise BadPayload("must be named by texts", "fields")
-    return plugin_rows.increment_row(plugin_id, table, key, fields), 0
+    return plugin_rows.increment_row(owner, table, key, fields), 0
 
 
-def _count(plugin_id: str, args: dict[str, Any]) -> tuple[Operation, int]:
-    return plugin_rows.count_rows(plugin_id, arguments.text(args, "table")), 0
+def _count(owner: str, args: dict[str, Any]) -> tuple[Operation, int]:
+    return plugin_rows.count_rows(owner, arguments.text(args, "table")), 0
 
 
-def _sum(plugin_id: str, args: dict[str, Any]) -> tuple[Operation, int]:
-    return plugin_rows.sum_rows(plugin_id, arguments.text(args, "table"), arguments.text(args, "field")), 0
+def _sum(owner: str, args: dict[str, Any]) -> tuple[Operation, int]:
+    return plugin_rows.sum_rows(owner, arguments.text(args, "table"), arguments.text(args, "field")), 0
 
 
 def _table_and_key(args: dict[str, Any]) -> tuple[str, str]:

@@ -16,14 +16,17 @@ class HostPowers(Protocol):
     ) -> Awaitable[dict[str, Any]]:
         """Say something in a chat; ``{success, message_id?, error?}``. ``reply_to`` is a message's id."""
 
-    def all_plugins(self) -> dict[str, Any]:
-        """Plugin id → ``{name, version, description, author, enabled, components: […]}``, as protocol 1.0.0 has it."""
-
     def config_of(self, plugin_id: str) -> dict[str, Any]:
         """A plugin's configuration in effect; empty for a plugin that has none."""
 
     def global_config(self) -> dict[str, Any]:
         """What of the deployment's configuration plugins may read: no secrets, no paths."""
+
+    def may_read_config(self, plugin_id: str, target: str) -> bool:
+        """Whether a plugin may read the configuration of another."""
+
+    def table_owner(self, plugin_id: str, table: str) -> str:
+        """Whose a table of rows or records is that a plugin names, as the store knows it."""
 
 
 @runtime_checkable

@@ -142,6 +142,13 @@ class CapabilityRequest:
 
         return on_done
 
+    def settle_bare(self, outcome: Any) -> None:
+        """An ``on_done`` for the store: answers with the outcome itself, or fails with its error."""
+        if isinstance(outcome, StoreError):
+            self.fail_with(outcome)
+        else:
+            self.answer(outcome)
+
     def _settle(self) -> None:
         self.settled = True
         self._on_settled(self)

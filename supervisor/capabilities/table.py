@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 import trio
 
-from rookery.protocol import BadPayload, CapabilityCall, ErrorCode, limits, structure
+from rookery.protocol import BadPayload, CapabilityCall, ErrorCode, RemoteError, limits, structure
 
 from ..observers import CapabilityDenied
+from .catalogue import absence
 from .request import CapabilityRequest
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class CapabilityTable:
     """Capability name → implementation, and every call that is not answered yet.
 
     Attributes:
-        denied: Calls refused for want of a grant; starts at 0 and only grows.
+        denied: Calls of what the plugin may not do; starts at 0 and only grows.
         failed: Calls whose implementation failed; likewise.
     """
 
@@ -56,7 +57,7 @@ class CapabilityTable:
         self.denied = 0
         self.failed = 0
         self.on_denied: Callable[[CapabilityDenied], None] = lambda _: None
-        """Told every call that is refused for want of a grant. It must not raise."""
+        """Told every call of what the plugin may not do. It must not raise."""
         self._grants = grants
         self._rows: dict[str, _Row] = {}
         self._open: dict[CapabilityRequest, None] = {}
@@ -100,20 +101,12 @@ class CapabilityTable:
             return
         refusal = self._grants.refusal(request.plugin_id, call.capability, shard_name)
         if refusal is not None:
-            self.denied += 1
-            self.on_denied(
-                CapabilityDenied(
-                    shard=shard_name,
-                    plugin_id=request.plugin_id,
-                    capability=call.capability,
-                    reason=refusal,
-                )
-            )
+            self._tell_denied(shard_name, request.plugin_id, call.capability, refusal)
             request.refuse(ErrorCode.E_CAPABILITY_DENIED, refusal)
             return
         row = self._rows.get(call.capability)
         if row is None:
-            request.refuse(ErrorCode.E_METHOD_NOT_ALLOWED, f"this host has no capability {call.capability!r}")
+            request.refuse(ErrorCode.E_METHOD_NOT_ALLOWED, absence(call.capability, self._rows))
             return
         if self._waiting[request.plugin_id] >= MAX_WAITING_PER_PLUGIN:
             request.refuse(
@@ -185,9 +178,17 @@ class CapabilityTable:
             self._time_out(call)
 
     def _fail(self, call: CapabilityRequest, error: Exception) -> None:
-        if not isinstance(error, BadPayload):
+        if isinstance(error, RemoteError) and error.code is ErrorCode.E_CAPABILITY_DENIED:
+            self._tell_denied(call.shard, call.plugin_id, call.name, error.message)
+        elif not isinstance(error, BadPayload):
             self.failed += 1
         call.fail_with(error)
+
+    def _tell_denied(self, shard: str, plugin_id: str, capability: str, reason: str) -> None:
+        self.denied += 1
+        self.on_denied(
+            CapabilityDenied(shard=shard, plugin_id=plugin_id, capability=capability, reason=reason)
+        )
 
     async def _sweep(self) -> None:
         while True:

@@ -82,7 +82,10 @@ class FakePowers:
     """A host that writes down what it is asked to do."""
 
     sent: list[dict[str, Any]] = attrs.Factory(list)
-    plugins: dict[str, Any] = attrs.Factory(dict)
+    shared: set[tuple[str, str]] = attrs.Factory(set)
+    """Plugin and table."""
+    readers: set[tuple[str, str]] = attrs.Factory(set)
+    """Plugin and the one whose configuration it may read."""
     configs: dict[str, dict[str, Any]] = attrs.Factory(dict)
     shown_config: dict[str, Any] = attrs.Factory(dict)
 
@@ -94,11 +97,14 @@ class FakePowers:
         )
         return {"success": True, "message_id": "out-1"}
 
-    def all_plugins(self) -> dict[str, Any]:
-        return self.plugins
-
     def config_of(self, plugin_id: str) -> dict[str, Any]:
         return self.configs.get(plugin_id, {})
+
+    def may_read_config(self, plugin_id: str, target: str) -> bool:
+        return plugin_id == target or (plugin_id, target) in self.readers
+
+    def table_owner(self, plugin_id: str, table: str) -> str:
+        return "*" if (plugin_id, table) in self.shared else plugin_id
 
     def global_config(self) -> dict[str, Any]:
         return self.shown_config

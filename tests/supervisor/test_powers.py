@@ -12,7 +12,6 @@ from rookery.supervisor.catalog import InstalledPlugin, Source
 from rookery.supervisor.powers import Powers
 from rookery.supervisor.settings import PluginSettings, Settings
 from tests.doubles.bots import Bot, open_bot
-from tests.doubles.stage import said
 
 
 def _powers(bot: Bot, directory: Path = Path("/d/a"), **plugins: Any) -> Powers:
@@ -20,7 +19,11 @@ def _powers(bot: Bot, directory: Path = Path("/d/a"), **plugins: Any) -> Powers:
         path=Path("/d/rookery.toml"),
         name="bot",
         state_dir=Path("/d/state"),
-        plugins={"p.a": PluginSettings(config=plugins)},
+        plugins={
+            "p.a": PluginSettings(config=plugins, reads_config_of=("p.b",), shares_tables=("scores",)),
+            "p.admin": PluginSettings(reads_config_of=("*",)),
+        },
+        bot={"nickname": "Rook"},
     )
     manifest = Manifest(plugin_id="p.a", version="1.0.0", name="A", description="does a", is_native=True)
     installed = InstalledPlugin(manifest=manifest, path=directory, source=Source.DIRECTORY)
@@ -34,33 +37,6 @@ def _powers(bot: Bot, directory: Path = Path("/d/a"), **plugins: Any) -> Powers:
 
 
 # --- what is shown -----------------------------------------------------------------------------------------------------
-
-
-async def test_the_live_plugins_are_shown_with_their_components(autojump_clock: MockClock) -> None:
-    """In the form of protocol 1.0.0."""
-    async with open_bot() as bot:
-        bot.stage.offer("tool", "p.a", "add", said(), parameters_raw=[])
-
-        plugins = _powers(bot).all_plugins()
-
-        assert sorted(plugins) == ["p.a", "p.gate"]
-        assert plugins["p.a"] == {
-            "name": "p.a",
-            "version": "1.0.0",
-            "description": "does a",
-            "author": "",
-            "enabled": True,
-            "components": [
-                {
-                    "name": "add",
-                    "full_name": "p.a.add",
-                    "type": "TOOL",
-                    "enabled": True,
-                    "metadata": {"parameters_raw": []},
-                }
-            ],
-        }
-        assert plugins["p.gate"]["description"] == ""
 
 
 async def test_a_plugins_configuration_is_its_own_under_the_deployments(
@@ -92,7 +68,29 @@ async def test_of_the_deployment_only_what_is_no_secret_is_shown(autojump_clock:
     async with open_bot() as bot:
         shown = _powers(bot, token="secret").global_config()
 
-        assert shown == {"name": "bot", "command_prefix": "!", "shards": []}
+        assert shown == {"name": "bot", "command_prefix": "!", "shards": [], "bot": {"nickname": "Rook"}}
+
+
+async def test_the_operator_says_who_reads_whose_configuration(autojump_clock: MockClock) -> None:
+    """Everybody their own; one named plugin, or all."""
+    async with open_bot() as bot:
+        powers = _powers(bot)
+
+        assert powers.may_read_config("p.b", "p.b")
+        assert powers.may_read_config("p.a", "p.b")
+        assert not powers.may_read_config("p.a", "p.c")
+        assert not powers.may_read_config("p.b", "p.a")
+        assert powers.may_read_config("p.admin", "p.c")
+
+
+async def test_the_operator_says_which_tables_are_shared(autojump_clock: MockClock) -> None:
+    """No plugin is called like the owner of those."""
+    async with open_bot() as bot:
+        powers = _powers(bot)
+
+        assert powers.table_owner("p.a", "scores") == "*"
+        assert powers.table_owner("p.a", "other") == "p.a"
+        assert powers.table_owner("p.b", "scores") == "p.b"
 
 
 # --- saying things -----------------------------------------------------------------------------------------------------

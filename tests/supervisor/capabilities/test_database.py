@@ -119,11 +119,3 @@ async def test_an_overloaded_store_is_said(caller: Caller, monkeypatch: pytest.M
     error = await caller.refusal("database.get_row", KEY)
 
     assert error.code is ErrorCode.E_HOST_OVERLOADED
-
-
-async def test_the_names_of_a_database_with_models_are_no_names_here(caller: Caller) -> None:
-    """The refusal names the capability."""
-    error = await caller.refusal("database.query", {"model_name": "Messages"})
-
-    assert error.code is ErrorCode.E_METHOD_NOT_ALLOWED
-    assert "database.query" in error.message

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from rookery.protocol import ErrorCode
-from rookery.supervisor.capabilities import make_table
+from rookery.supervisor.capabilities import CapabilityTable, make_table
 from rookery.supervisor.grants import Grants
+from rookery.supervisor.observers import CapabilityDenied
 from rookery.supervisor.store import Store
 from tests.doubles.capability_calls import Caller, FakePictures, FakePowers
 
@@ -151,14 +152,51 @@ async def test_a_plugin_reads_its_own_configuration(caller: Caller, powers: Fake
     assert (await caller.ask("config.get_plugin", {"key": "words.bad.more", "default": 5}))["value"] == 5
 
 
-async def test_another_plugins_configuration_is_not_shown(caller: Caller, powers: FakePictures) -> None:
-    """It may hold keys and passwords."""
+async def test_another_plugins_configuration_is_not_shown(
+    caller: Caller, table: CapabilityTable, powers: FakePictures
+) -> None:
+    """W13: it may hold keys and passwords. Whoever tries is heard of."""
     powers.configs["a.c"] = {"key": "secret"}
+    denied: list[CapabilityDenied] = []
+    table.on_denied = denied.append
 
-    answer = await caller.ask("config.get_plugin", {"plugin_name": "a.c"})
+    error = await caller.refusal("config.get_plugin", {"plugin_name": "a.c"})
 
-    assert answer["success"] is False
-    assert "secret" not in repr(answer)
+    assert error.code is ErrorCode.E_CAPABILITY_DENIED
+    assert "secret" not in repr(error)
+    assert 'reads_config_of = ["a.c"]' in error.message
+    assert [(each.plugin_id, each.capability) for each in denied] == [("a.b", "config.get_plugin")]
+
+
+async def test_the_operator_may_show_one_plugin_the_configuration_of_another(
+    caller: Caller, powers: FakePictures
+) -> None:
+    """And not the other way round."""
+    powers.configs["a.c"] = {"key": "shared"}
+    powers.readers.add(("a.b", "a.c"))
+
+    assert (await caller.ask("config.get_all", {"plugin_name": "a.c"}))["value"] == {"key": "shared"}
+    await caller.refusal("config.get_all", {"plugin_name": "a.b"}, plugin_id="a.c")
+
+
+async def test_a_null_is_no_plugin_called_none(caller: Caller, powers: FakePictures) -> None:
+    """W13: the proxies send a null for the plugin itself, and a null for a default stays one."""
+    powers.configs["a.b"] = {"mine": True}
+
+    assert (await caller.ask("config.get_plugin", {"plugin_name": None}))["value"] == {"mine": True}
+    assert (await caller.ask("config.get_plugin", {"key": "no", "default": None}))["value"] is None
+    assert (await caller.ask("config.get", {"key": "no", "default": None}))["value"] is None
+
+
+async def test_what_the_operator_writes_of_the_bot_is_found_without_its_section(
+    caller: Caller, powers: FakePictures
+) -> None:
+    """Plugins of the original ask for sections that stand in [bot] here; what the host itself says comes first."""
+    powers.shown_config = {"name": "host", "bot": {"name": "Rook", "personality": {"mood": None}}}
+
+    assert (await caller.ask("config.get", {"key": "personality.mood", "default": "d"}))["value"] is None
+    assert (await caller.ask("config.get", {"key": "bot.name"}))["value"] == "Rook"
+    assert (await caller.ask("config.get", {"key": "name"}))["value"] == "host"
 
 
 async def test_the_hosts_configuration_is_walked_by_keys_only(caller: Caller, powers: FakePictures) -> None:
@@ -168,15 +206,3 @@ async def test_the_hosts_configuration_is_walked_by_keys_only(caller: Caller, po
     assert (await caller.ask("config.get", {"key": "bot.name"}))["value"] == "Rook"
     assert (await caller.ask("config.get", {"key": "bot.__class__", "default": "no"}))["value"] == "no"
     assert (await caller.ask("config.get", {}))["success"] is False
-
-
-async def test_plugins_are_listed(caller: Caller, powers: FakePictures) -> None:
-    """All with their components, one, and their ids."""
-    powers.plugins = {"a.c": {"name": "C"}, "a.b": {"name": "B"}}
-
-    assert (await caller.ask("component.get_all_plugins"))["plugins"] == powers.plugins
-    assert (await caller.ask("component.get_plugin_info"))["plugin"] == {"name": "B"}
-    assert (await caller.ask("component.list_loaded_plugins"))["plugins"] == ["a.b", "a.c"]
-    unknown = await caller.ask("component.get_plugin_info", {"plugin_name": "a.d"})
-    assert unknown["success"] is False
-    assert "a.d" in unknown["error"]
