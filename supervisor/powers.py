@@ -17,6 +17,7 @@ from .speech import Speech
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .platform.departure import Sending
     from .platform.outbound import Receipt
 
 EVERY = "*"
@@ -39,10 +40,13 @@ class Powers:
     installed: Mapping[str, InstalledPlugin]
 
     async def send_text(
-        self, session_id: str, text: str, *, plugin_id: str, reply_to: str | None
+        self, session_id: str, text: str, *, plugin_id: str, sending: Sending
     ) -> dict[str, Any]:
         """Say something in a session, in a plugin's name."""
-        return _outcome(await self.speech.say(session_id, text, plugin_id=plugin_id, reply_to=reply_to))
+        reply_to = sending.reply_message_id or None
+        return _outcome(
+            await self.speech.say(session_id, text, plugin_id=plugin_id, reply_to=reply_to, sending=sending)
+        )
 
     async def send_segments(
         self,
@@ -51,11 +55,16 @@ class Powers:
         *,
         text: str,
         plugin_id: str,
-        reply_to: str | None,
+        sending: Sending,
     ) -> dict[str, Any]:
         """The same with the parts of the message; ``text`` is what a person would read."""
         receipt = await self.speech.say(
-            session_id, text, plugin_id=plugin_id, reply_to=reply_to, segments=segments
+            session_id,
+            text,
+            plugin_id=plugin_id,
+            reply_to=sending.reply_message_id or None,
+            segments=segments,
+            sending=sending,
         )
         return _outcome(receipt)
 

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from ..platform.departure import Sending
+
 
 class HostPowers(Protocol):
     """What every host that offers capabilities can do."""
 
     def send_text(
-        self, session_id: str, text: str, *, plugin_id: str, reply_to: str | None
+        self, session_id: str, text: str, *, plugin_id: str, sending: Sending
     ) -> Awaitable[dict[str, Any]]:
-        """Say something in a chat; ``{success, message_id?, error?}``. ``reply_to`` is a message's id."""
+        """Say something in a chat; ``{success, message_id?, error?}``."""
 
     def config_of(self, plugin_id: str) -> dict[str, Any]:
         """A plugin's configuration in effect; empty for a plugin that has none."""
@@ -40,6 +42,6 @@ class SegmentSender(Protocol):
         *,
         text: str,
         plugin_id: str,
-        reply_to: str | None,
+        sending: Sending,
     ) -> Awaitable[dict[str, Any]]:
         """Send message segments; ``text`` is what a person would read. Answers as ``send_text``."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rookery.protocol import BadPayload
 
+from ..platform.departure import Sending
 from . import arguments
 from .powers import HostPowers, SegmentSender
 
@@ -39,7 +40,7 @@ def register_send(table: CapabilityTable, powers: HostPowers) -> None:
         session_id = arguments.text(request.args, "stream_id")
         text = arguments.text(request.args, "text")
         sent = await powers.send_text(
-            session_id, text, plugin_id=request.plugin_id, reply_to=_reply_to(request.args)
+            session_id, text, plugin_id=request.plugin_id, sending=_sending(request.args)
         )
         return _answer(sent, request.args)
 
@@ -61,15 +62,24 @@ def _sender(
             segments,
             text=arguments.optional_text(request.args, "processed_plain_text", "display_message") or text,
             plugin_id=request.plugin_id,
-            reply_to=_reply_to(request.args),
+            sending=_sending(request.args),
         )
         return _answer(sent, request.args)
 
     return send
 
 
-def _reply_to(args: Args) -> str | None:
-    return arguments.optional_text(args, "reply_to") or None
+def _sending(args: Args) -> Sending:
+    """What is said of the message beside what it says. A plugin of the original cannot name the message that it answers, so
+    ``set_reply`` alone answers none."""
+    reply_to = arguments.optional_text(args, "reply_to")
+    return Sending(
+        typing=arguments.flag(args, "typing"),
+        set_reply=arguments.flag(args, "set_reply") or bool(reply_to),
+        reply_message_id=reply_to,
+        storage_message=arguments.flag(args, "storage_message", default=True),
+        show_log=arguments.flag(args, "show_log", default=True),
+    )
 
 
 def _answer(sent: Args, args: Args) -> Args:

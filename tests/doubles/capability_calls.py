@@ -16,6 +16,7 @@ from rookery.protocol import (
     Session,
 )
 from rookery.supervisor.capabilities import CapabilityTable
+from rookery.supervisor.platform.departure import Sending
 from tests.doubles.sessions import asked, open_sessions, pass_on
 
 
@@ -86,15 +87,18 @@ class FakePowers:
     """Plugin and table."""
     readers: set[tuple[str, str]] = attrs.Factory(set)
     """Plugin and the one whose configuration it may read."""
+    sendings: list[Sending] = attrs.Factory(list)
     configs: dict[str, dict[str, Any]] = attrs.Factory(dict)
     shown_config: dict[str, Any] = attrs.Factory(dict)
 
     async def send_text(
-        self, session_id: str, text: str, *, plugin_id: str, reply_to: str | None
+        self, session_id: str, text: str, *, plugin_id: str, sending: Sending
     ) -> dict[str, Any]:
+        reply_to = sending.reply_message_id or None
         self.sent.append(
             {"session_id": session_id, "text": text, "plugin_id": plugin_id, "reply_to": reply_to}
         )
+        self.sendings.append(sending)
         return {"success": True, "message_id": "out-1"}
 
     def config_of(self, plugin_id: str) -> dict[str, Any]:
@@ -121,8 +125,9 @@ class FakePictures(FakePowers):
         *,
         text: str,
         plugin_id: str,
-        reply_to: str | None,
+        sending: Sending,
     ) -> dict[str, Any]:
+        self.sendings.append(sending)
         self.sent.append(
             {"session_id": session_id, "segments": segments, "text": text, "plugin_id": plugin_id}
         )

@@ -9,6 +9,7 @@ from trio.testing import MockClock
 
 from rookery.protocol import ComponentDeclaration, Manifest, RegisterComponents
 from rookery.supervisor.catalog import InstalledPlugin, Source
+from rookery.supervisor.platform.departure import Sending
 from rookery.supervisor.powers import Powers
 from rookery.supervisor.settings import PluginSettings, Settings
 from tests.doubles.bots import Bot, open_bot
@@ -101,11 +102,11 @@ async def test_what_is_said_is_answered_in_the_words_of_the_capability(autojump_
     async with open_bot() as bot:
         powers = _powers(bot)
 
-        sent = await powers.send_text("test:private:u1", "hi", plugin_id="p.a", reply_to=None)
+        sent = await powers.send_text("test:private:u1", "hi", plugin_id="p.a", sending=Sending())
         picture = await powers.send_segments(
-            "test:private:u1", [{"type": "image"}], text="[image]", plugin_id="p.a", reply_to=None
+            "test:private:u1", [{"type": "image"}], text="[image]", plugin_id="p.a", sending=Sending()
         )
-        lost = await powers.send_text("nowhere", "hi", plugin_id="p.a", reply_to=None)
+        lost = await powers.send_text("nowhere", "hi", plugin_id="p.a", sending=Sending())
 
         assert sent == picture == {"success": True, "message_id": "e"}
         assert lost["success"] is False

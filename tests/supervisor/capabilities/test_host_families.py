@@ -11,6 +11,7 @@ from rookery.protocol import ErrorCode
 from rookery.supervisor.capabilities import CapabilityTable, make_table
 from rookery.supervisor.grants import Grants
 from rookery.supervisor.observers import CapabilityDenied
+from rookery.supervisor.platform.departure import Sending
 from rookery.supervisor.store import Store
 from tests.doubles.capability_calls import Caller, FakePictures, FakePowers
 
@@ -24,6 +25,39 @@ async def test_text_is_sent(caller: Caller, powers: FakePictures) -> None:
 
     assert answer == {"success": True, "message_id": "out-1"}
     assert powers.sent == [{"session_id": "irc:group:#g", "text": "hi", "plugin_id": "a.b", "reply_to": "m1"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("text", {"text": "hi"}),
+        ("image", {"image_base64": PNG}),
+        ("hybrid", {"segments": [{"type": "text", "data": "x"}]}),
+    ],
+)
+async def test_what_is_said_of_a_message_goes_with_it(
+    caller: Caller, powers: FakePictures, name: str, args: dict[str, Any]
+) -> None:
+    """Whether it is kept, shown, and answers something; what belongs to one bot's core is passed over."""
+    core = {"sync_to_maisaka_history": True, "maisaka_source_kind": "plugin_send"}
+    await caller.ask(f"send.{name}", {**CHAT, **args, **core})
+    await caller.ask(
+        f"send.{name}",
+        {**CHAT, **args, "storage_message": False, "typing": True, "show_log": False, "reply_to": "m"},
+    )
+
+    assert powers.sendings == [
+        Sending(),
+        Sending(storage_message=False, typing=True, show_log=False, set_reply=True, reply_message_id="m"),
+    ]
+
+
+async def test_a_reply_to_nothing_is_sent_all_the_same(caller: Caller, powers: FakePictures) -> None:
+    """In the original it fails each time, because a plugin cannot say what it answers."""
+    answer = await caller.ask("send.text", {**CHAT, "text": "hi", "set_reply": True})
+
+    assert answer["success"] is True
+    assert powers.sent[0]["reply_to"] is None
 
 
 async def test_details_of_what_was_sent(caller: Caller) -> None:
