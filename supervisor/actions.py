@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Execute = Callable[..., Awaitable[tuple[bool, str]]]
 """Called with the planner's arguments by name; whether it went well, and what came of it."""
 
+APPLICATION = "the application"
+"""Whose an action is that no plugin has."""
+
 TIMEOUT = 60.0
 """Seconds for an action that names none."""
 
@@ -192,7 +195,7 @@ class Actions:
         found = []
         for name, tools in sorted(self._mirror.items()):
             own = name in self._own
-            by = "the application" if own else tools[0].full_name
+            by = APPLICATION if own else tools[0].full_name
             found += [ShadowedAction(name, each.full_name, by) for each in (tools if own else tools[1:])]
         return tuple(found)
 

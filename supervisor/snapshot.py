@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from .actions import APPLICATION
 from .log_file import LogState
 from .platform.platform_status import take_platform_status
 from .shard_state import ShardState
@@ -17,6 +18,7 @@ from .status import GatewayStatus, QuarantineStatus, ShardStatus, Status
 if TYPE_CHECKING:
     from .shard import Shard
     from .supervisor import Supervisor
+    from .wiring import Parts
 
 
 def take_status(supervisor: Supervisor) -> Status:
@@ -60,9 +62,23 @@ def take_status(supervisor: Supervisor) -> Status:
             f"{each.name!r} calls {each.by.full_name}, not {each.command.full_name}"
             for each in parts.registry.commands.shadowed
         ),
+        shadowed=_shadowed(parts),
         circuits=parts.breaker.open_circuits(now),
         custody=dict(supervisor.custody.means),
     )
+
+
+def _shadowed(parts: Parts) -> tuple[str, ...]:
+    tools = [
+        f"{name!r} is {winner.full_name}, not {loser.full_name}"
+        for name, loser, winner in parts.toolbox.shadowed
+    ]
+    by_us = [
+        f"{each.name!r} is an action of {each.by}, not {each.full_name}"
+        for each in parts.actions.shadowed
+        if each.by == APPLICATION
+    ]
+    return (*tools, *by_us)
 
 
 def _state(supervisor: Supervisor) -> str:

@@ -101,7 +101,7 @@ class Supervisor:
         self._terminal = dict(terminal)
         self._start_shard: Callable[[Shard], None] | None = None
         self.shards: dict[str, Shard] = {}
-        surface = self.surface = Surface(self.parts, self.shards, self.court)
+        surface = self.surface = Surface(self)
         self.dispatch_event = surface.dispatch_event
         self.invoke_hook = surface.invoke_hook
         self.dispatch_hook = surface.dispatch_hook

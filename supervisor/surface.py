@@ -14,29 +14,22 @@ import attrs
 from rookery.protocol import METHODS, PLUGIN_INVOKE_MESSAGE_GATEWAY, Invocation, Side
 
 from .fate import DispatchFailed, Fate
+from .load_status import LoadState, failure_reasons, load_statuses
 from .platform.departure import Sending
-from .shard_state import HAS_LOADED, ShardState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from rookery.protocol import MessageMap
 
     from .actions import ActionDescription, Execute
     from .component import Component
-    from .court import Court
     from .events import EventResult
     from .hook_specs import HookSpec
     from .hooks import HookResult
     from .platform.outbound import Receipt
-    from .shard import Shard
-    from .wiring import Parts
+    from .supervisor import Supervisor
 
 TIMEOUT_MS = 30_000
 """Of the calls whose time is told in milliseconds."""
-
-AT_AN_END = frozenset({ShardState.STOPPED, ShardState.DISABLED, ShardState.STOPPING})
-"""States from which nobody is on the way to serve plugins."""
 
 
 @attrs.frozen(kw_only=True)
@@ -59,17 +52,11 @@ class PluginAnswer:
 
 
 class Surface:
-    """The library surface of one deployment.
+    """The library surface of one deployment."""
 
-    Args:
-        shards: All of them, now and later.
-        court: Knows which plugins are in quarantine.
-    """
-
-    def __init__(self, parts: Parts, shards: Mapping[str, Shard], court: Court) -> None:
-        self._parts = parts
-        self._shards = shards
-        self._court = court
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._parts = supervisor.parts
 
     # --- calling -----------------------------------------------------------------------------------------------
 
@@ -201,11 +188,12 @@ class Surface:
     @property
     def is_loading(self) -> bool:
         """Whether a shard is on its way to serve its plugins."""
-        return any(_load_status(shard, "") == "loading" for shard in self._shards.values())
+        return any(each.state is LoadState.LOADING for each in load_statuses(self._supervisor).values())
 
     def get_loaded_plugin_ids(self) -> tuple[str, ...]:
-        """Plugins that a runner serves now, sorted."""
-        return tuple(sorted(self._loaded()))
+        """Plugins that are there, sorted."""
+        statuses = load_statuses(self._supervisor)
+        return tuple(sorted(each for each, found in statuses.items() if found.state is LoadState.SUCCESS))
 
     def get_loaded_plugin_versions(self) -> dict[str, str]:
         """The version of each of them."""
@@ -213,20 +201,12 @@ class Surface:
         return {plugin_id: "" if known is None else known.version for plugin_id, known in found.items()}
 
     def get_plugin_load_statuses(self) -> dict[str, str]:
-        """Of each plugin: ``success``, ``failed``, ``inactive`` (it is switched off), ``loading`` or ``stopped``."""
-        statuses = {
-            plugin_id: _load_status(shard, plugin_id)
-            for shard in self._shards.values()
-            for plugin_id in dict.fromkeys([*shard.plugins, *shard.failed])
-        }
-        return {**statuses, **dict.fromkeys(self._court.kept_out, "failed")}
+        """Of each plugin: ``success``, ``failed``, ``inactive`` or ``loading``."""
+        return {each: found.state.value for each, found in load_statuses(self._supervisor).items()}
 
     def get_plugin_load_failure_reasons(self) -> dict[str, str]:
-        """Why each plugin is not there that ought to be."""
-        reasons = {
-            plugin_id: reason for shard in self._shards.values() for plugin_id, reason in shard.failed.items()
-        }
-        return {**reasons, **{plugin_id: kept.reason for plugin_id, kept in self._court.kept_out.items()}}
+        """Why each plugin is not there that ought to be, and why newer code of one that is was not taken."""
+        return failure_reasons(self._supervisor)
 
     # --- inside ------------------------------------------------------------------------------------------------
 
@@ -235,17 +215,3 @@ class Surface:
         if found is None:
             raise DispatchFailed(Fate.REFUSED, f"{plugin_id} has no component {name!r}")
         return found
-
-    def _loaded(self) -> Iterable[str]:
-        for shard in self._shards.values():
-            if shard.state.value in HAS_LOADED:
-                yield from shard.loaded
-
-
-def _load_status(shard: Shard, plugin_id: str) -> str:
-    state = shard.state.value
-    if plugin_id in shard.failed or state is ShardState.FAILED:
-        return "failed"
-    if state in HAS_LOADED:
-        return "success" if plugin_id in shard.loaded else "inactive"
-    return "stopped" if state in AT_AN_END else "loading"

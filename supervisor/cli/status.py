@@ -134,7 +134,12 @@ def status_lines(status: dict[str, Any], *, colour: bool) -> list[str]:
         )
     if status["logs"]["lost"]:
         remarks.append(f"{status['logs']['lost']} lines are missing in the log file")
-    remarks += status["shadowed_commands"]
+    remarks += [
+        f"{each['component']} is not asked: it has not come back in time again and again;"
+        f" tried in {seconds(each['left'])}, passed over {each['skipped']} times"
+        for each in status.get("circuits", ())
+    ]
+    remarks += [*status["shadowed_commands"], *status.get("shadowed", ())]
     return [*lines, *([""] if remarks else []), *map(printable, remarks)]
 
 
