@@ -7,11 +7,13 @@ for each of these facts would cost the host a wake-up for each.
 ============ ==========================================================================================
 magic        the page is one of this layout
 slots        how many started slots follow; written by the host
-loop beats   counts up once a second, by the runner's loop
-thread beats the same, by a thread: it goes on when the loop is blocked and stops when the interpreter is
+loop beats   how often its host has asked whether it is there, as far as the loop has answered
+thread beats the same, by a thread: it answers when the loop is blocked, and not when the interpreter is
 read         the highest id of a request that the runner has taken from its socket
 crumb        what is on the CPU in the loop's thread: see ``Crumb``
 pid          of the process that writes
+turns        of the loop: odd while it waits for something to happen, even while it runs, another number each time. A
+             loop that waits needs no timer to prove that it does not hang; 0 from a runner that beats once a second
 started      ids of requests whose handler has begun, in no order; old ids stay until they are overwritten. Of a
              segment, those of its parts that go on, and one that moves along with the part that has begun last
 ============ ==========================================================================================
@@ -43,6 +45,7 @@ THREAD_BEATS_AT = 24
 READ_AT = 32
 CRUMB_AT = 40
 PID_AT = 48
+TURNS_AT = 56
 STARTED_AT = 64
 
 HANDED = 1 << 63
@@ -51,7 +54,7 @@ HANDED = 1 << 63
 MAX_SLOTS = 1 << 20
 """The largest page is 8 MiB; above it the runner says ``runner.started`` for what finds no slot."""
 
-_HEAD = struct.Struct("=7Q")
+_HEAD = struct.Struct("=8Q")
 _PHASE_SHIFT, _PLUGIN_SHIFT = 56, 32
 _MAX_PLUGIN = (1 << 24) - 1
 _MAX_REQUEST = (1 << 32) - 1
@@ -95,6 +98,8 @@ class PageHead:
     crumb: Crumb
     pid: int
     """0 until the runner has mapped the page."""
+    turns: int = 0
+    """Odd while the loop waits, even while it runs; 0 when the runner does not say."""
 
 
 def page_bytes(slots: int) -> int:
@@ -110,7 +115,7 @@ def new_page(slots: int) -> bytes:
     """
     if not 0 <= slots <= MAX_SLOTS:
         raise ValueError(f"slots is {slots}, expected 0 to {MAX_SLOTS}")
-    return _HEAD.pack(MAGIC, slots, 0, 0, 0, 0, 0).ljust(page_bytes(slots), b"\0")
+    return _HEAD.pack(MAGIC, slots, 0, 0, 0, 0, 0, 0).ljust(page_bytes(slots), b"\0")
 
 
 def pack_crumb(phase: Phase, plugin: int, request_id: int) -> int:
@@ -141,11 +146,16 @@ def parse_head(data: bytes) -> PageHead | None:
     """Read the head; None when it is no page of this layout. Never raises, whatever the runner has written there."""
     if len(data) < STARTED_AT:
         return None
-    magic, _, loop_beats, thread_beats, read, crumb, pid = _HEAD.unpack_from(data)
+    magic, _, loop_beats, thread_beats, read, crumb, pid, turns = _HEAD.unpack_from(data)
     if magic != MAGIC:
         return None
     return PageHead(
-        loop_beats=loop_beats, thread_beats=thread_beats, read=read, crumb=unpack_crumb(crumb), pid=pid
+        loop_beats=loop_beats,
+        thread_beats=thread_beats,
+        read=read,
+        crumb=unpack_crumb(crumb),
+        pid=pid,
+        turns=turns,
     )
 
 

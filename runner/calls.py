@@ -161,6 +161,11 @@ class Calls:
 
     # --- once a second -----------------------------------------------------------------------------------------
 
+    @property
+    def lingers(self) -> bool:
+        """Whether a handler goes on that nobody waits for."""
+        return bool(self._given_up)
+
     def give_up(self, owed: Container[int]) -> list[Asked]:
         """Answer what was cancelled some looks ago and goes on all the same; return those requests.
 

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
     from rookery.protocol import Method, Request
 
+    from .rounds import Rounds
+
 
 class Inbox:
     """Keeps what the host asks between its answer to the hello and the moment when somebody can answer."""
@@ -17,8 +19,12 @@ class Inbox:
         self._early: list[Request] | None = []
         self._take: Callable[[Request], None] = self._early.append
         self._hear: Callable[[Method, str, dict[str, Any]], None] = _hear_nothing
+        self.rounds: Rounds | None = None
+        """Told when something is asked."""
 
     def take(self, request: Request) -> None:
+        if self.rounds is not None and self.rounds.is_resting:
+            self.rounds.begin()
         self._take(request)
 
     def hear(self, method: Method, plugin_id: str, payload: dict[str, Any]) -> None:
@@ -33,7 +39,7 @@ class Inbox:
         self._take = take
         self._hear = hear
         for request in early:
-            take(request)
+            self.take(request)
 
 
 def _hear_nothing(method: Method, plugin_id: str, payload: dict[str, Any]) -> None:

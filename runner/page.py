@@ -12,7 +12,7 @@ from collections import deque
 
 from rookery.protocol import page as layout
 
-_LOOP, _THREAD, _READ, _CRUMB, _PID, _STARTED = (
+_LOOP, _THREAD, _READ, _CRUMB, _PID, _TURNS, _STARTED = (
     offset // 8
     for offset in (
         layout.LOOP_BEATS_AT,
@@ -20,6 +20,7 @@ _LOOP, _THREAD, _READ, _CRUMB, _PID, _STARTED = (
         layout.READ_AT,
         layout.CRUMB_AT,
         layout.PID_AT,
+        layout.TURNS_AT,
         layout.STARTED_AT,
     )
 )
@@ -38,15 +39,25 @@ class OwnPage:
         self._free = deque(range(_STARTED, _STARTED + slots))
         self._kept = slots * 2 // 3
         """A slot is used again only after so many others: its answer has to be in the kernel by then."""
+        self._turns = 2
         cells[_PID] = os.getpid()
 
     def beat_loop(self) -> None:
-        """The loop runs."""
-        self._cells[_LOOP] += 1
+        """The loop runs: it has heard all that a thread has heard."""
+        self._cells[_LOOP] = self._cells[_THREAD]
 
-    def beat_thread(self) -> None:
-        """A thread runs: the interpreter is not held."""
-        self._cells[_THREAD] += 1
+    def beat_thread(self, questions: int) -> None:
+        """A thread runs, the interpreter is not held: it has heard so many more questions of the host."""
+        self._cells[_THREAD] += questions
+
+    def note_waiting(self, timeout: float) -> None:
+        """The loop is about to wait. Taken as it is for a hook of trio's, which gives the argument."""
+        self._turns += 2
+        self._cells[_TURNS] = self._turns + 1
+
+    def note_running(self, timeout: float) -> None:
+        """The loop has something to do."""
+        self._cells[_TURNS] = self._turns
 
     def note_taken(self, request_id: int) -> None:
         """Everything up to this id has been taken from the socket."""

@@ -36,7 +36,7 @@ from rookery.protocol import (
     unstructure,
 )
 
-from .beat import beat_loop, beating_thread
+from .beat import show_life
 from .calls import MAX_STUCK, Calls
 from .crumbs import CRUMBS
 from .desk import Desk
@@ -53,6 +53,7 @@ from .output import RawOutput
 from .page import OwnPage, open_own_page
 from .reload import Reloader
 from .roster import Roster
+from .rounds import Rounds
 from .stopping import Stopping
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ SDK_VERSION = "2.0.0"
 
 FEATURES = (
     "assignment", "loading", "logs", "ordered", "beats", "started", "cancel", "recall", "extend", "segments",
-    "compact", "exchange",
+    "compact", "exchange", "within",
 )  # fmt: skip
 
 STOP_GRACE = 5.0
@@ -93,8 +94,9 @@ async def serve(start: Start, sock: socket.socket) -> int:
         on_broadcast=inbox.hear,
         on_taken=page.note_taken,
     )
-    with beating_thread(page):
-        return await _serve(link, inbox, page, start)
+    if start.page_fd is not None:
+        show_life(page, start.ping_fd)
+    return await _serve(link, inbox, page, start)
 
 
 async def _serve(link: Link, inbox: Inbox, page: OwnPage, start: Start) -> int:
@@ -171,9 +173,12 @@ async def _be_runner(
         reloader = Reloader(roster, discover, assignment.external_plugins)
         desk = Desk(roster, invoker, reloader, stopping, nursery, calls=calls, owed=link.session.owed)
 
-        nursery.start_soon(
-            beat_loop, page, partial(_look_around, desk, calls, stopping, assignment.thread_limit)
+        rounds = Rounds(
+            partial(_look_around, desk, calls, stopping, assignment.thread_limit),
+            lambda: bool(link.session.owed) or calls.lingers,
         )
+        nursery.start_soon(rounds.run)
+        inbox.rounds = rounds
         nursery.start_soon(_watch_sigterm, stopping)
         inbox.open(desk.take, desk.hear)
         with stopping.interrupts(trio.CancelScope()):

@@ -49,6 +49,8 @@ class Start:
     """The read ends of this process's own standard output and standard error."""
     page_fd: int | None = None
     """The page that this runner shares with its host."""
+    ping_fd: int | None = None
+    """The read end of a pipe in which the host asks whether this runner is there; the page has the answer."""
     address: str = ""
     token: str = ""
     plugin_dirs: tuple[Path, ...] = ()
@@ -78,6 +80,7 @@ def read_start(arguments: Sequence[str], environ: MutableMapping[str, str]) -> S
         lifeline_fd=parsed.lifeline_fd,
         output_fds=parsed.output_fds,
         page_fd=parsed.page_fd,
+        ping_fd=parsed.ping_fd,
         address=given[ADDRESS],
         token=given[TOKEN],
         plugin_dirs=_directories(given[PLUGIN_DIRS]),
@@ -109,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         "--output-fds", type=_two_descriptors, metavar="OUT,ERR", help="read ends of our own output pipes"
     )
     parser.add_argument("--page-fd", type=_descriptor, metavar="FD", help="memory shared with the host")
+    parser.add_argument("--ping-fd", type=_descriptor, metavar="FD", help="read end of the host's questions")
     return parser
 
 

@@ -47,8 +47,9 @@ def warm_up() -> None:
 
 
 def _read_arguments() -> None:
+    descriptors = ["--link-fd", "0", "--lifeline-fd", "0", "--output-fds", "0,0", "--page-fd", "0"]
     try:
-        read_start(["--link-fd", "0", "--lifeline-fd", "0", "--output-fds", "0,0", "--page-fd", "0"], {})
+        read_start([*descriptors, "--ping-fd", "0"], {})
     except BadStart:
         pass
 

@@ -82,7 +82,7 @@ def _launch(shard: Shard, run: str, channels: Channels, *, may_be_forked: bool) 
     descriptors = ["--link-fd", str(channels.link), "--lifeline-fd", str(channels.lifeline)]
     descriptors += ["--output-fds", f"{channels.out},{channels.err}"]
     if channels.page is not None:
-        descriptors += ["--page-fd", str(channels.page)]
+        descriptors += ["--page-fd", str(channels.page), "--ping-fd", str(channels.ping)]
     launch = Launch(
         command=(*shard.runner_command, *descriptors),
         environment=child_environment(os.environ),

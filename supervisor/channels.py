@@ -33,6 +33,7 @@ class Channels:
         stdout, stderr: The write ends, the child's descriptors 1 and 2.
         terminal: The terminal's descriptors as the child knows them.
         page: The shared page, as a number; None without one. Its owner closes it.
+        ping: The child's end of the pipe that ``ask`` writes to; None without a page, where the answer stands.
 
     Raises:
         OSError: There are no descriptors left; none of these stays open then.
@@ -52,14 +53,29 @@ class Channels:
             self.lifeline = self._own(self._childs, self.lifeline)
             self.out, self.stdout = self._output_pipe()
             self.err, self.stderr = self._output_pipe()
+            self.ping: int | None = None
+            if page is not None:
+                self.ping, self._questions = os.pipe()
+                self._questions = self._own(self._ours, self._questions)
+                self.ping = self._own(self._childs, self.ping)
+                os.set_blocking(self._questions, False)
             self.terminal = {name: self._copy(descriptor) for name, descriptor in terminal.items()}
             on_failure.pop_all()
 
     @property
     def inherited(self) -> tuple[int, ...]:
         """What the child inherits under the same number."""
-        page = () if self.page is None else (self.page,)
-        return (self.link, self.lifeline, self.out, self.err, *page, *self.terminal.values())
+        optional = (each for each in (self.page, self.ping) if each is not None)
+        return (self.link, self.lifeline, self.out, self.err, *optional, *self.terminal.values())
+
+    def ask(self) -> bool:
+        """Have the runner show on its page that it is there; whether it was asked. Only while these are open."""
+        if self.ping is None:
+            return False
+        try:
+            return os.write(self._questions, b"?") == 1
+        except OSError:
+            return False  # it has answered none of the last ten thousands, or is dead
 
     def close_child_ends(self) -> None:
         self._childs.close()

@@ -1,12 +1,14 @@
 """Is a runner alive, suspect or beyond help, judged by what was seen of it once a second?
 
-Two counters in the shared page beat for the two things that can hang apart: the loop, and the interpreter. A third says how
-far the runner has read: a runner whose loop beats, and which takes nothing, works as little. A beat counts as life only for
-its own. What is measured is *change*, on a clock that stands still while the host itself does (``watchdog.py``), so neither a
+The shared page says of the two things that can hang apart, the loop and the interpreter, that they live. The loop counts its
+turns there: it lives while the number changes, and while it waits for something to happen, since a loop that hangs is at
+work. To a loop that waits for long, and to a thread, the host puts a question, whose answer is a beat. Another number says how
+far the runner has read: a runner whose loop lives, and which takes nothing, works as little. Each counts as life only for its
+own. What is measured is *change*, on a clock that stands still while the host itself does (``watchdog.py``), so neither a
 late host nor a runner that writes odd numbers can make a difference to others.
 
-A ping was the alternative: it costs a frame and a wake-up of both sides a second for each shard, and it measures the host's
-own lag as the runner's.
+A beat a second of each was the alternative, and is what a runner is judged by that does not count turns: it wakes both, and
+so is most of what an idle runner costs. A frame a second would wake the host too, and measure its own lag as the runner's.
 """
 
 from __future__ import annotations
@@ -76,6 +78,12 @@ class Look:
     """On the clock that leaves out the host's own lag."""
     loop_beats: int | None = None
     thread_beats: int | None = None
+    turns: int = 0
+    """Of the loop: odd while it waits. 0 when the runner does not say: then it beats by itself, once a second."""
+    asked: int = 0
+    """How often it was asked whether it is there; both beats count how often it has answered."""
+    is_stopped: bool = False
+    """By a signal, or by a tracer."""
     read: int | None = None
     """The highest id of a request that it has taken."""
     sent: int = 0
@@ -167,6 +175,11 @@ class Health:
         self._policy = policy
         self._loop = Sign()
         self._thread = Sign()
+        self._turns = 0
+        self._turned_at = 0.0
+        """When the loop was last seen to live, of those that count their turns."""
+        self._loop_owes = Unread()
+        self._thread_owes = Unread()
         self._frame = Sign()
         self._write = Sign()
         self._unread = Unread()
@@ -182,8 +195,7 @@ class Health:
         """
         if doom := self._broken_rule(look):
             return doom
-        silent = 0.0 if look.loop_beats is None else self._loop.note(look.loop_beats, look.awake)
-        thread_silent = self._thread.note(look.thread_beats, look.awake)
+        silent, thread_silent = self._silences(look)
         unread = 0.0 if look.read is None else self._unread.note(look.sent, look.read, look.awake)
         policy = self._policy
         if silent < policy.beat_timeout and unread < policy.ack_timeout:
@@ -195,6 +207,22 @@ class Health:
         seen = process()
         hang = classify_hang(seen.state, thread_beats=thread_silent < policy.beat_timeout)
         return self._judge(look, max(silent, unread), hang, seen)
+
+    def note_rest(self, awake: float) -> None:
+        """Instead of ``note``, when nothing has changed since a look that found its loop waiting, and nothing amiss."""
+        self._turned_at = awake
+
+    def _silences(self, look: Look) -> tuple[float, float]:
+        """For how many seconds nothing has shown that the loop lives, and that a thread does."""
+        loop, thread, awake = look.loop_beats, look.thread_beats, look.awake
+        if loop is None or thread is None or not look.turns:
+            silent = 0.0 if loop is None else self._loop.note(loop, awake)
+            return silent, self._thread.note(thread, awake)
+        owes = self._loop_owes.note(look.asked, loop, awake)
+        waits = look.turns % 2 == 1 and not look.is_stopped and not owes
+        if waits or look.turns != self._turns:
+            self._turns, self._turned_at = look.turns, awake
+        return awake - self._turned_at, self._thread_owes.note(look.asked, thread, awake)
 
     def _judge(self, look: Look, silent: float, hang: HangClass, seen: ProcessLook) -> Finding:
         reason = f"{hang.explanation}, for {silent:.0f} s"
@@ -239,6 +267,6 @@ class Health:
         if not counts:
             counts.append((look.awake, 0))  # what came before the first look counts too
         counts.append((look.awake, look.strange_answers))
-        while counts[0][0] < look.awake - STRANGE_WINDOW:
-            counts.popleft()
+        while len(counts) > 1 and counts[1][0] <= look.awake - STRANGE_WINDOW:
+            counts.popleft()  # the last one before the window is what it is held against
         return look.strange_answers - counts[0][1]

@@ -172,7 +172,14 @@ class Incarnation:
             for descriptor, level in ((channels.out, logging.INFO), (channels.err, logging.WARNING))
         )
         runner = self._runner = LiveRunner(
-            child=child, link=link, ledger=ledger, page=page, arrival=arrival, out=out, err=err
+            child=child,
+            link=link,
+            ledger=ledger,
+            page=page,
+            ask=channels.ask,
+            arrival=arrival,
+            out=out,
+            err=err,
         )
         ledger.read_started = runner.read_started if page is not None else None
         try:

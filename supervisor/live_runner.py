@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -40,6 +41,8 @@ class LiveRunner:
     ledger: Ledger
     page: Page | None
     """The host's end of the shared page; owned by who made it."""
+    ask: Callable[[], bool]
+    """Have it answer on the page; whether it was asked."""
     arrival: Arrival
     out: OutputPipe
     err: OutputPipe

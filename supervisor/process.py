@@ -22,7 +22,7 @@ import attrs
 import trio
 
 from .limits import ShardLimits
-from .process_look import UNKNOWN, ProcessLook, catches, look_at
+from .process_look import UNKNOWN, ProcessLook, catches, glance_at, look_at
 
 POLL_PERIOD = 0.02
 """Seconds between two looks where there is no pidfd: macOS, or a host without free descriptors."""
@@ -121,6 +121,8 @@ class Child(Protocol):
     def resume(self) -> None: ...
 
     def look(self) -> ProcessLook: ...
+
+    def glance(self) -> ProcessLook: ...
 
     @property
     def usage(self) -> Usage | None: ...
@@ -257,6 +259,10 @@ class Process:
     def look(self) -> ProcessLook:
         """What the kernel says about it now."""
         return look_at(self.pid) if self._is_ours() else UNKNOWN
+
+    def glance(self) -> ProcessLook:
+        """As ``look``, but for the tracer: for once a second."""
+        return glance_at(self.pid) if self._is_ours() else UNKNOWN
 
     def reap(self) -> int | None:
         """Take its status and let its number go: the exit code, or minus the number of the signal.

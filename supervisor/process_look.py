@@ -15,6 +15,7 @@ import attrs
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 """In a second."""
+_AT_ONCE = 4096
 
 
 @attrs.frozen(kw_only=True)
@@ -32,25 +33,46 @@ class ProcessLook:
 UNKNOWN = ProcessLook()
 
 
-def look_at(pid: int) -> ProcessLook:
-    """Look; takes about 20 microseconds."""
+def glance_at(pid: int) -> ProcessLook:
+    """As ``look_at``, but for the tracer; takes 10 microseconds."""
     fields = stat_fields(pid)
     if fields is None:
         return UNKNOWN
-    state = fields[0]
+    return ProcessLook(state=fields[0], rss=int(fields[21]) * _PAGE)
+
+
+def look_at(pid: int) -> ProcessLook:
+    """Look; takes some 50 microseconds."""
+    seen = glance_at(pid)
     # Only a process that does not run can be held by a tracer, and asking costs a second file.
-    is_traced = state in ("t", "T", "S", "D") and _status_number(pid, "TracerPid", 10) > 0
-    return ProcessLook(state=state, is_traced=is_traced, rss=int(fields[21]) * _PAGE)
+    is_traced = seen.state in ("t", "T", "S", "D") and _status_number(pid, "TracerPid", 10) > 0
+    return attrs.evolve(seen, is_traced=True) if is_traced else seen
 
 
 def stat_fields(pid: int) -> list[str] | None:
     """The fields of ``/proc/PID/stat`` behind the name, the state first; None when there is no such process."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+        data = _read(f"/proc/{pid}/stat")
     except OSError:
         return None
     # The name is in parentheses and may hold spaces and parentheses itself: split after the last one.
-    return text.rpartition(")")[2].split()
+    return data.rpartition(b")")[2].decode("utf-8", "replace").split()
+
+
+def _read(path: str) -> bytes:
+    """The whole of a file, without the objects of one: in a host where nothing happens this is most of what happens.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        found = os.read(descriptor, _AT_ONCE)
+        while more := os.read(descriptor, _AT_ONCE):
+            found += more
+        return found
+    finally:
+        os.close(descriptor)
 
 
 def start_time(pid: int) -> int | None:
@@ -95,7 +117,7 @@ def started_with(pid: int, name: str) -> str:
 
 def _children_of_thread(tasks: str, thread: str) -> list[str]:
     try:
-        return Path(tasks, thread, "children").read_text("ascii").split()
+        return _read(f"{tasks}/{thread}/children").decode("ascii").split()
     except (FileNotFoundError, ProcessLookupError):
         return []  # the thread has ended
 

@@ -116,6 +116,7 @@ class Suspicion:
     def _clear(self, runner: LiveRunner) -> None:
         shard = self._shard
         if shard.state.value is not ShardState.SUSPECT:
+            shard.traffic.runner_works(shard)
             return
         runner.err.forget_tail()  # where it was then says nothing about its end
         shard.move(ShardState.READY, "it shows life again", by="T11")

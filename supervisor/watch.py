@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,10 +24,22 @@ if TYPE_CHECKING:
     from .process_look import ProcessLook
 
 
+QUESTION_PERIOD = 5.0
+"""Seconds between two questions to a runner whose loop waits. Each wakes a thread of it and its loop, which takes a fifth
+of a millisecond."""
+
+STOPPED = ("T", "t")
+"""States of a process that is held by a signal or by a tracer."""
+
+_FINE = Fine()
+
+
 class Seen(Protocol):
     """The process, as far as it can be looked at."""
 
     def look(self) -> ProcessLook: ...
+
+    def glance(self) -> ProcessLook: ...
 
 
 class RunnerWatch:
@@ -34,6 +47,7 @@ class RunnerWatch:
 
     Args:
         page: None when there is none, or the runner does not keep it: then only the connection is looked at.
+        ask: Has the runner answer on the page; whether it was asked.
         plugin_load: Seconds that an import may take; a reload imports on the runner's loop.
         answered: How many calls the runner has answered.
         chance: Where in their spread the limits of age and work lie for this runner.
@@ -46,6 +60,7 @@ class RunnerWatch:
         limits: ShardLimits,
         child: Seen,
         page: Page | None,
+        ask: Callable[[], bool],
         link: Link,
         plugin_load: float,
         answered: Callable[[], int],
@@ -54,6 +69,7 @@ class RunnerWatch:
         self._limits = limits
         self._child = child
         self._page = page
+        self._ask = ask
         self._link = link
         self._plugin_load = plugin_load
         self._answered = answered
@@ -61,6 +77,13 @@ class RunnerWatch:
         self._ready_at = trio.current_time()
         self._chance = chance()
         self._is_worn = False
+        self._asked = 0
+        self._question_at = math.inf
+        """When a loop that waits is to be asked next; not known before its first turn was seen."""
+        self._signs: tuple[object, ...] = ()
+        """What was seen at the latest look."""
+        self._is_at_rest = False
+        """It was fine then, and is so as long as nothing of that changes."""
         self.rss = 0
         """Resident memory at the latest look, in bytes; 0 where it is not known."""
 
@@ -70,23 +93,56 @@ class RunnerWatch:
         Args:
             awake: The time of ``AwakeClock``.
         """
-        if self._link.session.is_in_frame:
+        session = self._link.session
+        if session.is_in_frame:
             self._link.drain_nowait()  # the rest may lie in the kernel while the host was late
-        finding = self._health.note(self._seen(awake), self._child.look)
+        process = self._child.glance()
+        self.rss = process.rss
+        raw = self._page.read_raw_head() if self._page is not None else b""
+        signs = (
+            *(raw, process.state in STOPPED, session.last_id, session.counters.frames_in),
+            *(session.is_in_frame, self._link.has_unwritten, self._link.bytes_written),
+        )
+        finding: Finding = _FINE
+        if signs != self._signs or not self._is_at_rest or awake >= self._question_at:
+            finding = self._look_closely(awake, raw, is_stopped=process.state in STOPPED)
+            self._signs = signs
+        else:
+            self._health.note_rest(awake)
         if isinstance(finding, Doomed):
             return finding
         worn = self._judge_wear()
         return worn if isinstance(worn, (Doomed, Recycle)) else finding
 
-    def _seen(self, awake: float) -> Look:
+    def _look_closely(self, awake: float, raw: bytes, *, is_stopped: bool) -> Finding:
+        head = layout.parse_head(raw)
+        self._ask_if_due(awake, head, is_stopped=is_stopped)
+        look = self._seen(awake, head, is_stopped=is_stopped)
+        finding = self._health.note(look, self._child.look)
+        self._is_at_rest = isinstance(finding, Fine) and _is_at_rest(look)
+        return finding
+
+    def _ask_if_due(self, awake: float, head: layout.PageHead | None, *, is_stopped: bool) -> None:
+        """A loop that runs is asked at each look, so that it is known in time what hangs, if it hangs."""
+        if head is None or not head.turns:
+            return
+        if math.isinf(self._question_at):
+            self._question_at = awake + self._chance * QUESTION_PERIOD  # not all runners in the same second
+        if head.turns % 2 == 0 or is_stopped or awake >= self._question_at:
+            self._question_at = awake + QUESTION_PERIOD
+            self._asked += self._ask()
+
+    def _seen(self, awake: float, head: layout.PageHead | None, *, is_stopped: bool) -> Look:
         link, session = self._link, self._link.session
-        head = self._page.read_head() if self._page is not None else None
         importing = head is not None and head.crumb.phase is layout.Phase.IMPORT
         return Look(
             awake=awake,
             # A page that was there and is not readable any more was spoiled: its beats stand still.
             loop_beats=None if self._page is None else head.loop_beats if head is not None else -1,
             thread_beats=head.thread_beats if head is not None else None,
+            turns=head.turns if head is not None else 0,
+            asked=self._asked,
+            is_stopped=is_stopped,
             read=head.read if head is not None else None,
             sent=session.last_id,
             is_in_frame=session.is_in_frame,
@@ -98,17 +154,28 @@ class RunnerWatch:
         )
 
     def _judge_wear(self) -> Fine | Recycle | Doomed:
-        limits = self._limits
-        if limits.rss_soft or limits.rss_hard:
-            self.rss = self._child.look().rss
         wear = Wear(
             rss=self.rss,
             age=trio.current_time() - self._ready_at,
             answered=self._answered(),
         )
-        found = decide_wear(limits, wear, self._chance)
+        found = decide_wear(self._limits, wear, self._chance)
         if isinstance(found, Recycle):
             if self._is_worn:
-                return Fine()
+                return _FINE
             self._is_worn = True
         return found
+
+
+def _is_at_rest(look: Look) -> bool:
+    """Whether, as long as nothing changes, each further look would find the same: nothing is waited for."""
+    if look.loop_beats is None or look.read is None or look.thread_beats is None:
+        return False
+    return (
+        look.turns % 2 == 1
+        and not look.is_stopped
+        and not look.is_in_frame
+        and not look.has_unwritten
+        and look.read >= look.sent
+        and min(look.loop_beats, look.thread_beats) >= look.asked
+    )

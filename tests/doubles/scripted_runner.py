@@ -106,6 +106,9 @@ class ScriptedRunner:
     def look(self) -> ProcessLook:
         return self.looks
 
+    def glance(self) -> ProcessLook:
+        return self.look()
+
     def reap(self) -> int | None:
         self.is_reaped = self._dead.is_set()
         return self._status

@@ -32,6 +32,7 @@ def test_each_field_is_read_from_its_own_place() -> None:
         page.READ_AT: 13,
         page.CRUMB_AT: crumb,
         page.PID_AT: 14,
+        page.TURNS_AT: 16,
         page.STARTED_AT + 8: 15,
     }
 
@@ -44,6 +45,7 @@ def test_each_field_is_read_from_its_own_place() -> None:
         read=13,
         crumb=Crumb(phase=Phase.CALL, plugin=7, request_id=99),
         pid=14,
+        turns=16,
     )
     assert page.parse_started(bytes(data)) == {15}
 

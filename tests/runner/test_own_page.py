@@ -32,16 +32,33 @@ def _opened(descriptor: int) -> OwnPage:
 def test_every_field_is_where_the_layout_says(shared: int) -> None:
     """By the protocol's own reader."""
     page = _opened(shared)
+    page.beat_thread(1)
     page.beat_loop()
-    page.beat_thread()
-    page.beat_thread()
+    page.beat_thread(2)
+    page.note_running(0.0)
     page.note_taken(7)
     page.note_crumb(pack_crumb(Phase.CALL, 2, 9))
     head = parse_head(_read(shared))
 
     assert head is not None
-    assert (head.loop_beats, head.thread_beats, head.read, head.pid) == (1, 2, 7, os.getpid())
+    assert (head.loop_beats, head.thread_beats, head.read, head.pid) == (1, 3, 7, os.getpid())
+    assert head.turns == 2
     assert head.crumb == Crumb(phase=Phase.CALL, plugin=2, request_id=9)
+
+
+def test_a_loop_that_waits_has_an_odd_number_and_another_one_each_time(shared: int) -> None:
+    """So one look tells whether it waits, and two whether it has waited for all the time between."""
+    page = _opened(shared)
+    numbers = []
+    for note in (page.note_waiting, page.note_running) * 3:
+        note(0.0)
+        head = parse_head(_read(shared))
+        assert head is not None
+        numbers.append(head.turns)
+
+    assert [number % 2 for number in numbers] == [1, 0] * 3
+    assert len(set(numbers)) == 6
+    assert 0 not in numbers
 
 
 def test_a_slot_that_was_given_back_is_used_after_all_others(shared: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from rookery.protocol import ConnectionLost, RemoteError
-from rookery.protocol.page import Crumb, Phase
+from rookery.protocol.page import Crumb, PageHead, Phase
 from rookery.supervisor.page import Page, open_page
 from tests.doubles.scripted_host import ScriptedHost, assigned, assignment, open_runner, refused
 
@@ -45,22 +45,73 @@ async def call(host: ScriptedHost, name: str, *, timeout: float = 60.0, **args: 
     )
 
 
-async def test_both_beat_once_a_second_and_the_ack_follows_the_requests(page: Page) -> None:
-    """The loop and the thread each for themselves; the process says who it is."""
-    async with open_runner(assignment("good"), page=page, features=BOTH) as host:
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+def head_of(page: Page) -> PageHead:
+    head = page.read_head()
+    assert head is not None
+    return head
+
+
+async def test_thread_and_loop_answer_each_question(page: Page, pipe: tuple[int, int]) -> None:
+    """And say who they are, and how far they have read."""
+    async with open_runner(assignment("good"), page=page, questions=pipe[0], features=BOTH) as host:
         await host.wait_ready()
-        first = page.read_head()
-        await host.run("test.good", "wait", seconds=2.2)
-        second = page.read_head()
+        await host.run("test.good", "wait", seconds=0.0)
+        os.write(pipe[1], b"??")
+        with trio.fail_after(10):
+            while head_of(page).loop_beats < 2:
+                await trio.sleep(0.01)
+        head = head_of(page)
         pid, last = host.process.pid, host.link.session.last_id
 
-    assert first is not None
-    assert second is not None
-    assert 2 <= second.loop_beats - first.loop_beats <= 3
-    assert 2 <= second.thread_beats - first.thread_beats <= 3
-    assert second.read == last
-    assert second.pid == pid
-    assert second.crumb == Crumb()
+    assert (head.loop_beats, head.thread_beats) == (2, 2)
+    assert (head.read, head.pid, head.crumb) == (last, pid, Crumb())
+
+
+async def test_an_idle_runner_does_nothing_and_shows_that_it_waits(page: Page, pipe: tuple[int, int]) -> None:
+    """Not once a second, and not for what it has done before."""
+    async with open_runner(assignment("good"), page=page, questions=pipe[0], features=BOTH) as host:
+        await host.wait_ready()
+        await host.run("test.good", "wait", seconds=0.0)
+        await trio.sleep(2.5)  # whatever looks after the call has seen that it has ended
+        first = head_of(page)
+        await trio.sleep(1.5)
+        second = head_of(page)
+
+    assert first.turns % 2 == 1
+    assert second == first
+
+
+async def test_a_loop_that_is_blocked_shows_that_it_runs(page: Page, pipe: tuple[int, int]) -> None:
+    """Though its thread answers."""
+    plugins = assignment("blocks_the_loop")
+    async with open_runner(plugins, page=page, questions=pipe[0], features=BOTH) as host:
+        await host.wait_ready()
+        host.link.send(
+            "plugin.invoke_tool",
+            {"component_name": "block", "args": {"seconds": 60.0}},
+            plugin_id="test.blocks_the_loop",
+            deadline=trio.current_time() + 60.0,
+            on_done=lambda _: None,
+        )
+        with trio.fail_after(10):
+            while not head_of(page).crumb.request_id:
+                await trio.sleep(0.01)
+        os.write(pipe[1], b"?")
+        with trio.fail_after(10):
+            while not head_of(page).thread_beats:
+                await trio.sleep(0.01)
+        head = head_of(page)
+
+    assert head.turns % 2 == 0
+    assert head.loop_beats == 0
 
 
 @pytest.mark.parametrize(("at", "phase"), [("load", Phase.LOAD), ("task", Phase.TASK)])

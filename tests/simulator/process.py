@@ -114,6 +114,9 @@ class SimProcess:
     def look(self) -> ProcessLook:
         return ProcessLook(state=self.hang[0], rss=self.rss)
 
+    def glance(self) -> ProcessLook:
+        return self.look()
+
     def reap(self) -> int | None:
         if self.is_reaped:
             self.world.accuse(f"I15: {self} is reaped twice")
@@ -193,12 +196,12 @@ class SimProcess:
         """Called once a second by the world."""
         if self.is_gone or self.is_killed or self.page is None:
             return
+        if self.hang[1]:
+            self.page.beat_thread(1)
         if not self.is_frozen:
             self.page.beat_loop()
             if not self.is_deaf:
                 self.silent_since = None
-        if self.hang[1]:
-            self.page.beat_thread()
 
     def _run(self, function: Callable[..., None], args: tuple[Any, ...]) -> None:
         if self.is_gone or self.is_killed:

@@ -277,3 +277,101 @@ def test_nobody_is_killed_who_beats_every_fourteen_seconds(beats: list[bool]) ->
         silent = 0 if beat or silent == 13 else silent + 1
         found = patient.look(loop=silent == 0)
         assert not isinstance(found, (Doomed, Recycle, Resume))
+
+
+# --- a runner that counts its turns --------------------------------------------------------------------------------
+
+WAITING = Look(awake=0.0, loop_beats=0, thread_beats=0, turns=1, read=0)
+
+
+class Turning:
+    """A runner that is looked at each second; what is not said stays as it is."""
+
+    def __init__(self) -> None:
+        self.health = Health(POLICY)
+        self.last = WAITING
+        self.state = "S"
+
+    def look(self, **changes: object) -> Finding:
+        self.last = attrs.evolve(self.last, awake=self.last.awake + 1.0, **changes)
+        return self.health.note(self.last, lambda: ProcessLook(state=self.state, is_traced=False, rss=0))
+
+
+def test_a_loop_that_waits_needs_no_beat() -> None:
+    """Nothing changes for an hour; what then stops it is seen in three seconds, and not held against the hour."""
+    turning = Turning()
+
+    assert {type(turning.look()) for _ in range(3600)} == {Fine}
+    turning.state = "T"
+    assert kinds(turning.look(is_stopped=True) for _ in range(3)) == ["Fine", "Fine", "Resume"]
+
+
+def test_a_loop_that_runs_and_does_not_turn_is_suspect_whatever_it_runs() -> None:
+    """C5: a task of the plugin's own, which a timer woke in an idle runner, as well as a call."""
+    turning = Turning()
+    turning.look()
+    turning.look(turns=2)
+
+    found = [turning.look(asked=each + 1, thread_beats=each) for each in range(3)]
+
+    assert kinds(iter(found)) == ["Fine", "Fine", "Suspect"]
+    assert isinstance(found[-1], Suspect)
+    assert found[-1].hang is HangClass.BLOCKED
+
+
+def test_a_question_that_no_thread_answers_shows_that_the_interpreter_is_held() -> None:
+    """C4: the loop runs, the question is three seconds old."""
+    turning = Turning()
+    turning.look()
+    turning.look(turns=2, asked=1)
+
+    found = [turning.look() for _ in range(3)]
+
+    assert kinds(iter(found)) == ["Fine", "Fine", "Suspect"]
+    assert isinstance(found[-1], Suspect)
+    assert found[-1].hang is HangClass.LOCKED
+
+
+@pytest.mark.parametrize("answers", ["nobody", "the thread"])
+def test_a_loop_that_waits_and_cannot_be_woken_is_suspect(answers: str) -> None:
+    """A thread holds the interpreter, or code in a signal's handler does not end, while the loop waits."""
+    turning = Turning()
+    turning.look()
+    turning.look(asked=1)
+
+    found = [turning.look(thread_beats=int(answers == "the thread")) for _ in range(15)]
+
+    assert kinds(iter(found)) == ["Fine"] * 2 + ["Suspect"] * 12 + ["Doomed"]
+    assert isinstance(found[-1], Doomed)
+    assert found[-1].hang is (HangClass.BLOCKED if answers == "the thread" else HangClass.LOCKED)
+
+
+def test_an_answer_a_look_later_is_in_time() -> None:
+    """As it is with each question."""
+    turning = Turning()
+    found = []
+    for number in range(20):
+        found += [
+            turning.look(asked=number + 1),
+            turning.look(thread_beats=number + 1, loop_beats=number + 1),
+        ]
+
+    assert {type(each) for each in found} == {Fine}
+
+
+def test_a_loop_that_turns_lives_without_an_answer() -> None:
+    """C17: its thread has no turn, and the work goes on."""
+    turning = Turning()
+
+    found = [turning.look(turns=2 * number, asked=number) for number in range(1, 40)]
+
+    assert {type(each) for each in found} == {Fine}
+
+
+def test_what_nobody_had_asked_for_does_not_count_beyond_a_minute() -> None:
+    """E: a hundred strange answers in an hour are fine, and so many at once are not, after however long a rest."""
+    turning = Turning()
+    turning.look()
+    turning.last = attrs.evolve(turning.last, awake=3600.0)
+
+    assert isinstance(turning.look(strange_answers=101), Doomed)
