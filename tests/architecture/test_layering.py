@@ -36,6 +36,10 @@ EXTRA_LIBRARIES = {
     "protocol/flusher.py": {"trio"},
     "protocol/link.py": {"trio"},  # the one file of the protocol that knows an event loop
     "protocol/slot.py": {"trio"},
+    "runner/bundled/onebot/connection.py": {"websockets"},  # an extra of the one plugin that needs it
+    "runner/bundled/onebot/client.py": {"websockets"},
+    "runner/bundled/onebot/dialling.py": {"websockets"},
+    "runner/bundled/onebot/listening.py": {"websockets"},
     "protocol/manifest.py": {"packaging"},  # version ranges; as pure as attrs
 }
 
