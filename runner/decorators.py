@@ -7,12 +7,22 @@ checked at once, so that the error points at the line of the decorator.
 from __future__ import annotations
 
 import inspect
-import re
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from rookery.protocol import EVENT_FILTER, BadPayload, ComponentType, read_event_filter, shown
+from rookery.protocol import EVENT_FILTER, ComponentType, shown
 
 from .components import Declared, marking
+from .declared_values import (
+    check_quick,
+    check_scope,
+    check_text,
+    event_filter_of,
+    groups_of,
+    limits,
+    quickness,
+    scoped,
+    texts,
+)
 from .errors import DeclarationError
 from .parameters import parameters_of
 
@@ -51,22 +61,22 @@ def command(
         chat_scope: Where it may be called.
         allowed_session: Session ids, group ids or ``platform:group``; empty allows all.
     """
-    _check_text("command", name, "a name", '@command("roll")', optional=True)
+    check_text("command", name, "a name", '@command("roll")', optional=True)
     if name.split() not in ([], [name]):
         raise DeclarationError(f"@command: a name is one word, got {name!r}; the rest arrives as `args`")
-    _check_scope("command", chat_scope)
-    groups = _groups_of(pattern)
-    sessions = tuple(_texts("command", "allowed_session", allowed_session))
+    check_scope("command", chat_scope)
+    groups = groups_of(pattern)
+    sessions = tuple(texts("command", "allowed_session", allowed_session))
     metadata = {
         "description": description,
-        "aliases": _texts("command", "aliases", aliases),
+        "aliases": texts("command", "aliases", aliases),
         "command_pattern": pattern,
-        **_limits("command", timeout, idempotent),
-        **_quickness("command", quick),
+        **limits("command", timeout, idempotent),
+        **quickness("command", quick),
     }
 
     def declare(function: Any, own_name: str) -> Declared:
-        _check_quick("command", function, quick)
+        check_quick("command", function, quick)
         chosen = name or own_name
         return Declared(
             type=ComponentType.COMMAND,
@@ -112,12 +122,12 @@ def event_handler(
         pattern: A regular expression that the text has to contain, in its first thousand characters. It is searched for in
             one pass, which can do without back references and looking around.
     """
-    _check_text("event_handler", event, "an event", '@event_handler("on_message")')
-    _check_scope("event_handler", chat_scope)
-    sessions = tuple(_texts("event_handler", "allowed_session", allowed_session))
-    wanted = _event_filter(
-        platforms=_texts("event_handler", "platforms", platforms),
-        users=_texts("event_handler", "users", users),
+    check_text("event_handler", event, "an event", '@event_handler("on_message")')
+    check_scope("event_handler", chat_scope)
+    sessions = tuple(texts("event_handler", "allowed_session", allowed_session))
+    wanted = event_filter_of(
+        platforms=texts("event_handler", "platforms", platforms),
+        users=texts("event_handler", "users", users),
         pattern=pattern,
     )
     if type(weight) is not int:
@@ -130,12 +140,12 @@ def event_handler(
         "weight": weight,
         "intercept_message": intercept,
         **({EVENT_FILTER: wanted} if wanted else {}),
-        **_limits("event_handler", timeout, idempotent),
-        **_quickness("event_handler", quick),
+        **limits("event_handler", timeout, idempotent),
+        **quickness("event_handler", quick),
     }
 
     def declare(function: Any, own_name: str) -> Declared:
-        _check_quick("event_handler", function, quick)
+        check_quick("event_handler", function, quick)
         return Declared(
             type=ComponentType.EVENT_HANDLER,
             name=name or own_name,
@@ -158,6 +168,8 @@ def hook(
     timeout: float | None = None,
     idempotent: bool = False,
     quick: bool = False,
+    chat_scope: Literal["all", "group", "private"] = "all",
+    allowed_session: Sequence[str] = (),
 ) -> Callable[[_F], _F]:
     """A handler of a named point in the host's flow; it returns a ``HookOutcome`` or ``None``.
 
@@ -166,9 +178,10 @@ def hook(
         mode: ``observe`` only sees: what it returns is ignored.
         error_policy: What a failure of the handler means for the flow.
         idempotent, quick: As of ``command``.
+        chat_scope, allowed_session: For which chats it is asked, as far as the arguments of the hook tell.
     """
     example = '@hook("chat.receive.before_process")'
-    _check_text("hook", point, "a hook", example)
+    check_text("hook", point, "a hook", example)
     for key, value, known in (
         ("order", order, ("early", "normal", "late")),
         ("mode", mode, ("blocking", "observe")),
@@ -182,15 +195,56 @@ def hook(
         "mode": mode,
         "order": order,
         "error_policy": error_policy,
-        **_limits("hook", timeout, idempotent),
-        **_quickness("hook", quick),
+        **limits("hook", timeout, idempotent),
+        **quickness("hook", quick),
     }
 
+    where = scoped("hook", chat_scope, allowed_session)
+
     def declare(function: Any, own_name: str) -> Declared:
-        _check_quick("hook", function, quick)
-        return Declared(type=ComponentType.HOOK_HANDLER, name=name or own_name, metadata=metadata)
+        check_quick("hook", function, quick)
+        return Declared(type=ComponentType.HOOK_HANDLER, name=name or own_name, metadata=metadata, **where)
 
     return marking("hook", example, declare)
+
+
+def stage_handler(
+    stage: str,
+    *,
+    priority: int = 0,
+    blocking: bool = False,
+    name: str = "",
+    description: str = "",
+    timeout: float | None = None,
+    chat_scope: Literal["all", "group", "private"] = "all",
+    allowed_session: Sequence[str] = (),
+) -> Callable[[_F], _F]:
+    """A handler of a stage that a host application dispatches: the older kind of hook, without rules of its own.
+
+    Args:
+        priority: Larger comes earlier.
+        blocking: True for one that may change the arguments and end the stage, by a ``HookOutcome``.
+        chat_scope, allowed_session: As of ``hook``.
+    """
+    example = '@stage_handler("pre_send", priority=10, blocking=True)'
+    check_text("stage_handler", stage, "a stage", example)
+    if type(priority) is not int:
+        raise DeclarationError(f"@stage_handler: priority is an integer, got {shown(priority)}")
+    if type(blocking) is not bool:
+        raise DeclarationError(f"@stage_handler: blocking is True or False, got {shown(blocking)}")
+    metadata = {
+        "description": description,
+        "stage": stage,
+        "priority": priority,
+        "blocking": blocking,
+        **limits("stage_handler", timeout, False),
+    }
+    where = scoped("stage_handler", chat_scope, allowed_session)
+
+    def declare(function: Any, own_name: str) -> Declared:
+        return Declared(type=ComponentType.HOOK_HANDLER, name=name or own_name, metadata=metadata, **where)
+
+    return marking("stage_handler", example, declare)
 
 
 def tool(
@@ -201,15 +255,18 @@ def tool(
     timeout: float | None = None,
     idempotent: bool = False,
     quick: bool = False,
+    chat_scope: Literal["all", "group", "private"] = "all",
+    allowed_session: Sequence[str] = (),
 ) -> Callable[[_F], _F]:
     """A tool for language models; what it returns is the tool's result.
 
     Args:
         parameters: A JSON schema; ``None`` makes one of the handler's parameters and their types.
-        idempotent, quick: As of ``command``.
+        idempotent, quick, chat_scope, allowed_session: As of ``command``.
     """
-    limits = {**_limits("tool", timeout, idempotent), **_quickness("tool", quick)}
-    return _callable_tool("tool", ComponentType.TOOL, name, description, parameters, limits)
+    said = {**limits("tool", timeout, idempotent), **quickness("tool", quick)}
+    where = scoped("tool", chat_scope, allowed_session)
+    return _callable_tool("tool", ComponentType.TOOL, name, description, parameters, said, where)
 
 
 def action(
@@ -220,10 +277,13 @@ def action(
     timeout: float | None = None,
     idempotent: bool = False,
     quick: bool = False,
+    chat_scope: Literal["all", "group", "private"] = "all",
+    allowed_session: Sequence[str] = (),
 ) -> Callable[[_F], _F]:
     """Something that the bot may choose to do; the arguments are as of ``tool``."""
-    limits = {**_limits("action", timeout, idempotent), **_quickness("action", quick)}
-    return _callable_tool("action", ComponentType.ACTION, name, description, parameters, limits)
+    said = {**limits("action", timeout, idempotent), **quickness("action", quick)}
+    where = scoped("action", chat_scope, allowed_session)
+    return _callable_tool("action", ComponentType.ACTION, name, description, parameters, said, where)
 
 
 def message_gateway(
@@ -243,7 +303,7 @@ def message_gateway(
     ``self.ctx.gateway.route_message``.
     """
     example = '@message_gateway("irc", route_type="duplex", platform="irc")'
-    _check_text("message_gateway", name, "a name", example)
+    check_text("message_gateway", name, "a name", example)
     if route_type not in ("send", "receive", "duplex"):
         raise DeclarationError(
             f'@message_gateway: route_type is "send", "receive" or "duplex", got {shown(route_type)}'
@@ -255,7 +315,7 @@ def message_gateway(
         "protocol": protocol,
         "account_id": account_id,
         "scope": scope,
-        **_limits("message_gateway", timeout, False),
+        **limits("message_gateway", timeout, False),
     }
     return _named("message_gateway", example, ComponentType.MESSAGE_GATEWAY, name, metadata)
 
@@ -276,9 +336,9 @@ def api(
         public: False keeps it to the plugin itself.
         idempotent, quick: As of ``command``.
     """
-    _check_text("api", name, "a name", '@api("dice_of", public=True)', optional=True)
-    limits = {**_limits("api", timeout, idempotent), **_quickness("api", quick)}
-    metadata = {"description": description, "version": version, "public": public, **limits}
+    check_text("api", name, "a name", '@api("dice_of", public=True)', optional=True)
+    said = {**limits("api", timeout, idempotent), **quickness("api", quick)}
+    metadata = {"description": description, "version": version, "public": public, **said}
     return _named("api", '@api("dice_of", public=True)', ComponentType.API, name, metadata)
 
 
@@ -288,19 +348,20 @@ def _callable_tool(
     name: str,
     description: str,
     parameters: Mapping[str, Any] | None,
-    limits: Mapping[str, Any],
+    said: Mapping[str, Any],
+    where: Mapping[str, Any],
 ) -> Callable[[_F], _F]:
     example = f'@{decorator}("weather", description="Tells the weather of a city.")'
-    _check_text(decorator, name, "a name", example, optional=True)
+    check_text(decorator, name, "a name", example, optional=True)
 
     def declare(function: Any, own_name: str) -> Declared:
-        _check_quick(decorator, function, limits.get("quick", False))
+        check_quick(decorator, function, said.get("quick", False))
         metadata = {
             "description": description or inspect.getdoc(function) or "",
             "parameters_raw": parameters_of(function) if parameters is None else dict(parameters),
-            **limits,
+            **said,
         }
-        return Declared(type=component_type, name=name or own_name, metadata=metadata)
+        return Declared(type=component_type, name=name or own_name, metadata=metadata, **where)
 
     return marking(decorator, example, declare)
 
@@ -309,78 +370,7 @@ def _named(
     decorator: str, example: str, component_type: ComponentType, name: str, metadata: dict[str, Any]
 ) -> Callable[[_F], _F]:
     def declare(function: Any, own_name: str) -> Declared:
-        _check_quick(decorator, function, metadata.get("quick", False))
+        check_quick(decorator, function, metadata.get("quick", False))
         return Declared(type=component_type, name=name or own_name, metadata=metadata)
 
     return marking(decorator, example, declare)
-
-
-def _check_text(decorator: str, value: object, what: str, example: str, *, optional: bool = False) -> None:
-    if callable(value):
-        raise DeclarationError(f"@{decorator} needs parentheses: write {example}")
-    if type(value) is not str or not (value.strip() or (optional and not value)):
-        raise DeclarationError(
-            f"@{decorator} takes the text of {what} first, got {shown(value)}; write {example}"
-        )
-
-
-def _check_scope(decorator: str, chat_scope: object) -> None:
-    if chat_scope not in ("all", "group", "private"):
-        raise DeclarationError(
-            f'@{decorator}: chat_scope is "all", "group" or "private", got {shown(chat_scope)}'
-        )
-
-
-def _event_filter(**wanted: Any) -> dict[str, Any]:
-    """What the host is told of it: what is said at all."""
-    said = {key: value for key, value in wanted.items() if value}
-    try:
-        read_event_filter(said, "")
-    except BadPayload as error:
-        raise DeclarationError(f"@event_handler: {error.path.lstrip('.')} {error.message}") from None
-    return said
-
-
-def _texts(decorator: str, key: str, values: object) -> list[str]:
-    if not isinstance(values, (list, tuple)) or not all(type(value) is str for value in values):
-        raise DeclarationError(f"@{decorator}: {key} is a list of texts, got {shown(values)}")
-    return list(values)
-
-
-def _limits(decorator: str, timeout: object, idempotent: object) -> dict[str, Any]:
-    """How long one call may take, and whether it may be made again."""
-    if type(idempotent) is not bool:
-        raise DeclarationError(f"@{decorator}: idempotent is True or False, got {shown(idempotent)}")
-    limits: dict[str, Any] = {"idempotent": True} if idempotent else {}
-    if timeout is None:
-        return limits
-    if type(timeout) not in (int, float) or not 0.001 <= timeout <= 86_400:  # type: ignore[operator]  # a number by now
-        raise DeclarationError(
-            f"@{decorator}: timeout is seconds, more than 0 and at most a day, got {shown(timeout)}"
-        )
-    return {**limits, "timeout_ms": int(timeout * 1000)}  # type: ignore[operator]  # as above
-
-
-def _quickness(decorator: str, quick: object) -> dict[str, bool]:
-    if type(quick) is not bool:
-        raise DeclarationError(f"@{decorator}: quick is True or False, got {shown(quick)}")
-    return {"quick": True} if quick else {}
-
-
-def _check_quick(decorator: str, function: Any, quick: bool) -> None:
-    if quick and inspect.iscoroutinefunction(function):
-        raise DeclarationError(
-            f"@{decorator}: quick is for plain functions, which get a thread without it; an `async def` has none:"
-            " leave it out"
-        )
-
-
-def _groups_of(pattern: object) -> tuple[str, ...]:
-    if type(pattern) is not str:
-        raise DeclarationError(f"@command: pattern is the text of a regular expression, got {shown(pattern)}")
-    try:
-        return tuple(re.compile(pattern).groupindex)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise DeclarationError(
-            f"@command: pattern {pattern!r} is not a regular expression: {error}"
-        ) from None

@@ -323,7 +323,7 @@ class RunningPlugin(Generic[_P]):
         handlers = [
             component
             for component in self._components(ComponentType.HOOK_HANDLER)
-            if component.declared.metadata["hook"] == point
+            if component.declared.metadata.get("hook") == point
         ]
         handlers.sort(key=_hook_order)
         results = []
