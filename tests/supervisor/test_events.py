@@ -280,3 +280,24 @@ async def test_a_filter_is_judged_before_anything_is_sent(autojump_clock: MockCl
             0,
             1,
         ]
+
+
+async def test_a_result_unpacks_into_two(autojump_clock: MockClock) -> None:
+    """Whether the event goes on, and the message as it is now."""
+    async with open_stage("one") as stage:
+        stage.interceptor("p.a", "stops", {"continue_processing": False})
+
+        continues, message = await stage.events.dispatch("on_message", chat("hello"))
+
+        assert (continues, message) == (False, chat("hello"))
+
+
+async def test_a_handler_is_switched_off_in_one_chat(autojump_clock: MockClock) -> None:
+    """W24: also by its group, for a message that does not say its session."""
+    async with open_stage("one") as stage:
+        stage.watcher("p.a", "sees")
+        stage.registry.set_enabled("p.a.sees", False, "test:group:g")
+
+        results = [await stage.events.dispatch("on_message", chat(group=group)) for group in ("g", "h")]
+
+        assert [result.observers for result in results] == [0, 1]
