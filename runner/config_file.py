@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 CONFIG_NAME = "config.toml"
 
+SWITCH_TABLE, SWITCH = "plugin", "enabled"
+"""``enabled = false`` in the table ``[plugin]`` of a plugin's own file switches it off."""
+
+OFF_WORDS = frozenset({"0", "false", "no", "off"})
+ON_WORDS = frozenset({"1", "true", "yes", "on"})
+
 _PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -71,6 +77,59 @@ def read_config(directory: Path, overrides: Mapping[str, Any]) -> dict[str, Any]
         PluginConfigError: The file is broken.
     """
     return merge_values(read_config_file(directory / CONFIG_NAME), overrides)
+
+
+def take_switch(values: Mapping[str, Any], *, is_own: bool) -> tuple[dict[str, Any], bool]:
+    """The values without the table ``[plugin]`` that belongs to this runner, and whether it leaves the plugin switched on.
+
+    Args:
+        is_own: Whether the plugin has a setting of this name itself; then the table is its own, and only looked into.
+
+    Raises:
+        PluginConfigError: The table says what nobody reads.
+    """
+    table = values.get(SWITCH_TABLE)
+    if not isinstance(table, dict):
+        return dict(values), True
+    is_enabled = is_switched_on(table.get(SWITCH, True))
+    if is_own:
+        return dict(values), is_enabled
+    strangers = [name for name in table if name not in (SWITCH, VERSION_KEY)]
+    if strangers:
+        expected = f"is not known: this table has nothing but {SWITCH}"
+        raise PluginConfigError([ConfigMistake(f"{SWITCH_TABLE}.{name}", expected) for name in strangers])
+    return {name: value for name, value in values.items() if name != SWITCH_TABLE}, is_enabled
+
+
+def is_switched_on(value: object) -> bool:
+    """What a value for ``enabled`` means: the words that original plugins use for it too."""
+    if isinstance(value, str):
+        text = value.strip().casefold()
+        return text in ON_WORDS or (text not in OFF_WORDS and bool(text))
+    return bool(value)
+
+
+def upgrade_file(path: Path, config_class: type[PluginConfig]) -> bool:
+    """Have an older file say what this version of the plugin reads; False when it is not older, or not there.
+
+    Raises:
+        PluginConfigError: The file is broken, and stays.
+        OSError: It cannot be written; the old one stays.
+    """
+    values = read_config_file(path)
+    version = values.pop(VERSION_KEY, config_class.config_version)
+    if not values or type(version) is not int or version >= config_class.config_version:
+        return False
+    from .config_upgrade import (
+        replace_file,
+        upgraded_text,
+    )  # a twentieth of a second that most runners do not need
+
+    switch = {SWITCH_TABLE: values.pop(SWITCH_TABLE)} if SWITCH_TABLE in values else {}
+    upgraded = config_class.upgrade(dict(values), version)
+    text = upgraded_text(path.read_text("utf-8-sig"), {**upgraded, **switch}, config_class.config_version)
+    replace_file(path, text)
+    return True
 
 
 def with_sources(

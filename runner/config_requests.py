@@ -17,12 +17,14 @@ from rookery.protocol import (
 )
 
 from .border import PluginFailed, call_guarded, log_failure, run_guarded
-from .config_file import merge_values, read_config
+from .config_file import SWITCH_TABLE, merge_values, read_config, take_switch
 from .config_schema import config_schema
 from .errors import PluginConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from rookery.protocol import ConfigUpdated
 
     from .loaded import LoadedPlugin
 
@@ -35,13 +37,19 @@ class ConfigRefused(RookeryError):
         self.code = code
 
 
-async def update_config(plugin: LoadedPlugin, values: dict[str, Any], *, timeout: float) -> None:
+async def update_config(
+    plugin: LoadedPlugin, values: dict[str, Any], *, timeout: float, if_changed: bool = False
+) -> None:
     """Give a plugin what the deployment says now, and tell it.
+
+    Args:
+        if_changed: Whether to tell it only when its configuration has become another.
 
     Raises:
         ConfigRefused: The values are wrong and the old ones stay, or the plugin's ``on_config_update`` failed.
     """
     assigned = attrs.evolve(plugin.assigned, config=values)
+    held = plugin.instance.config
     try:
         merged = read_config(Path(assigned.path), values)
         before, plugin.assigned = plugin.assigned, assigned
@@ -52,14 +60,32 @@ async def update_config(plugin: LoadedPlugin, values: dict[str, Any], *, timeout
             raise
     except (PluginConfigError, PluginFailed) as error:
         raise ConfigRefused(ErrorCode.E_BAD_PAYLOAD, str(error)) from None
+    if not if_changed or plugin.instance.config != held:
+        await _tell(plugin, "on_config_update", plugin.instance.on_config_update, timeout=timeout)
+
+
+async def tell_host_config(plugin: LoadedPlugin, told: ConfigUpdated, *, timeout: float) -> None:
+    """Tell a plugin what another configuration says now, if it wants to hear of it.
+
+    Raises:
+        ConfigRefused: The plugin's ``on_host_config`` failed.
+    """
+    if told.config_scope in plugin.instance.config_subscriptions:
+        arguments = told.config_scope, told.config_data, told.config_version
+        await _tell(plugin, "on_host_config", plugin.instance.on_host_config, *arguments, timeout=timeout)
+
+
+async def _tell(
+    plugin: LoadedPlugin, name: str, function: Callable[..., Any], *arguments: Any, timeout: float
+) -> None:
     with trio.move_on_after(timeout) as limit:
         try:
-            await run_guarded(plugin.plugin_id, plugin.instance.on_config_update)
+            await run_guarded(plugin.plugin_id, function, *arguments)
         except PluginFailed as failure:
-            log_failure(plugin.plugin_id, "on_config_update", failure)
-            raise ConfigRefused(ErrorCode.E_UNKNOWN, f"on_config_update failed: {failure.reason}") from None
+            log_failure(plugin.plugin_id, name, failure)
+            raise ConfigRefused(ErrorCode.E_UNKNOWN, f"{name} failed: {failure.reason}") from None
     if limit.cancelled_caught:
-        raise ConfigRefused(ErrorCode.E_TIMEOUT, f"on_config_update took longer than {timeout:g} s")
+        raise ConfigRefused(ErrorCode.E_TIMEOUT, f"{name} took longer than {timeout:g} s")
 
 
 def inspect_config(plugin: LoadedPlugin, told: InspectConfig) -> InspectConfigAnswer:
@@ -88,7 +114,7 @@ def inspect_config(plugin: LoadedPlugin, told: InspectConfig) -> InspectConfigAn
         config_schema=config_schema(config_class, plugin.manifest),
         normalized_config=normalized,
         changed=normalized != values,
-        enabled=plugin.assigned.enabled,
+        enabled=plugin.assigned.enabled and take_switch(values, is_own=True)[1],
     )
 
 
@@ -105,7 +131,10 @@ def validate_config(plugin: LoadedPlugin, values: dict[str, Any]) -> ValidateCon
 def _normalize(plugin: LoadedPlugin, values: Mapping[str, Any]) -> dict[str, Any]:
     config_class = plugin.instance.config_class
     try:
+        values, _ = take_switch(values, is_own=SWITCH_TABLE in config_class.settings)
         config = call_guarded(plugin.plugin_id, config_class.from_values, values)
+    except PluginConfigError as error:
+        raise ConfigRefused(ErrorCode.E_BAD_PAYLOAD, str(error)) from None
     except PluginFailed as failure:
         cause = failure.__cause__
         text = str(cause) if isinstance(cause, PluginConfigError) else failure.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -41,16 +42,24 @@ from rookery.protocol import (
 )
 
 from .calls import NOT_STARTED, Calls, Unwanted, refuse_late, refuse_unwanted
-from .config_requests import ConfigRefused, inspect_config, update_config, validate_config
+from .config_requests import (
+    ConfigRefused,
+    inspect_config,
+    tell_host_config,
+    update_config,
+    validate_config,
+)
 from .invoke import deadline_of
 from .lanes import Lanes
+from .loader import module_name_of, purge_modules
 from .logs import RUNNER_LOGGER
 from .parking import Parking
+from .roster import NotLoaded
 from .segment_run import note_taken
 from .segments import Segments
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Container, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Container, Sequence
 
     from rookery.protocol import Method, Request
 
@@ -290,26 +299,48 @@ class Desk:
     async def _update_config(self, request: Request) -> None:
         told = structure(request.payload, ConfigUpdated)
         plugin = self._roster.loaded.get(told.plugin_id)
-        if plugin is not None and told.config_scope == "self":
-            await update_config(plugin, told.config_data, timeout=request.timeout_ms / 1000)
+        timeout = request.timeout_ms / 1000
+        if told.config_scope != "self":
+            if plugin is not None:
+                await tell_host_config(plugin, told, timeout=timeout)
+        else:
+            if plugin is not None:
+                await update_config(plugin, told.config_data, timeout=timeout, if_changed=told.if_changed)
+            self._roster.configs[told.plugin_id] = told.config_data  # newer code of it is made with this
         request.answer(unstructure(Acknowledged()))
 
     async def _inspect_config(self, request: Request) -> None:
         told = structure(request.payload, InspectConfig)
-        answer = inspect_config(self._plugin_of(request), told)
+        async with self._looking_at(request) as plugin:
+            answer = inspect_config(plugin, told)
         request.answer(unstructure(answer))
 
     async def _validate_config(self, request: Request) -> None:
         told = structure(request.payload, ValidateConfig)
-        answer = validate_config(self._plugin_of(request), told.config_data)
+        async with self._looking_at(request) as plugin:
+            answer = validate_config(plugin, told.config_data)
         request.answer(unstructure(answer))
 
-    def _plugin_of(self, request: Request) -> LoadedPlugin:
-        plugin = self._roster.loaded.get(request.plugin_id)
-        if plugin is None:
-            text = f"the plugin {request.plugin_id!r:.100} is not loaded here"
-            raise ConfigRefused(ErrorCode.E_PLUGIN_NOT_FOUND, text)
-        return plugin
+    @contextlib.asynccontextmanager
+    async def _looking_at(self, request: Request) -> AsyncIterator[LoadedPlugin]:
+        """The plugin that a request names; one that is not loaded is made to be looked at, and goes away again."""
+        plugin_id = request.plugin_id
+        plugin = self._roster.loaded.get(plugin_id)
+        if plugin is not None:
+            yield plugin
+            return
+        if self._reloader.is_running or self._roster.is_loading:
+            text = "plugins are being loaded or unloaded; ask again later"
+            raise ConfigRefused(ErrorCode.E_RELOAD_IN_PROGRESS, text)
+        with self._reloader.running():
+            try:
+                plugin = await self._reloader.make_to_look_at(plugin_id)
+            except NotLoaded as error:
+                raise ConfigRefused(ErrorCode.E_PLUGIN_NOT_FOUND, error.reason) from None
+            try:
+                yield plugin
+            finally:
+                purge_modules(module_name_of(plugin_id))
 
     async def _change_plugins(
         self, change: Callable[[dict[str, Any]], Awaitable[Any]], request: Request

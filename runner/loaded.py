@@ -7,22 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from rookery.protocol import AssignedPlugin, ComponentType, Manifest, RegisterComponents
+from rookery.protocol import AssignedPlugin, ComponentType, Manifest, RegisterComponents, shown
 from rookery.protocol import page as layout
 
 from .border import PluginFailed, call_guarded
-from .components import Component, collect_components
-from .config_file import CONFIG_NAME, with_sources
+from .components import Component, collect_components, collect_providers
+from .config_file import CONFIG_NAME, SWITCH_TABLE, take_switch, with_sources
 from .config_schema import config_schema
 from .context import Context, HostServices
 from .errors import DeclarationError, PluginConfigError
 from .plugin import Plugin
+from .provider import compare_providers, declarations_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
 
     from .configuration import PluginConfig
+
+
+HOST_SCOPES = ("bot", "model")
+"""The configurations besides its own that a plugin can hear of."""
 
 
 @attrs.define(eq=False)
@@ -39,6 +44,8 @@ class LoadedPlugin:
     assigned: AssignedPlugin
     host: HostServices
     """What its context reaches the host by."""
+    providers: dict[str, Component] = attrs.field(factory=dict)
+    """Of language models, by client type."""
 
     @property
     def has_gateway(self) -> bool:
@@ -52,11 +59,18 @@ class LoadedPlugin:
             plugin_version=self.version,
             plugin_type=self.manifest.plugin_type,
             components=[component.declaration(self.plugin_id) for component in self.components.values()],
+            llm_providers=declarations_of(self.providers),
             capabilities_required=list(self.manifest.capabilities),
             dependencies=[dependency.plugin_id for dependency in self.manifest.dependencies],
+            config_reload_subscriptions=list(self.instance.config_subscriptions),
             default_config=config_class.default_values(),
             config_schema=config_schema(config_class, self.manifest),
         )
+
+    @property
+    def config_file(self) -> Path:
+        """Its own configuration file, which need not be there."""
+        return Path(self.assigned.path, CONFIG_NAME)
 
     def replace_config(self, values: Mapping[str, Any]) -> None:
         """Give the plugin a new configuration; ``on_config_update`` is the caller's to run after it.
@@ -103,11 +117,17 @@ def assemble_plugin(
 ) -> LoadedPlugin:
     """Give an instance its configuration, its context and its table of components; raises as ``make_plugin``."""
     plugin_id = manifest.plugin_id
+    _check_subscriptions(instance)
     made = _make_config(type(instance), plugin_id, assigned, config)
     ctx = Context(plugin_id, host, assigned)
     instance.attach(ctx, made)
     components = _guarded(plugin_id, collect_components, instance)
-    loaded = LoadedPlugin(plugin_id, manifest.version, manifest, instance, ctx, components, assigned, host)
+    ctx.api.attach(components)
+    providers = _guarded(plugin_id, collect_providers, instance)
+    compare_providers(plugin_id, manifest.llm_providers, providers)
+    loaded = LoadedPlugin(
+        plugin_id, manifest.version, manifest, instance, ctx, components, assigned, host, providers
+    )
     _compare_commands(loaded)
     return loaded
 
@@ -155,11 +175,22 @@ def _plugin_class_of(module: ModuleType) -> type[Plugin[Any]]:
     return leaves[0]
 
 
+def _check_subscriptions(instance: Plugin[Any]) -> None:
+    told: object = instance.config_subscriptions
+    if not isinstance(told, (tuple, list)) or not set(told) <= set(HOST_SCOPES):
+        raise DeclarationError(
+            f"{type(instance).__name__}.config_subscriptions is {shown(told)}; it is a tuple of"
+            f" {' and '.join(map(repr, HOST_SCOPES))}"
+        )
+
+
 def _make_config(
     plugin_class: type[Plugin[Any]], plugin_id: str, assigned: AssignedPlugin, values: Mapping[str, Any]
 ) -> PluginConfig:
+    config_class = plugin_class.config_class
     try:
-        made: PluginConfig = _guarded(plugin_id, plugin_class.config_class.from_values, values)
+        values, _ = take_switch(values, is_own=SWITCH_TABLE in config_class.settings)
+        made: PluginConfig = _guarded(plugin_id, config_class.from_values, values)
     except PluginConfigError as error:
         path = Path(assigned.path, CONFIG_NAME) if assigned.path else None
         raise with_sources(error, path=path, overrides=assigned.config, plugin_id=plugin_id) from None

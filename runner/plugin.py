@@ -33,6 +33,9 @@ class Plugin(Generic[ConfigT]):
     costs nothing. Set it to False where ``on_unload`` has to come before the next ``on_load``: because it saves what that
     reads, or because only one can hold what both need. A plugin with a gateway never overlaps."""
 
+    config_subscriptions: ClassVar[tuple[str, ...]] = ()
+    """Whose configuration it wants to hear of besides its own: ``bot``, ``model``. See ``on_host_config``."""
+
     _ctx: Context | None = None
     _config: PluginConfig | None = None
 
@@ -76,6 +79,10 @@ class Plugin(Generic[ConfigT]):
         def on_config_update(self) -> Awaitable[None] | None:
             """Called after ``config`` was replaced."""
 
+        def on_host_config(self, scope: str, values: dict[str, Any], version: str) -> Awaitable[None] | None:
+            """Called when the host says what the bot's configuration is now, for the scopes in
+            ``config_subscriptions``."""
+
     else:
 
         async def on_load(self):
@@ -85,6 +92,9 @@ class Plugin(Generic[ConfigT]):
             pass
 
         async def on_config_update(self):
+            pass
+
+        async def on_host_config(self, scope, values, version):
             pass
 
     def attach(self, ctx: Context, config: PluginConfig) -> None:

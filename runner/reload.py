@@ -16,11 +16,13 @@ from rookery.protocol import ReloadAnswer, UnloadAnswer
 from .dependencies import dependents_of, groups_of, plan_order, sort_by_needs
 from .exchange import GOES_ON, UNLOAD_GRACE, Exchange, Exchanged
 from .loader import module_name_of, purge_modules
+from .roster import NotLoaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from .discovery import Candidate, Found
+    from .loaded import LoadedPlugin
     from .roster import Roster
 
 
@@ -110,6 +112,22 @@ class Reloader:
             )
         candidates = [found.candidates[plugin_id] for plugin_id in order.sequence]
         return await Exchange(self._roster, candidates, self._unload_sequence(group), reason).run()
+
+    async def make_to_look_at(self, plugin_id: str) -> LoadedPlugin:
+        """A plugin that is not loaded, imported and made but not started; its modules are the caller's to purge.
+
+        Raises:
+            NotLoaded: There is none, or its code fails; nothing of it is left.
+        """
+        found = self._discover()
+        if plugin_id not in found.candidates:
+            raise NotLoaded(found.failed.get(plugin_id, f"the plugin {plugin_id!r:.100} is not here"))
+        candidate = found.candidates[plugin_id]
+        try:
+            module = await self._roster.import_code(candidate)
+        finally:
+            self._roster.say_loaded()
+        return self._roster.make(candidate, module, to_look_at=True)
 
     async def unload(self, plugin_ids: list[str], reason: str) -> UnloadAnswer:
         """Unload exactly these plugins, dependents first."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import attrs
 import trio
 
 from rookery.protocol import RookeryError
 from rookery.protocol import page as layout
 
-from .border import PluginFailed, log_failure, plugin_logger, run_guarded
-from .config_file import read_config
+from .border import PluginFailed, call_guarded, log_failure, plugin_logger, run_guarded
+from .config_file import read_config, take_switch, upgrade_file
 from .host import HostOverLink, NotAccepted
 from .loaded import LoadedPlugin, make_plugin
 from .loader import import_plugin, module_name_of, purge_modules
@@ -74,6 +75,8 @@ class Roster:
         self.away: dict[str, trio.Event] = {}
         """Plugins that are being exchanged and cannot take calls; the event is set when they can, or never will."""
         self._exchanged: frozenset[str] = frozenset()
+        self.configs: dict[str, dict[str, Any]] = {}
+        """What the host has said since the start of a plugin's configuration, in place of what it said then."""
         self.scopes = scopes
         self.is_loading = False
         """True while the plugins come in for the first time."""
@@ -142,17 +145,23 @@ class Roster:
             purge_modules(module_name_of(candidate.plugin_id))
             raise
 
-    def make(self, candidate: Candidate, module: ModuleType) -> LoadedPlugin:
+    def make(self, candidate: Candidate, module: ModuleType, *, to_look_at: bool = False) -> LoadedPlugin:
         """Make the plugin of an imported module; nobody knows it yet.
+
+        Args:
+            to_look_at: It is not to be started, so it does not matter whether it is switched off.
 
         Raises:
             NotLoaded: It failed, or it is switched off; its modules are gone.
         """
         plugin_id, assigned = candidate.plugin_id, candidate.assigned
+        if plugin_id in self.configs:
+            assigned = attrs.evolve(assigned, config=self.configs[plugin_id])
         try:
-            if not assigned.enabled:
-                raise NotLoaded("it is switched off", is_inactive=True)
             config = read_config(candidate.path, assigned.config)
+            is_on = assigned.enabled and take_switch(config, is_own=True)[1]
+            if not (is_on or to_look_at):
+                raise NotLoaded("it is switched off", is_inactive=True)
             return make_plugin(module, candidate.manifest, PluginHost(self._host), assigned, config)
         except RookeryError as error:
             purge_modules(module_name_of(plugin_id))
@@ -183,6 +192,7 @@ class Roster:
         try:
             await self._introduce_and_load(plugin)
             self.loaded[plugin_id] = plugin
+            self._upgrade_file(plugin)
         except NotLoaded as error:
             await self._host.dismiss(plugin_id, error.told_as)
             raise
@@ -219,7 +229,19 @@ class Roster:
         self.loaded[plugin_id] = plugin  # behind what it needs: that was swapped before
         self.scopes[plugin_id] = _scope_of(plugin)
         self._host.say_exchange(plugin_id, "taken")
+        self._upgrade_file(plugin)
         return older
+
+    def _upgrade_file(self, plugin: LoadedPlugin) -> None:
+        """Have its file say what it reads, now that it has come up; where that cannot be, each start upgrades the values."""
+        if not plugin.assigned.path:
+            return
+        logger, path = plugin_logger(plugin.plugin_id), plugin.config_file
+        try:
+            if call_guarded(plugin.plugin_id, upgrade_file, path, plugin.instance.config_class):
+                logger.info("%s was written anew, for a newer version of the plugin", path)
+        except PluginFailed as failure:
+            logger.warning("%s stays as an older version of the plugin had it: %s", path, failure.reason)
 
     async def _open_scope(self, plugin: LoadedPlugin) -> PluginScope:
         scope = PluginScope(plugin.plugin_id, self._on_step_end)

@@ -16,6 +16,8 @@ class ConfigUpdated:
     config_scope: str = "self"
     """``self``, ``bot`` or ``model``."""
     config_data: dict[str, Any] = attrs.Factory(dict)
+    if_changed: bool = False
+    """Whether a plugin is told only if its configuration becomes another; protocol 1.0.0 tells it always."""
 
 
 @attrs.frozen(kw_only=True)

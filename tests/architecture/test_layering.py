@@ -33,6 +33,9 @@ LAYERS = {
 
 # Single files that may import more than their folder, and why.
 EXTRA_LIBRARIES = {
+    "runner/config_upgrade.py": {"tomlkit"},
+    "supervisor/config_edit.py": {"tomlkit"},
+    "supervisor/file_changes.py": {"watchfiles"},  # an extra
     "protocol/flusher.py": {"trio"},
     "protocol/link.py": {"trio"},  # the one file of the protocol that knows an event loop
     "protocol/slot.py": {"trio"},

@@ -153,7 +153,7 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "ConfigUpdated": (
         {"plugin_id": "a.b", "config_version": "1"},
-        {"config_scope": "self", "config_data": {}},
+        {"config_scope": "self", "config_data": {}, "if_changed": False},
     ),
     "InspectConfig": ({}, {"config_data": {}, "use_provided_config": False}),
     "InspectConfigAnswer": (

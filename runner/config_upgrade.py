@@ -1,0 +1,92 @@
+"""How does a configuration file come to say what a newer plugin wants to read, and stay its owner's file?
+
+Comments, order and layout stay. What the plugin does not know any more becomes a comment, so that nothing that somebody has
+written is lost. The file is replaced as a whole or not at all, and only after the newer plugin has come up: one that fails
+leaves the older one a file that it can read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Any
+
+import tomlkit
+from tomlkit.items import AbstractTable
+
+from .configuration import VERSION_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def upgraded_text(text: str, values: Mapping[str, Any], version: int) -> str:
+    """The text of a file that says these values, and this version.
+
+    Args:
+        values: What the file is to say, without its version.
+    """
+    document = tomlkit.parse(text)
+    told = {**values, VERSION_KEY: version}
+    if VERSION_KEY not in document:
+        document = tomlkit.parse(f"{VERSION_KEY} = {version}\n{text}")
+    _say(document, told, f"not used since {VERSION_KEY} {version}")
+    return tomlkit.dumps(document)
+
+
+def set_in_text(text: str, path: list[str], value: Any) -> str:
+    """The text of a file that says one value more, or another one; tables on the way are made."""
+    document = tomlkit.parse(text)
+    here: Any = document
+    for name in path[:-1]:
+        if name not in here:
+            here[name] = tomlkit.table()
+        here = here[name]
+    here[path[-1]] = value
+    return tomlkit.dumps(document)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Put this text in the place of a file: all of it, or the old one stays.
+
+    Raises:
+        OSError: It cannot be written; nothing is left behind.
+    """
+    path = path.resolve()  # what a link leads to is replaced, not the link
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with new.open("w", encoding="utf-8") as file:
+            if path.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _say(table: Any, values: Mapping[str, Any], why_not: str) -> None:
+    """Have a table say these values and no others; what it says otherwise becomes a comment."""
+    for name, value in values.items():
+        here = table.get(name)
+        if isinstance(here, AbstractTable) and isinstance(value, dict):
+            _say(here, value, why_not)
+        elif name not in table or _plain(here) != value:
+            table[name] = value
+    for name in [name for name in table if name not in values]:
+        _make_comment(table, name, why_not)
+
+
+def _plain(item: Any) -> Any:
+    return item.unwrap() if hasattr(item, "unwrap") else item
+
+
+def _make_comment(table: Any, name: str, why_not: str) -> None:
+    lone = tomlkit.document()
+    lone.add(name, table.item(name))  # with what is written behind it
+    lines = [line for line in tomlkit.dumps(lone).splitlines() if line.strip()]
+    table.remove(name)
+    for line in lines:
+        table.add(tomlkit.comment(f"{line}  ({why_not})"))
