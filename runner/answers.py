@@ -199,5 +199,6 @@ ANSWERS: dict[ComponentType, Callable[[Component, dict[str, Any], Any], Answer]]
     ComponentType.ACTION: _result_answer,
     ComponentType.API: _result_answer,
     ComponentType.MESSAGE_GATEWAY: _result_answer,
+    ComponentType.LLM_PROVIDER: _result_answer,
 }
 """``answer(component, arguments of the call, result)`` for each type."""

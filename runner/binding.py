@@ -23,6 +23,7 @@ OFFERED = {
         *("text", "args", "message", "stream_id", "group_id", "platform", "user_id", "matched_groups"),
     ),
     ComponentType.MESSAGE_GATEWAY: ("message", "route", "metadata"),
+    ComponentType.LLM_PROVIDER: ("operation", "request"),
 }
 """What the host passes, where that is fixed. Events may carry more than their message; hooks, tools, actions and APIs
 are called with whatever their callers give."""

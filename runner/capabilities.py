@@ -23,7 +23,7 @@ Row = dict[str, Any]
 """Texts, numbers, lists and maps, as they can be sent."""
 
 
-class _Family:
+class Family:
     """Services that belong together."""
 
     def __init__(self, call: Call) -> None:
@@ -38,7 +38,7 @@ class _Family:
         answer = await self._call(capability, **args)
         if isinstance(answer, dict):
             if answer.get("success") is False:
-                raise CapabilityFailed(capability, str(answer.get("error") or "it did not work"))
+                raise _failure(capability, answer)
             return answer.get(key, answer)
         return answer
 
@@ -60,7 +60,18 @@ class _Family:
         return answer
 
 
-class Sender(_Family):
+def _failure(capability: str, answer: dict[str, Any]) -> CapabilityFailed:
+    kind, wait = answer.get("kind"), answer.get("retry_after")
+    return CapabilityFailed(
+        capability,
+        str(answer.get("error") or "it did not work"),
+        kind=kind if isinstance(kind, str) else "",
+        maybe_executed=answer.get("maybe_executed") is True,
+        retry_after=float(wait) if isinstance(wait, (int, float)) else None,
+    )
+
+
+class Sender(Family):
     """``ctx.send``: say something in a chat."""
 
     async def text(self, text: str, session_id: str, *, reply_to: str | None = None) -> str | None:
@@ -83,7 +94,7 @@ class Sender(_Family):
         return message_id if isinstance(message_id, str) else None
 
 
-class Database(_Family):
+class Database(Family):
     """``ctx.db``: tables of rows that outlive the runner; capabilities ``database.*``.
 
     A table belongs to the plugin and is there as soon as it is used. A row is a map, found by its key.
@@ -129,7 +140,7 @@ class Database(_Family):
         return await self._ask_for(float, "database.sum_rows", "sum", table=table, field=field)
 
 
-class HostConfig(_Family):
+class HostConfig(Family):
     """``ctx.config``: what the deployment says beyond the plugin's own configuration; capabilities ``config.*``.
 
     The plugin's own configuration is ``self.config``, without asking the host.
@@ -149,27 +160,7 @@ class HostConfig(_Family):
         return await self._ask_for(dict, "config.get_all", "value")
 
 
-class Apis(_Family):
-    """``ctx.api``: functions of other plugins; capability ``api.call``."""
-
-    async def call(
-        self, name: str, /, *, version: str = "", timeout: float | None = None, **args: Any
-    ) -> Any:
-        """Call ``plugin.id.name`` with these arguments and return its result.
-
-        Args:
-            version: "" takes the only one there is.
-            timeout: Seconds; ``None`` takes the protocol's 30.
-
-        Raises:
-            CapabilityFailed: The other plugin failed, or there is no such API.
-        """
-        return await self._ask(
-            "api.call", "result", api_name=name, version=version, args=args, timeout=timeout
-        )
-
-
-class Chats(_Family):
+class Chats(Family):
     """``ctx.chat``: the conversations that the host knows; capabilities ``chat.*``."""
 
     async def streams(self, platform: str = "all_platforms") -> list[dict[str, Any]]:
@@ -177,7 +168,7 @@ class Chats(_Family):
         return await self._ask_for(list, "chat.get_all_streams", "streams", platform=platform)
 
 
-class Messages(_Family):
+class Messages(Family):
     """``ctx.messages``: what was said; capabilities ``message.*``."""
 
     async def recent(self, session_id: str, *, limit: int = 100, hours: float = 24.0) -> list[Message]:

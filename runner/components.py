@@ -100,31 +100,80 @@ class Component:
 
 
 def collect_components(plugin: Plugin[Any]) -> dict[str, Component]:
-    """Every component of a plugin by name, in the order of their definition.
+    """Every component of a plugin by the name that it is called by, in the order of their definition.
 
     Raises:
         DeclarationError: Two of one name, or a signature that no call can satisfy.
     """
     components: dict[str, Component] = {}
     for attribute, declared in _declared_by(type(plugin)):
+        if declared.type is ComponentType.LLM_PROVIDER:
+            continue
         where = f"{type(plugin).__name__}.{attribute}"
-        if other := components.get(declared.name):
-            kinds = {declared.type, other.type}
-            kind = f"two {declared.type}s" if len(kinds) == 1 else f"a {declared.type} and a {other.type}"
+        name = declared.name
+        if (other := components.get(name)) is not None:
+            name = _name_of_version(declared, other)
+        if name in components or (other is not None and name == declared.name):
+            kinds = {declared.type, components[declared.name].type}
+            kind = f"two {declared.type}s" if len(kinds) == 1 else " and ".join(f"a {each}" for each in kinds)
             raise DeclarationError(
                 f"{where}: {kind} of {type(plugin).__name__} are called {declared.name!r}, and the host knows a"
                 " plugin's components by name; give one of them another name"
             )
-        handler = getattr(plugin, attribute)
-        components[declared.name] = Component(
-            declared=declared,
-            handler=handler,
-            is_async=inspect.iscoroutinefunction(handler),
-            binding=make_binding(handler, declared.type, where=where, groups=declared.groups),
-            name=declared.name,
-            type=declared.type,
-        )
+        if name != declared.name:
+            metadata = {**declared.metadata, "handler_name": name}
+            declared = attrs.evolve(declared, metadata=metadata)
+        components[name] = bind_component(declared, getattr(plugin, attribute), where)
     return components
+
+
+def collect_providers(plugin: Plugin[Any]) -> dict[str, Component]:
+    """Every provider of language models of a plugin, by its client type.
+
+    Raises:
+        DeclarationError: Two of one client type, or a signature that no call can satisfy.
+    """
+    providers: dict[str, Component] = {}
+    for attribute, declared in _declared_by(type(plugin)):
+        if declared.type is not ComponentType.LLM_PROVIDER:
+            continue
+        where = f"{type(plugin).__name__}.{attribute}"
+        if declared.name in providers:
+            raise DeclarationError(
+                f"{where}: {declared.name!r} is served already; a client type has one provider"
+            )
+        providers[declared.name] = bind_component(declared, getattr(plugin, attribute), where)
+    return providers
+
+
+def bind_component(declared: Declared, handler: Callable[..., Any], where: str) -> Component:
+    """Make what was declared ready to be run.
+
+    Args:
+        handler: Bound to its plugin.
+        where: How it is called in errors.
+
+    Raises:
+        DeclarationError: No call can satisfy its signature.
+    """
+    return Component(
+        declared=declared,
+        handler=handler,
+        is_async=inspect.iscoroutinefunction(handler),
+        binding=make_binding(handler, declared.type, where=where, groups=declared.groups),
+        name=declared.name,
+        type=declared.type,
+    )
+
+
+def _name_of_version(declared: Declared, other: Component) -> str:
+    """What a further version of an API is called by; the same name again when it is none."""
+    version = declared.metadata.get("version")
+    if declared.type is not ComponentType.API or other.type is not ComponentType.API:
+        return declared.name
+    return (
+        declared.name if version == other.declared.metadata.get("version") else f"{declared.name}@{version}"
+    )
 
 
 def _declared_by(plugin_class: type) -> Iterator[tuple[str, Declared]]:

@@ -10,9 +10,11 @@ import trio
 
 from rookery.protocol import CAP_CALL, ErrorCode, RemoteError, RookeryError, check_sendable
 
+from .apis import Apis
 from .border import plugin_logger
-from .capabilities import Apis, Chats, Database, HostConfig, Messages, Sender
+from .capabilities import Chats, Database, HostConfig, Messages, Sender
 from .gateway import Gateway
+from .model_services import LanguageModels, Renderer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,7 +73,7 @@ class Context:
     Attributes:
         plugin_id: As in the manifest.
         logger: ``plugin.<id>`` of the standard library; the host shows it with the plugin's name.
-        send, db, config, api, chat, messages: Services of the host; each needs its capability in the manifest.
+        send, db, config, api, chat, messages, llm, render: Services of the host; each needs its capability in the manifest.
         gateway: For plugins that carry messages from outside.
         command_prefix: What users write before a command's name.
     """
@@ -89,6 +91,8 @@ class Context:
         self.api = Apis(self.call_capability)
         self.chat = Chats(self.call_capability)
         self.messages = Messages(self.call_capability)
+        self.llm = LanguageModels(self.call_capability)
+        self.render = Renderer(self.call_capability)
         self.gateway = Gateway(plugin_id, host)
 
     def __repr__(self) -> str:

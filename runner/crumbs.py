@@ -83,6 +83,12 @@ class Crumbs(trio.abc.Instrument):
         ]
 
 
+def current_request() -> int:
+    """The low 32 bits of the id of the request that this code works on; 0 when it works on none."""
+    crumb = current_crumb.get()
+    return crumb & _MAX_REQUEST if crumb >> 56 == layout.Phase.CALL else 0
+
+
 def _note_nowhere(_: int) -> None:
     """Until there is a page."""
 

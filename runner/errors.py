@@ -54,8 +54,22 @@ class CapabilityFailed(RookeryError):
 
     Attributes:
         capability: Its name on the wire, e.g. ``send.text``.
+        kind: What a caller can act on, e.g. ``timeout`` or ``unavailable``; "" when the host does not say.
+        maybe_executed: True when it may have been done all the same, so that a repetition does it twice.
+        retry_after: Seconds after which it is worth another try; None when nobody has said.
     """
 
-    def __init__(self, capability: str, reason: str) -> None:
+    def __init__(
+        self,
+        capability: str,
+        reason: str,
+        *,
+        kind: str = "",
+        maybe_executed: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(f"{capability}: {reason}")
         self.capability = capability
+        self.kind = kind
+        self.maybe_executed = maybe_executed
+        self.retry_after = retry_after

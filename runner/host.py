@@ -50,6 +50,8 @@ class HostOverLink:
         """Whether it takes a second registration of a plugin in place of the first; others are not known to."""
         self.tries = "exchange" in features
         """Whether it can keep what a plugin registers apart until its code has proved itself."""
+        self.hears_within = "within" in features
+        """Whether it wants to know what a plugin was working on when it called another's API."""
         self.link = link
         self._hears_loading = "loading" in features
         self._hears_extend = "extend" in features

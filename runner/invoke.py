@@ -26,6 +26,7 @@ from rookery.protocol import (
     ErrorCode,
     FrameTooLarge,
     Invocation,
+    LLMInvocation,
     RookeryError,
     check_sendable,
     shown,
@@ -57,7 +58,7 @@ _RUNS: dict[str, tuple[ComponentType, ...]] = {
     PLUGIN_INVOKE_TOOL: (ComponentType.TOOL, ComponentType.ACTION),
     PLUGIN_INVOKE_API: (ComponentType.API,),
     PLUGIN_INVOKE_MESSAGE_GATEWAY: (ComponentType.MESSAGE_GATEWAY,),
-    PLUGIN_INVOKE_LLM_PROVIDER: (),
+    PLUGIN_INVOKE_LLM_PROVIDER: (ComponentType.LLM_PROVIDER,),
     PLUGIN_EMIT_EVENT: (ComponentType.EVENT_HANDLER,),
     PLUGIN_INVOKE_HOOK: (ComponentType.HOOK_HANDLER,),
 }
@@ -333,7 +334,16 @@ def _find(request: Asked, plugin: LoadedPlugin) -> tuple[Component, dict[str, An
     name, args = payload.get("component_name"), payload.get("args")
     method = request.method.name
     if method == PLUGIN_INVOKE_LLM_PROVIDER:
-        raise _NotOffered(f"{plugin.plugin_id} offers no model provider")
+        if not plugin.providers:
+            raise _NotOffered(f"{plugin.plugin_id} offers no model provider")
+        told = structure(payload, LLMInvocation)
+        provider = plugin.providers.get(told.client_type)
+        if provider is None:
+            served = ", ".join(plugin.providers) or "none"
+            raise _NotOffered(
+                f"{plugin.plugin_id} serves no models of the client type {shown(told.client_type)}; it serves {served}"
+            )
+        return provider, {"operation": told.operation, "request": told.request}
     if type(name) is not str or type(args) is not dict:
         # Not as usual: the slow way knows every rule and names the mistake.
         invocation = structure(payload, Invocation)

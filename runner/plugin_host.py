@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from .crumbs import current_request
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
     from .host import HostOverLink
     from .scope import PluginScope
+
+
+API_CALL = "api.call"
 
 
 class PluginHost:
@@ -37,6 +42,8 @@ class PluginHost:
     async def call(
         self, method: str, plugin_id: str, payload: dict[str, Any], timeout: float | None = None
     ) -> dict[str, Any]:
+        if self._host.hears_within and payload.get("capability") == API_CALL and (within := current_request()):
+            payload = {**payload, "within": within}
         return await self._host.link.call(method, payload, plugin_id=plugin_id, timeout=timeout)
 
     def send(

@@ -63,6 +63,8 @@ class _Open:
     parent: _Open | None
     call: Call | None = None
     depth: int = 1
+    circle: str = ""
+    """Why a call within this one was refused that went too deep; "" for none."""
 
     def chain(self) -> Iterator[str]:
         """From the first caller on."""
@@ -109,6 +111,11 @@ class ApiCalls:
         opened = self._open(origin, offered, parent)
         try:
             return await self._run(offered, _told(offered, args), opened, now + timeout)
+        except DispatchFailed as failure:
+            if opened.circle and failure.fate is Fate.HANDLER_ERROR:
+                # Said by each plugin of the circle in turn, the reason would be lost in its own repetitions.
+                raise ApiRefused(opened.circle, ErrorCode.E_BACK_PRESSURE) from None
+            raise
         finally:
             self._close(opened, offered)
 
@@ -155,6 +162,8 @@ class ApiCalls:
         opened = _Open(name, caller, parent, depth=1 if parent is None else parent.depth + 1)
         if opened.depth > MAX_DEPTH:
             text = f"APIs call each other too deep, more than {MAX_DEPTH} times: {_shown(opened)}"
+            while parent is not None:
+                parent.circle, parent = text, parent.parent
             raise ApiRefused(text, ErrorCode.E_BACK_PRESSURE)
         if self._made[caller] >= MAX_OPEN:
             text = f"{MAX_OPEN} calls of APIs by {caller} have not ended, {self._most_called(caller)}"

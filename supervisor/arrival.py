@@ -61,6 +61,7 @@ FEATURES = (
     "segments",
     "compact",
     "exchange",
+    "within",
 )
 """What the host can use of a runner beyond protocol 1.0.0."""
 

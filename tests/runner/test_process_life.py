@@ -27,6 +27,7 @@ async def test_the_hello_says_who_it_is() -> None:
     assert host.hello["features"] == [
         *("assignment", "loading", "logs", "ordered"),
         *("beats", "started", "cancel", "recall", "extend", "segments", "compact", "exchange"),
+        "within",
     ]
     assert ready.loaded_plugins == []
 
