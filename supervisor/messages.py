@@ -145,6 +145,19 @@ def chats(platform: str | None = None, *, groups: bool = True, private: bool = T
     return operation
 
 
+def chat_by_id(session_id: str) -> Operation:
+    """One of them; ``None`` when nothing was said in it."""
+
+    def operation(connection: sqlite3.Connection) -> dict[str, Any] | None:
+        row = connection.execute(
+            "SELECT body FROM message WHERE session_id = ? ORDER BY direction = 'in' DESC, timestamp DESC LIMIT 1",
+            (session_id,),
+        ).fetchone()
+        return None if row is None else _chat(session_id, decode_value(row[0]))
+
+    return operation
+
+
 # Steps from one session id to the next in the index instead of reading every message. What the bot said itself names
 # the bot as its user, so a message from outside is preferred.
 _LAST_OF_EACH_CHAT = """

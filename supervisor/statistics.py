@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from .digest import MESSAGE, digest
 from .store_errors import StoreError
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ class Statistics:
             connection.executemany(_ADD_LLM, rows)
             connection.executemany(_ADD_ACTIVITY, sums)
             connection.execute("DELETE FROM llm_use WHERE hour < ?", (oldest,))
-            for kind in (TOOL, ONLINE):
+            digest(connection)
+            for kind in (TOOL, ONLINE, MESSAGE):
                 connection.execute("DELETE FROM activity WHERE kind = ? AND hour < ?", (kind, oldest))
 
         try:

@@ -30,6 +30,7 @@ from .custody import open_custody
 from .errors import UsageError
 from .event_names import ON_START
 from .host_checks import check_host
+from .opened_chats import restore_opened_chats
 from .planning import make_plan, wants_zygote
 from .run_lock import hold_run_lock
 from .state_directory import make_state_dir
@@ -138,7 +139,9 @@ async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
     root.start_soon(parts.answers.run)
     root.start_soon(parts.statistics.run)
     parts.managing.reload = supervisor.reload_plugin
+    parts.managing.write_config = supervisor.config_push.set_value
     await restore_switches(parts.store, parts.registry.switches)
+    await restore_opened_chats(parts.store, parts.sessions)
     root.start_soon(supervisor.groups.run)
     root.start_soon(supervisor.reloading.run)
     watchdog = Watchdog(

@@ -107,7 +107,13 @@ class Parts:
             max_inflight=pipeline.max_inflight,
         )
         self.grants = Grants()
-        self.capabilities = make_table(store, self.grants, self._powers(settings, catalog))
+        self.capabilities = make_table(
+            store,
+            self.grants,
+            self._powers(settings, catalog),
+            sessions=self.sessions,
+            statistics=self.statistics,
+        )
         self.capabilities.on_denied = self.observers.notify
         self._lend(settings)
         self.managing = Managing(

@@ -39,6 +39,16 @@ def optional_text(args: Args, *names: str, default: str = "") -> str:
     return value
 
 
+def name_or_number(args: Args, *names: str) -> str:
+    """An id that must be there, as a text: platforms whose ids are numbers make plugins send numbers.
+
+    Raises:
+        BadPayload: It is missing, empty or neither.
+    """
+    name, value = _first(args, names)
+    return str(value) if type(value) is int else text(args, name)
+
+
 def integer(args: Args, name: str, default: int, *, at_least: int = 0) -> int:
     """An integer.
 

@@ -63,6 +63,12 @@ class Sessions:
         if len(self._known) > self._limit:
             self._known.popitem(last=False)
 
+    def open(self, session: Session) -> None:
+        """A conversation that nobody has said anything in yet; one that is known stays as it is."""
+        self._known.setdefault(session.session_id, session)
+        if len(self._known) > self._limit:
+            self._known.popitem(last=False)
+
     def find(self, session_id: str) -> Session | None:
         """A session by its id; one that was not seen lately is read out of the id itself.
 

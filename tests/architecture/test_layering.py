@@ -103,6 +103,7 @@ PURE_FILES = (
     "supervisor/strategy.py",
     "supervisor/switches.py",
     "supervisor/tool_schema.py",
+    "supervisor/trends.py",
     "supervisor/wear.py",
 )
 

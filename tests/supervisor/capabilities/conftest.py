@@ -10,6 +10,8 @@ import trio
 
 from rookery.supervisor.capabilities import CapabilityTable, make_table
 from rookery.supervisor.grants import Grants
+from rookery.supervisor.platform.sessions import Sessions
+from rookery.supervisor.statistics import Statistics
 from rookery.supervisor.store import Store, open_store
 from tests.doubles.capability_calls import Caller, FakePictures
 
@@ -36,7 +38,7 @@ def grants() -> Grants:
 
 @pytest.fixture
 async def table(store: Store, grants: Grants, powers: FakePictures, nursery: trio.Nursery) -> CapabilityTable:
-    table = make_table(store, grants, powers)
+    table = make_table(store, grants, powers, sessions=Sessions(), statistics=Statistics(store))
     await nursery.start(table.run)
     return table
 

@@ -12,6 +12,8 @@ from rookery.supervisor.capabilities import CapabilityTable, make_table
 from rookery.supervisor.grants import Grants
 from rookery.supervisor.observers import CapabilityDenied
 from rookery.supervisor.platform.departure import Sending
+from rookery.supervisor.platform.sessions import Sessions
+from rookery.supervisor.statistics import Statistics
 from rookery.supervisor.store import Store
 from tests.doubles.capability_calls import Caller, FakePictures, FakePowers
 
@@ -167,7 +169,7 @@ async def test_what_cannot_be_sent_is_said_in_the_result(
 
 async def test_a_host_without_pictures_has_no_such_capabilities(store: Store, grants: Grants) -> None:
     """It says so instead of dropping them."""
-    table = make_table(store, grants, FakePowers())
+    table = make_table(store, grants, FakePowers(), sessions=Sessions(), statistics=Statistics(store))
 
     error = await Caller(table).refusal("send.image", {**CHAT, "image_base64": PNG})
 
