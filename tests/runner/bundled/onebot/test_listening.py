@@ -150,6 +150,9 @@ async def test_a_platform_that_goes_comes_back(host: FakeHost, nursery: trio.Nur
     port = await wait_port(client)
     async with open_platform_client(port):
         await host.wait_reports(1)
+    with trio.fail_after(10):
+        while client.is_ready:
+            await client._changed.park()
     outcomes: list[str] = []
     said = trio.Event()
 

@@ -1,0 +1,206 @@
+"""The bot behind a OneBot implementation, started as a user starts it, with a real WebSocket to it in both directions."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import trio
+from websockets.exceptions import InvalidStatus
+
+from tests.doubles.onebot_platform import Platform, open_platform_client, open_platform_server
+from tests.whole.deployment import EXAMPLE, kill, rookery, runner_pids, start
+
+pytestmark = pytest.mark.slow
+
+ONEBOT_EXAMPLE = EXAMPLE.parents[1] / "onebot"
+QUICK = "send_rate = 0\nreconnect_min = 0.05\nreconnect_max = 0.2\n"
+
+
+@attrs.frozen
+class Bot:
+    """`rookery run` with the OneBot example, on this test's platform and state."""
+
+    config: Path
+    state: Path
+    process: subprocess.Popen[bytes]
+
+    async def status(self) -> dict[str, Any]:
+        done = await rookery("status", self.config, "--json", state=self.state)
+        assert done.code == 0, done
+        status: dict[str, Any] = json.loads(done.out)
+        return status
+
+    def stop(self) -> str:
+        """Stop it as a service manager does; what it told meanwhile. It has to end in order."""
+        self.process.send_signal(signal.SIGTERM)
+        _, told = self.process.communicate(timeout=40)
+        text = told.decode()
+        assert (self.process.returncode, "Traceback" in text) == (0, False), text
+        assert runner_pids() == []
+        return text
+
+
+@asynccontextmanager
+async def running(
+    state: Path, directory: Path, changes: dict[str, str], chats: str | None = None
+) -> AsyncIterator[Bot]:
+    """A bot that is being started.
+
+    Args:
+        changes: Lines of the example and what stands in their place.
+        chats: Another chat policy than the example's.
+    """
+    text = (ONEBOT_EXAMPLE / "rookery.toml").read_text()
+    for old, new in {'"../chatbot/plugins"': json.dumps(str(EXAMPLE.parent / "plugins")), **changes}.items():
+        assert text.count(old) == 1, f"the example has changed: {old!r}"
+        text = text.replace(old, new)
+    config = directory / "rookery.toml"
+    config.write_text(text)
+    (directory / "chats.toml").write_text(
+        (ONEBOT_EXAMPLE / "chats.toml").read_text() if chats is None else chats
+    )
+    process = start(
+        "run", config, state=state,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield Bot(config, state, process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def forward(url: str) -> dict[str, str]:
+    return {'url = "ws://127.0.0.1:3001/"\n': f'url = "{url}"\n{QUICK}'}
+
+
+def said_by(frame: dict[str, Any]) -> str:
+    """The text of an action that sends one."""
+    return "".join(part["data"]["text"] for part in frame["params"]["message"] if part["type"] == "text")
+
+
+async def ask(platform: Platform, text: str, *, number: int, answers: int = 1, **more: Any) -> list[str]:
+    """Say something and wait for what the bot says to it."""
+    before = len(platform.sent())
+    await platform.say(text, number=number, **more)
+    sent = await platform.wait_sent(before + answers)
+    return [said_by(frame) for frame in sent[before:]]
+
+
+async def wait_open(port: int) -> None:
+    """Somebody listens there."""
+    with trio.fail_after(20):
+        while True:
+            try:
+                await (await trio.open_tcp_stream("127.0.0.1", port)).aclose()
+                return
+            except OSError:
+                await trio.sleep(0.05)  # nobody tells when it is
+
+
+async def test_a_command_is_answered_where_it_was_asked(state_dir: Path, tmp_path: Path) -> None:
+    """In a group and in private; the status knows the account, the driver and the route."""
+    async with open_platform_server() as server, running(state_dir, tmp_path, forward(server.url)) as bot:
+        platform = await server.accept()
+        assert await ask(platform, "!roll 1d1", number=1) == ["1d1: 1"]
+        assert await ask(platform, "!roll 1d1", number=2, group=None) == ["1d1: 1"]
+        status = await bot.status()
+        bot.stop()
+
+    assert [frame["params"].get("group_id", frame["params"].get("user_id")) for frame in platform.sent()] == [
+        777,
+        42,
+    ]
+    told = status["platform"]
+    assert [(each["driver_id"], each["state"]) for each in told["drivers"]] == [
+        ("gateway:rookery.onebot:onebot", "ready")
+    ]
+    assert [(each["platform"], each["account_id"], each["state"]) for each in told["accounts"]] == [
+        ("qq", "10000", "online")
+    ]
+    assert told["routes"][0]["senders"] == ["gateway:rookery.onebot:onebot"]
+    assert (told["chat_policy_mistakes"], told["receipts"]) == ([], 2)
+    assert [status["counters"][name] for name in ("lost", "errors", "refused", "denied")] == [0, 0, 0, 0]
+
+
+async def test_a_platform_that_dials_is_served_and_a_wrong_token_is_not(
+    state_dir: Path, tmp_path: Path
+) -> None:
+    """The other direction; the same answers."""
+    (free,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = int(free.socket.getsockname()[1])
+    await free.aclose()
+    changes = {
+        'direction = "forward" ': f'direction = "reverse"\nport = {port}\n{QUICK}#',
+        'access_token = ""': 'access_token = "right"',
+    }
+    async with running(state_dir, tmp_path, changes) as bot:
+        await wait_open(port)
+        with pytest.raises(InvalidStatus, match="403"):
+            async with open_platform_client(port, token="wrong"):
+                pass
+        async with open_platform_client(port, token="right") as platform:
+            assert await ask(platform, "!roll 1d1", number=1) == ["1d1: 1"]
+        told = bot.stop()
+
+    assert "refused: a wrong access token" in told
+
+
+async def test_a_killed_gateway_and_a_dead_platform_come_back(state_dir: Path, tmp_path: Path) -> None:
+    """What was counted before is counted after; the other shards notice nothing."""
+    async with open_platform_server() as server, running(state_dir, tmp_path, forward(server.url)) as bot:
+        platform = await server.accept()
+        await ask(platform, "!roll 1d1", number=1)
+        (gateway,) = (each for each in (await bot.status())["shards"] if each["name"] == "gateway")
+
+        kill(gateway["pid"])
+        platform = await server.accept()
+        await ask(platform, "!roll 1d1", number=2)
+        await platform.socket.aclose(1012, "restart")
+        platform = await server.accept()
+        counted = await ask(platform, "!stats", number=3)
+        status = await bot.status()
+        bot.stop()
+
+    assert counted == ["2 messages from 1 people"]
+    assert {each["name"]: each["restarts"] for each in status["shards"]} == {
+        "gateway": 1,
+        "shard-1": 0,
+        "shard-2": 0,
+    }
+
+
+async def test_the_chat_policy_keeps_a_group_out_until_it_changes(state_dir: Path, tmp_path: Path) -> None:
+    """Without a restart; denied messages are counted and nobody sees them."""
+    chats = "[defaults.group]\ndeny_ids = [777]\n"
+    async with (
+        open_platform_server() as server,
+        running(state_dir, tmp_path, forward(server.url), chats) as bot,
+    ):
+        platform = await server.accept()
+        await platform.say("!roll 1d1", number=1)
+        assert await ask(platform, "!stats", number=2, group=778) == ["0 messages from 0 people"]
+        denied = (await bot.status())["counters"]["denied"]
+
+        (tmp_path / "chats.toml").write_text("[defaults.group]\n")
+        os.utime(tmp_path / "chats.toml", (1, 1))
+        with trio.fail_after(20):
+            number = 3
+            while not platform.sent()[1:]:
+                await platform.say("!roll 1d1", number=number)
+                number += 1
+                await trio.sleep(0.2)  # the file is looked at once a second, and nobody tells when
+        bot.stop()
+
+    assert denied == 1
+    assert said_by(platform.sent()[1]) == "1d1: 1"
