@@ -35,18 +35,6 @@ def upgraded_text(text: str, values: Mapping[str, Any], version: int) -> str:
     return tomlkit.dumps(document)
 
 
-def set_in_text(text: str, path: list[str], value: Any) -> str:
-    """The text of a file that says one value more, or another one; tables on the way are made."""
-    document = tomlkit.parse(text)
-    here: Any = document
-    for name in path[:-1]:
-        if name not in here:
-            here[name] = tomlkit.table()
-        here = here[name]
-    here[path[-1]] = value
-    return tomlkit.dumps(document)
-
-
 def replace_file(path: Path, text: str) -> None:
     """Put this text in the place of a file: all of it, or the old one stays.
 

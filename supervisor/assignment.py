@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rookery.protocol import AssignedPlugin, Assignment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .catalog import InstalledPlugin
     from .settings import Settings
@@ -25,18 +25,20 @@ def assign(
     settings: Settings,
     installed: Mapping[str, InstalledPlugin],
     external: Mapping[str, str],
+    config_of: Callable[[str], dict[str, Any]],
 ) -> Assignment:
     """What the next runner of a shard hosts.
 
     Args:
         blocked: Plugins that must not be loaded now, with the reason.
         external: The versions of plugins in other shards.
+        config_of: What lies over a plugin's own configuration file.
     """
     own = shard.plugins
     return Assignment(
         shard=shard.name,
         incarnation=incarnation,
-        plugins=[_assigned(installed[plugin_id], settings) for plugin_id in own],
+        plugins=[_assigned(installed[plugin_id], settings, config_of(plugin_id)) for plugin_id in own],
         external_plugins=dict(external),
         blocked=dict(blocked),
         plugin_load_timeout=shard.settings.timeouts.plugin_load,
@@ -46,11 +48,11 @@ def assign(
     )
 
 
-def _assigned(plugin: InstalledPlugin, settings: Settings) -> AssignedPlugin:
+def _assigned(plugin: InstalledPlugin, settings: Settings, config: dict[str, Any]) -> AssignedPlugin:
     plugin_id = plugin.manifest.plugin_id
     return AssignedPlugin(
         plugin_id=plugin_id,
         path=str(plugin.path),
-        config=dict(settings.plugin(plugin_id).config),
+        config=config,
         data_dir=str(settings.state_dir / PLUGIN_DIRECTORY / plugin_id),
     )

@@ -14,6 +14,7 @@ import trio
 from rookery.protocol import shown
 
 from .control import Command, Request, RequestRefused
+from .control_config import config_commands
 from .errors import UsageError
 from .shard_state import ShardState
 from .suggestion import one_of, suggest
@@ -43,6 +44,7 @@ def command_table(supervisor: Supervisor) -> dict[str, Command]:
         "start": orders.start,
         "release": orders.release,
         "reload": orders.reload,
+        **config_commands(supervisor),
         "stop": orders.stop,
         "logs": orders.logs,
         "dead": orders.dead,

@@ -61,6 +61,8 @@ class Registration:
     components: tuple[Component, ...]
     default_config: Mapping[str, object] = attrs.Factory(dict)
     config_schema: Mapping[str, object] = attrs.Factory(dict)
+    config_subscriptions: tuple[str, ...] = ()
+    """Whose configuration it wants to hear of besides its own: ``bot``, ``model``."""
 
 
 class Registry:
@@ -124,6 +126,7 @@ class Registry:
             components=components,
             default_config=registered.default_config,
             config_schema=registered.config_schema,
+            config_subscriptions=tuple(registered.config_reload_subscriptions),
         )
         if live:
             self._replace(registration.plugin_id, registration)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .assignment import assign
+from .config_push import ConfigPush
 from .court import Court
 from .dead_letters import DeadLetters
 from .errors import UsageError
@@ -92,6 +93,10 @@ class Supervisor:
         self.court = Court(self)
         self.parts.observers.add(self.court.note)
         self.reloading = Reloading(self)
+        push = ConfigPush(self)
+        self.config_push: ConfigPush = push
+        self.notify_plugin_config_updated, self.broadcast_config = push.push, push.broadcast
+        self.inspect_plugin_config, self.validate_plugin_config = push.inspect, push.validate
         self.escalated = Outcome()
         self.finished = Outcome()
         self.log_sink = LogSink(self.parts.observers, limits=self._limits_of)
@@ -194,6 +199,7 @@ class Supervisor:
             settings=self.settings,
             installed=self.parts.installed,
             external=self.reloading.versions_beside(shard),
+            config_of=self.config_push.values_of,
         )
 
     # --- orders ------------------------------------------------------------------------------------------------

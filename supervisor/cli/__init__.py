@@ -38,6 +38,7 @@ COMMANDS = {
     "audit": "Show what plugins were allowed and denied.",
     "restart": "Put another runner in a shard.",
     "reload": "Have plugins run the code that is on the disk now.",
+    "config": "Show and change what plugins are told.",
     "stop": "Stop a shard, or the bot.",
     "start": "Start a shard that was stopped or given up.",
     "release": "End the quarantine of a plugin.",

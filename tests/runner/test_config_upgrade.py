@@ -12,7 +12,7 @@ import pytest
 
 from rookery.runner import Field, PluginConfig, PluginConfigError
 from rookery.runner.config_file import is_switched_on, take_switch, upgrade_file
-from rookery.runner.config_upgrade import replace_file, set_in_text, upgraded_text
+from rookery.runner.config_upgrade import replace_file, upgraded_text
 
 OLD = """\
 # Mine, all mine.
@@ -129,20 +129,6 @@ def test_a_link_is_followed(path: Path) -> None:
 def test_a_text_without_a_version_gets_one() -> None:
     """At the top, before any table."""
     assert upgraded_text('name = "x"\n', {"name": "y"}, 2) == 'config_version = 2\nname = "y"\n'
-
-
-@pytest.mark.parametrize(
-    ("before", "key", "after"),
-    [
-        pytest.param("a = 1  # one\n", ["a"], "a = 2  # one\n", id="a value with a comment"),
-        pytest.param("", ["a"], "a = 2\n", id="a new value"),
-        pytest.param("[t]\nb = 1\n", ["t", "a"], "[t]\nb = 1\na = 2\n", id="in a table"),
-        pytest.param("", ["t", "a"], "[t]\na = 2\n", id="in a new table"),
-    ],
-)
-def test_one_value_is_set(before: str, key: list[str], after: str) -> None:
-    """The rest of the text stays as it is."""
-    assert set_in_text(before, key, 2) == after
 
 
 @pytest.mark.parametrize(
