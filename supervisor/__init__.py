@@ -2,9 +2,9 @@
 
 The doors: tree (open_supervisor) · supervisor: what a host application calls · config, settings: a deployment's file ·
 errors, fate: what goes wrong, for whom. The tree: shard, process, isolation, restart, exit_report, shard_state, logs. The
-traffic: traffic · registry, component, ordering · dispatch, events, hooks, hook_specs, commands · platform · pipeline,
-speech · grants, capabilities, powers · store. Operations: catalog, planning, assignment · control, status, snapshot ·
-observers, counters · replay · cli.
+traffic: traffic · registry, component, declaration, switches, ordering · dispatch, events, hooks, hook_specs, stages,
+breaker, commands · surface, toolbox, actions, component_queries · platform · pipeline, speech · grants, capabilities,
+powers · store. Operations: catalog, planning, assignment · control, status, snapshot · observers, counters · replay · cli.
 
 Names are resolved on first use: the command line lives behind this door, and ``rookery status`` answers without loading
 an event loop.
@@ -15,8 +15,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .actions import ActionDescription
     from .catalog import Catalog, find_plugins
     from .config import load_settings
+    from .conversation import Conversation, conversation_of_session
     from .errors import ConfigError, Mistake, UsageError
     from .events import EventResult
     from .fate import DispatchFailed, Fate
@@ -26,21 +28,28 @@ if TYPE_CHECKING:
     from .settings import Settings
     from .status import Status
     from .supervisor import Supervisor
+    from .surface import PluginAnswer
+    from .tool_results import ToolResult
     from .tree import open_supervisor
 
 __all__ = [
+    "ActionDescription",
     "Catalog",
     "ConfigError",
+    "Conversation",
     "DispatchFailed",
     "EventResult",
     "Fate",
     "HookResult",
     "HookSpec",
     "Mistake",
+    "PluginAnswer",
     "Settings",
     "Status",
     "Supervisor",
+    "ToolResult",
     "UsageError",
+    "conversation_of_session",
     "find_plugins",
     "load_settings",
     "make_plan",

@@ -15,10 +15,10 @@ import attrs
 
 from rookery.protocol import PLUGIN_INVOKE_ACTION
 
+from .component import Tool
 from .fate import DispatchFailed, Fate
 
 if TYPE_CHECKING:
-    from .component import Tool
     from .conversation import Conversation
     from .dispatch import Dispatcher
     from .registry import Registry
@@ -201,10 +201,11 @@ class Actions:
 
     def _named(self, name: str) -> list[Tool]:
         self._look()
-        found = self._mirror.get(name)
-        if found is not None:
-            return found
-        return [each for tools in self._mirror.values() for each in tools if each.full_name == name]
+        tools = self._mirror.get(name)
+        if tools is not None:
+            return tools
+        found = self._registry.by_full_name(name)
+        return [found] if isinstance(found, Tool) and found.is_action else []
 
     def _look(self) -> None:
         if self._seen != self._registry.generation:

@@ -70,7 +70,7 @@ class ComponentQueries:
 
     def get(self, full_name: str) -> Component | None:
         """The one of this full name; of an API with several versions one of them."""
-        return next((each for each in self._all() if each.full_name == full_name), None)
+        return self._registry.by_full_name(full_name)
 
     def gateways(
         self,

@@ -52,6 +52,11 @@ MAX_PATTERN_CHARS = 1000
 """A command's regular expression runs in the host: long enough for every honest one."""
 
 
+MAX_PATTERNS = 20
+MAX_PATTERNS_SIZE = 1000
+"""Of one plugin of an untrusted shard, in the filters of its event handlers."""
+
+
 class BadComponent(BadPayload):
     """A component that was declared wrongly; nothing of its plugin was registered.
 
@@ -293,3 +298,17 @@ _BUILDERS: Mapping[ComponentType, Callable[[Mapping[str, Any], dict[str, Any], s
     ComponentType.MESSAGE_GATEWAY: _gateway,
     ComponentType.API: _api,
 }
+
+
+def check_patterns(components: tuple[Component, ...]) -> None:
+    """A pattern takes the host's time with each event: what strangers may have of it is bounded."""
+    sizes: dict[object, int] = {}
+    for index, component in enumerate(components):
+        if isinstance(component, EventHandler) and component.filter.pattern and not component.is_trusted:
+            sizes[component.filter.pattern] = component.filter.pattern.size
+            if len(sizes) > MAX_PATTERNS or sum(sizes.values()) > MAX_PATTERNS_SIZE:
+                raise BadPayload(
+                    f"a plugin of an untrusted shard has at most {MAX_PATTERNS} patterns,"
+                    f" and together of size {MAX_PATTERNS_SIZE}",
+                    f"components[{index}].metadata.event_filter.pattern",
+                )

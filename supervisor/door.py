@@ -6,18 +6,23 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
+    "ActionDescription": "actions",
     "Catalog": "catalog",
     "ConfigError": "errors",
+    "Conversation": "conversation",
     "DispatchFailed": "fate",
     "EventResult": "events",
     "Fate": "fate",
     "HookResult": "hooks",
     "HookSpec": "hook_specs",
     "Mistake": "errors",
+    "PluginAnswer": "surface",
     "Settings": "settings",
     "Status": "status",
     "Supervisor": "supervisor",
+    "ToolResult": "tool_results",
     "UsageError": "errors",
+    "conversation_of_session": "conversation",
     "find_plugins": "catalog",
     "load_settings": "config",
     "make_plan": "planning",

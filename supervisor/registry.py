@@ -31,7 +31,7 @@ from .component import (
     Tool,
 )
 from .conversation import session_of
-from .declaration import BadComponent, make_component
+from .declaration import BadComponent, check_patterns, make_component
 from .handler_index import NOBODY, Audience, EventIndex, Ordered
 from .ordering import event_order, hook_order, name_order, stage_order
 from .switches import Switches
@@ -45,10 +45,6 @@ _C = TypeVar("_C", bound=Component)
 
 MAX_COMPONENTS = 2000
 """Of one plugin; a registration with more is refused before it costs memory."""
-
-MAX_PATTERNS = 20
-MAX_PATTERNS_SIZE = 1000
-"""Of one plugin of an untrusted shard, in the filters of its event handlers."""
 
 
 @attrs.frozen(kw_only=True)
@@ -261,6 +257,11 @@ class Registry:
         """A live component by its plugin and name."""
         return self._names.get((plugin_id, name))
 
+    def by_full_name(self, full_name: str) -> Component | None:
+        """A live component by its full name; of an API with several versions one of them."""
+        found = (self._names.get(reading) for reading in _readings(full_name))
+        return next((each for each in found if each is not None), None)
+
     def is_live(self, component: Component) -> bool:
         """Whether it is still what its plugin offers."""
         return self._names.get((component.plugin_id, component.name)) is component
@@ -305,19 +306,16 @@ class Registry:
                 mistake = BadPayload(f"{component.name!r} is registered twice", f"components[{index}].name")
                 raise BadComponent(mistake, component.plugin_id, declared[index])
             others.add(version)
-        _check_patterns(components)
+        check_patterns(components)
 
     def _owner_of(self, full_name: str) -> str | None:
-        """The plugin that has a component of this full name, live or staged. Both parts of it may have dots."""
-        place = full_name.find(".")
-        while place > 0:
-            plugin_id, name = full_name[:place], full_name[place + 1 :]
-            if (plugin_id, name) in self._names:
-                return plugin_id
+        """The plugin that has a component of this full name, live or staged."""
+        for plugin_id, name in _readings(full_name):
             staged = self._staged.get(plugin_id)
-            if staged is not None and any(each.name == name for each in staged.components):
+            if (plugin_id, name) in self._names or (
+                staged is not None and any(each.name == name for each in staged.components)
+            ):
                 return plugin_id
-            place = full_name.find(".", place + 1)
         return None
 
     def _apply_switches(self, plugin_id: str) -> None:
@@ -379,18 +377,10 @@ class Registry:
             self._apis.remove(component)
 
 
-def _check_patterns(components: tuple[Component, ...]) -> None:
-    """A pattern takes the host's time with each event: what strangers may have of it is bounded."""
-    sizes: dict[object, int] = {}
-    for index, component in enumerate(components):
-        if isinstance(component, EventHandler) and component.filter.pattern and not component.is_trusted:
-            sizes[component.filter.pattern] = component.filter.pattern.size
-            if len(sizes) > MAX_PATTERNS or sum(sizes.values()) > MAX_PATTERNS_SIZE:
-                raise BadPayload(
-                    f"a plugin of an untrusted shard has at most {MAX_PATTERNS} patterns,"
-                    f" and together of size {MAX_PATTERNS_SIZE}",
-                    f"components[{index}].metadata.event_filter.pattern",
-                )
+def _readings(full_name: str) -> list[tuple[str, str]]:
+    """Plugin and component, in every way in which a full name may be read: both may have dots."""
+    places = [place for place, letter in enumerate(full_name) if letter == "."]
+    return [(full_name[:place], full_name[place + 1 :]) for place in places]
 
 
 def _of_kind(components: Iterable[Component], kind: type[_C]) -> list[_C]:

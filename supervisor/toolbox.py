@@ -15,13 +15,12 @@ import attrs
 from rookery.protocol import PLUGIN_INVOKE_COMMAND
 
 from .actions import TIMEOUT, action_arguments
-from .component import Visibility
+from .component import Tool, Visibility
 from .fate import DispatchFailed, Fate
 from .tool_results import ToolResult, read_tool_result
 
 if TYPE_CHECKING:
     from .commands import CommandMatch
-    from .component import Tool
     from .conversation import Conversation
     from .dispatch import Dispatcher
     from .registry import Registry
@@ -112,7 +111,10 @@ class Toolbox:
     def find(self, name: str, conversation: Conversation | None = None) -> Tool | None:
         """The tool of a short or a full name that may be used in a conversation."""
         self._look()
-        tools = self._names.get(name) or [each for each in self._registry.tools() if each.full_name == name]
+        tools = self._names.get(name)
+        if tools is None:
+            found = self._registry.by_full_name(name)
+            tools = [found] if isinstance(found, Tool) else []
         return _first_serving(tools, conversation)
 
     async def use(

@@ -40,10 +40,11 @@ from .switch_record import restore_switches
 from .watchdog import LAG_GUARD, Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     from .application import Process
     from .catalog import Catalog
+    from .hook_specs import HookSpec
     from .settings import Settings
     from .shard import Shard
 
@@ -62,6 +63,7 @@ async def open_supervisor(
     *,
     catalog: Catalog | None = None,
     process: Process | None = None,
+    hooks: Iterable[HookSpec] = (),
     observers: Sequence[Callable[[object], None]] = (),
     terminal: Mapping[str, int] | None = None,
     owns_process: bool = False,
@@ -74,6 +76,7 @@ async def open_supervisor(
     Args:
         catalog: The installed plugins; ``None`` looks for them where the settings say.
         process: What to do with each message from outside, in place of the default pipeline.
+        hooks: Points of the application's own flow, which plugins may then register for.
         observers: Called with every record of `observers.py`, synchronously; they must be quick.
         terminal: ``stdin`` and ``stdout`` as descriptor numbers, for the shard that has the terminal.
         owns_process: Nobody else starts children in this process: one that nobody knows is then a plugin's, and is reaped.

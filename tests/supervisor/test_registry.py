@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from rookery.protocol import BadPayload, ComponentDeclaration, RegisterComponents
+from rookery.supervisor.declaration import MAX_PATTERNS
 from rookery.supervisor.hook_specs import CHAT_BEFORE_PROCESS, SEND_AFTER, HookSpecs
-from rookery.supervisor.registry import MAX_COMPONENTS, MAX_PATTERNS, Registry
+from rookery.supervisor.registry import MAX_COMPONENTS, Registry
 
 
 def _declare(kind: str, name: str, **metadata: Any) -> ComponentDeclaration:
