@@ -32,6 +32,10 @@ BINARY_SEGMENTS = frozenset({"image", "emoji", "voice"})
 """Their bytes travel as base64 beside a text that says what is to be seen or heard."""
 
 
+MAX_KIND_CHARS = 64
+"""Of a type of nobody's, in the text for those who see texts only."""
+
+
 def register_send(table: CapabilityTable, powers: HostPowers) -> None:
     """Add ``send.text``, and ``send.image``, ``emoji``, ``custom``, ``command``, ``forward`` and ``hybrid`` where the host
     is a ``SegmentSender``."""
@@ -190,9 +194,14 @@ def _binary(kind: str, encoded: str, path: str) -> dict[str, Any]:
 
 
 def _text_of(segments: Segments) -> str:
-    return "".join(
-        segment["data"]
-        if segment["type"] == "text" and isinstance(segment["data"], str)
-        else f"[{segment['type']}]"
-        for segment in segments
-    )
+    return "".join(map(_seen, segments))
+
+
+def _seen(segment: dict[str, Any]) -> str:
+    """What a person who sees texts only is shown of it."""
+    kind, data = segment["type"], segment["data"]
+    if kind == "text" and isinstance(data, str):
+        return data
+    if kind == "dict" and isinstance(data, dict) and isinstance(data.get("type"), str):
+        kind = data["type"][:MAX_KIND_CHARS]
+    return f"[{kind}]"

@@ -61,6 +61,7 @@ WHERE: dict[str, tuple[str, ...]] = {
     ),
     "E17": (
         "tests/faults/test_e_hostile.py::test_what_breaks_a_rule_ends_its_runner_alone",
+        "tests/faults/test_e_registrations.py::test_who_names_another_plugin_is_killed_and_changes_nothing_of_it",
         "tests/supervisor/test_traffic.py::test_a_runner_that_names_a_foreign_plugin_is_accused",
         "tests/supervisor/test_incarnation.py::test_an_accused_runner_is_killed_and_its_requests_are_refused",
     ),
