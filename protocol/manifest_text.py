@@ -37,6 +37,7 @@ _NATIVE_KEYS = frozenset(
         "commands",
         "dependencies",
         "packages",
+        "llm_providers",
         "weight",
     ]
 )
@@ -139,6 +140,7 @@ def _read_native(file: Fields) -> Manifest | None:
         commands=plugin.texts("commands"),
         dependencies=_short_dependencies(plugin, plugin_id),
         packages=_short_packages(plugin),
+        llm_providers=_short_providers(plugin),
         weight=plugin.positive_number("weight", 1.0),
     )
 
@@ -151,6 +153,11 @@ def _short_dependencies(plugin: Fields, plugin_id: str) -> tuple[PluginDependenc
             plugin, "dependencies", PluginDependency(plugin_id=name, version_spec=spec), plugin_id, found
         )
     return tuple(found)
+
+
+def _short_providers(plugin: Fields) -> tuple[LLMProviderDeclaration, ...]:
+    """Client types."""
+    return tuple(LLMProviderDeclaration(client_type=name) for name in plugin.texts("llm_providers"))
 
 
 def _short_packages(plugin: Fields) -> tuple[PackageDependency, ...]:

@@ -28,7 +28,7 @@ def llm_provider(
     ``tool_options``, ``temperature``, ``max_tokens`` and ``model_info``, and which returns ``{"content": …}``, with
     ``reasoning_content``, ``tool_calls`` and ``usage`` where there are some; ``embedding``, with ``embedding_input``, which
     returns ``{"embedding": […]}``; and ``audio_transcription``, with ``audio_base64``, which returns ``{"content": …}``. The
-    manifest names the client type too, in ``[[llm_providers]]``. Keys stand in the plugin's own configuration.
+    manifest names the client type too, in its list ``llm_providers``. Keys stand in the plugin's own configuration.
 
     Args:
         client_type: What ``provider`` says in the deployment's ``[llm.models.NAME]``; one plugin of a deployment has it.
@@ -71,6 +71,6 @@ def compare_providers(
     promised, offered = {each.client_type for each in declared}, set(providers)
     if promised != offered:
         raise DeclarationError(
-            f"the manifest of {plugin_id} says llm_providers = {sorted(promised)}, the code has {sorted(offered)}: a client"
-            " type stands in both, as [[llm_providers]] and as @llm_provider"
+            f"the manifest of {plugin_id} says llm_providers = {sorted(promised)}, the code has {sorted(offered)};"
+            " a client type stands in both"
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .process import Launch
 
@@ -28,6 +28,19 @@ def confine(launch: Launch, profile: str = "process") -> Launch:
     return launch
 
 
+_hidden: set[str] = set()
+"""Further variables that no child gets. The environment is the whole process's, and so is this."""
+
+
+def hide_variables(names: Iterable[str]) -> None:
+    """No child gets these of the host's environment from now on: they hold its keys."""
+    _hidden.update(names)
+
+
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """What a child gets of the host's environment."""
-    return {name: value for name, value in environ.items() if not name.startswith(_MEANT_FOR_THE_HOST)}
+    return {
+        name: value
+        for name, value in environ.items()
+        if name not in _hidden and not name.startswith(_MEANT_FOR_THE_HOST)
+    }

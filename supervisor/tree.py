@@ -30,6 +30,7 @@ from .custody import open_custody
 from .errors import UsageError
 from .event_names import ON_START
 from .host_checks import check_host
+from .isolation import hide_variables
 from .opened_chats import restore_opened_chats
 from .planning import make_plan, wants_zygote
 from .run_lock import hold_run_lock
@@ -88,6 +89,7 @@ async def open_supervisor(
     check_host()
     catalog = find_plugins(settings) if catalog is None else catalog
     plan = make_plan(settings, catalog)
+    hide_variables(settings.llm.key_variables)
     _make_state_dir(settings)
     with hold_run_lock(settings.state_dir), open_audit(settings.state_dir) as audit:
         async with (
@@ -142,6 +144,8 @@ async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
     root.start_soon(parts.answers.run)
     root.start_soon(parts.statistics.run)
     parts.managing.reload = supervisor.reload_plugin
+    parts.managing.write_config = supervisor.config_push.set_value
+    parts.config_over = supervisor.config_push.values_of
     parts.managing.write_config = supervisor.config_push.set_value
     await restore_switches(parts.store, parts.registry.switches)
     await restore_opened_chats(parts.store, parts.sessions)

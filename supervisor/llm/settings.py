@@ -131,6 +131,11 @@ class LlmSettings:
     """By name, the models that do it: the first, and the next when one cannot."""
 
     @property
+    def key_variables(self) -> frozenset[str]:
+        """The environment variables that hold keys."""
+        return frozenset(model.api_key_env for model in self.models.values() if model.api_key_env)
+
+    @property
     def default_task(self) -> str:
         """For who names none: ``default``, else the first of the file; "" when there is none."""
         return DEFAULT_TASK if DEFAULT_TASK in self.tasks else next(iter(self.tasks), "")

@@ -238,3 +238,12 @@ def test_another_file_is_not_a_manifest() -> None:
 def test_satisfies(version: str, spec: str, expected: bool) -> None:
     """Ranges are those of PEP 440."""
     assert satisfies(version, spec) is expected
+
+
+def test_a_native_manifest_names_the_client_types_that_it_serves() -> None:
+    """Each once, in order."""
+    text = '[plugin]\nid = "a.b"\nversion = "1.0.0"\nllm_providers = ["mine", "other", "mine"]\n'
+
+    manifest = parse_manifest("plugin.toml", text.encode())
+
+    assert [each.client_type for each in manifest.llm_providers] == ["mine", "other"]
