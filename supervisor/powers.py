@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -38,6 +38,8 @@ class Powers:
     dispatcher: Dispatcher
     speech: Speech
     installed: Mapping[str, InstalledPlugin]
+    config_over: Callable[[str], Mapping[str, Any]]
+    """What lies over a plugin's own configuration, by its id."""
 
     async def send_text(
         self, session_id: str, text: str, *, plugin_id: str, sending: Sending
@@ -74,7 +76,7 @@ class Powers:
         defaults = registration.default_config if registration else {}
         installed = self.installed.get(plugin_id)
         own = _own_config(installed.path) if installed else {}
-        return _laid_over(_laid_over(defaults, own), self.settings.plugin(plugin_id).config)
+        return _laid_over(_laid_over(defaults, own), self.config_over(plugin_id))
 
     def global_config(self) -> dict[str, Any]:
         """What plugins may know of the deployment."""

@@ -6,7 +6,7 @@ Everything that is made once for a deployment is made here, in the order in whic
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -78,6 +78,8 @@ class Parts:
             plugin_id: plugin.manifest.capabilities for plugin_id, plugin in self.installed.items()
         }
         """What each plugin's manifest asks for."""
+        self.config_over: Callable[[str], Mapping[str, Any]] = lambda each: settings.plugin(each).config
+        """What lies over a plugin's own configuration, by its id."""
         self.store = store
         self.counters = Counters()
         self.observers = Observers()
@@ -110,7 +112,7 @@ class Parts:
         self.capabilities = make_table(
             store,
             self.grants,
-            self._powers(settings, catalog),
+            self._powers(settings),
             sessions=self.sessions,
             statistics=self.statistics,
         )
@@ -202,13 +204,14 @@ class Parts:
     def _application(self, process: Process) -> ApplicationFlow:
         return ApplicationFlow(process=process, start_soon=self.answers.start_soon)
 
-    def _powers(self, settings: Settings, catalog: Catalog) -> Powers:
+    def _powers(self, settings: Settings) -> Powers:
         return Powers(
             settings=settings,
             registry=self.registry,
             dispatcher=self.dispatcher,
             speech=self.speech,
             installed=self.installed,
+            config_over=lambda plugin_id: self.config_over(plugin_id),
         )
 
     def _arrival_of(self, message_id: str | None) -> float | None:

@@ -34,6 +34,7 @@ def _powers(bot: Bot, directory: Path = Path("/d/a"), **plugins: Any) -> Powers:
         dispatcher=bot.stage.dispatcher,
         speech=bot.speech,
         installed={"p.a": installed},
+        config_over=lambda plugin_id: settings.plugin(plugin_id).config,
     )
 
 

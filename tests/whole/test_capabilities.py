@@ -47,6 +47,21 @@ GATEWAY = """
 
 EVERYTHING = ["*"]
 
+CONFIGURED = f"""
+from rookery.runner import *
+
+
+class ItConfig(PluginConfig):
+    sides: int = 6
+
+
+class It(Plugin[ItConfig]):
+{ASKS}
+    @tool(description="")
+    async def sides(self) -> int:
+        return self.config.sides
+"""
+
 PNG = "cG5n"
 
 
@@ -230,6 +245,29 @@ async def test_a_plugin_reloads_another_by_leave_and_itself_without(deployment: 
 
     assert (other, itself) == ({"success": True}, {"success": True})
     assert (newer, again) == ("newer", "hello")
+
+
+async def test_a_plugin_changes_its_own_configuration_while_it_runs(deployment: Deployment) -> None:
+    """The file keeps its comment, the plugin is told, and reads the new value; a value that it refuses changes nothing."""
+    deployment.module(
+        "one", "asks", CONFIGURED, capabilities=["component.update_plugin_config", "config.get_plugin"]
+    )
+    file = deployment.directory / "plugins" / "test.asks" / "config.toml"
+    file.write_text("# mine\nsides = 6\n")
+    async with deployment.run() as supervisor:
+        answers = [
+            await ask(supervisor, "asks", "component.update_plugin_config", key="sides", value=value)
+            for value in (8, "eight")
+        ]
+        shown = await ask(supervisor, "asks", "config.get_plugin", plugin_name=None, key="sides")
+        own = await supervisor.invoke("test.asks", "sides")
+
+    assert answers[0] == {"success": True, "hot_updated": True}
+    assert answers[1]["success"] is False
+    assert "sides" in answers[1]["error"]
+    assert shown == {"success": True, "value": 8}
+    assert own == 8
+    assert file.read_text() == "# mine\nsides = 8\n"
 
 
 async def test_an_application_offers_a_capability_of_its_own(deployment: Deployment) -> None:
