@@ -14,6 +14,7 @@ import trio
 from rookery.protocol import shown
 
 from .control import Command, Request, RequestRefused
+from .control_absence import absence_commands
 from .control_config import config_commands
 from .errors import UsageError
 from .shard_state import ShardState
@@ -44,6 +45,7 @@ def command_table(supervisor: Supervisor) -> dict[str, Command]:
         "start": orders.start,
         "release": orders.release,
         "reload": orders.reload,
+        **absence_commands(supervisor),
         **config_commands(supervisor),
         "stop": orders.stop,
         "logs": orders.logs,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .absence import Absence
 from .assignment import assign
 from .config_push import ConfigPush
 from .court import Court
@@ -93,6 +94,8 @@ class Supervisor:
         self.court = Court(self)
         self.parts.observers.add(self.court.note)
         self.reloading = Reloading(self)
+        self.absence = absence = Absence(self)
+        self.take_adapters_offline, self.bring_adapters_online = absence.take_offline, absence.bring_online
         push = ConfigPush(self)
         self.config_push: ConfigPush = push
         self.notify_plugin_config_updated, self.broadcast_config = push.push, push.broadcast
@@ -195,7 +198,7 @@ class Supervisor:
         return assign(
             shard,
             incarnation,
-            blocked,
+            {**blocked, **self.absence.left_out(shard, incarnation)},
             settings=self.settings,
             installed=self.parts.installed,
             external=self.reloading.versions_beside(shard),

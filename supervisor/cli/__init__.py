@@ -42,6 +42,8 @@ COMMANDS = {
     "stop": "Stop a shard, or the bot.",
     "start": "Start a shard that was stopped or given up.",
     "release": "End the quarantine of a plugin.",
+    "offline": "Take gateways off their platforms.",
+    "online": "Bring gateways back to their platforms.",
     "events": "Deal with events that ended their runners.",
     "replay": "Play recorded chat through a bot and say what came of it.",
     "soak": "Hurt runners for minutes under load, and check what must hold.",

@@ -204,3 +204,41 @@ async def test_the_chat_policy_keeps_a_group_out_until_it_changes(state_dir: Pat
 
     assert denied == 1
     assert said_by(platform.sent()[1]) == "1d1: 1"
+
+
+async def test_a_gateway_is_taken_offline_and_brought_back(state_dir: Path, tmp_path: Path) -> None:
+    """The account leaves its platform, a new runner leaves it out, and it comes back when it is told to."""
+    async with open_platform_server() as server, running(state_dir, tmp_path, forward(server.url)) as bot:
+        platform = await server.accept()
+        await ask(platform, "!roll 1d1", number=1)
+
+        offline = await rookery("offline", "--config", bot.config, "rookery.onebot", state=bot.state)
+        with trio.fail_after(10):
+            await platform.ended.wait()
+        told = (await bot.status())["platform"]
+        again = await rookery("offline", "--config", bot.config, "--all", state=bot.state)
+        online = await rookery("online", "--config", bot.config, "--all", state=bot.state)
+        platform = await server.accept()
+        answered = await ask(platform, "!roll 1d1", number=2)
+
+        await rookery("offline", "--config", bot.config, "--all", state=bot.state)
+        await platform.ended.wait()
+        await rookery("restart", "--config", bot.config, "gateway", state=bot.state)
+        left_out = (await bot.status())["platform"]["offline"]
+        back = await rookery("online", "--config", bot.config, "rookery.onebot", state=bot.state)
+        platform = await server.accept()
+        answered += await ask(platform, "!roll 1d1", number=3)
+        wrong = await rookery("offline", "--config", bot.config, "chatbot.dice", state=bot.state)
+        bot.stop()
+
+    assert (offline.code, offline.out) == (0, "rookery.onebot is offline\n")
+    assert told["offline"] == {"rookery.onebot": "an operator has taken it offline"}
+    assert [(each["state"], each["account_id"]) for each in told["accounts"]] == [("offline", "10000")]
+    assert [each["state"] for each in told["drivers"]] == ["offline"]
+    assert (again.code, again.out) == (0, "nothing to do: what you named is offline already\n")
+    assert (online.code, online.out) == (0, "rookery.onebot is online\n")
+    assert list(left_out) == ["rookery.onebot"]
+    assert (back.code, back.out.startswith("rookery.onebot will be online: ")) == (0, True)
+    assert answered == ["1d1: 1", "1d1: 1"]
+    assert wrong.code == 1
+    assert "'chatbot.dice' is no adapter of this bot" in wrong.err
