@@ -110,6 +110,8 @@ async def open_supervisor(
                 observers=observers,
                 terminal=terminal or {},
             )
+            for spec in hooks:
+                supervisor.register_hook(spec)
             async with trio.open_nursery() as root:
                 supervisor.parts.observers.add(audit.note)
                 root.start_soon(audit.run)
