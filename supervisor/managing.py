@@ -14,6 +14,7 @@ import attrs
 
 from .component import Api, Component, Tool, Visibility
 from .observers import PluginManaged
+from .settings import EVERY
 
 if TYPE_CHECKING:
     from .api_table import ApiTable, OfferedApi
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from .registry import Registration, Registry
     from .reload_result import ReloadResult
     from .settings import Settings
-
-EVERY = "*"
 
 Reload = Callable[[str, str], Awaitable["ReloadResult"]]
 """A plugin's id and a reason for logs → what came of it."""

@@ -22,7 +22,7 @@ from rookery.sharding import (
 )
 
 from .errors import ConfigError, Mistake
-from .settings import Settings, ShardSettings
+from .settings import EVERY, Settings, ShardSettings
 from .start_mode import StartMode, resolve
 from .suggestion import one_of, suggest
 
@@ -163,6 +163,12 @@ def _unknown_names(settings: Settings, catalog: Catalog) -> list[Mistake]:
         spoken.append((f'plugins."{owner}"', owner))
         spoken += [(f'plugins."{owner}".together_with', other) for other in chosen.together_with]
         spoken += [(f'plugins."{owner}".separate_from', other) for other in chosen.separate_from]
+        spoken += [(f'plugins."{owner}".manages', other) for other in chosen.manages if other != EVERY]
+        spoken += [
+            (f'plugins."{owner}".reads_config_of', other)
+            for other in chosen.reads_config_of
+            if other != EVERY
+        ]
     known = catalog.plugins.keys() | catalog.broken
     return [
         _mistake(

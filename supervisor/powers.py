@@ -11,7 +11,7 @@ import attrs
 from .catalog import InstalledPlugin
 from .dispatch import Dispatcher
 from .registry import Registry
-from .settings import Settings
+from .settings import EVERY, Settings
 from .speech import Speech
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from .platform.departure import Sending
     from .platform.outbound import Receipt
-
-EVERY = "*"
 
 SHARED = "*"
 """Owns the tables that plugins share; no plugin is called so."""

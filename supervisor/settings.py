@@ -33,12 +33,15 @@ MAX_STOP = 30.0
 """Seconds from the wish to stop a shard to its last means. Service managers and Kubernetes kill the whole host soon
 after that time."""
 
+EVERY = "*"
+"""Every plugin, where plugins are named."""
+
 SHARD_FORM = Form(SHARD_NAME.fullmatch, "at most 32 of a-z, 0-9, '_' and '-', a letter or digit first")
 PLUGIN_FORM = Form(
     PLUGIN_ID.fullmatch, "a plugin's id, two or more words joined by '.' or '-', such as 'author.plugin'"
 )
 PLUGINS_FORM = Form(
-    lambda text: text == "*" or PLUGIN_ID.fullmatch(text),
+    lambda text: text == EVERY or PLUGIN_ID.fullmatch(text),
     "a plugin's id such as 'author.plugin', or '*' for every one",
 )
 TABLE_FORM = Form(
