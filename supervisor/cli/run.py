@@ -18,6 +18,7 @@ from ..errors import UsageError
 from ..exit_codes import EXIT_BUG, EXIT_OK, EXIT_RESTART
 from ..host_checks import expect_children
 from ..host_log import SHOWN, open_host_log
+from ..plugin_watch import PluginWatch
 from ..sd_notify import ServiceSocket
 from ..tree import open_supervisor
 from .descriptors import open_missing_descriptors
@@ -49,7 +50,8 @@ TERMINAL = {"stdin": 0, "stdout": 1}
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--state", type=click.Path(path_type=Path), metavar="DIR", help="Keep the state there instead.")
 @click.option("--log-json", is_flag=True, help="Write the log file as one JSON object a line.")
-def command(config: Path, state: Path | None, log_json: bool) -> None:
+@click.option("--watch", is_flag=True, help="Reload a plugin when one of its files is saved.")
+def command(config: Path, state: Path | None, log_json: bool, watch: bool) -> None:
     """Run the bot that CONFIG describes.
 
     It ends when the input of all its gateways has ended (Ctrl-D at a console) and every answer is out, or at Ctrl-C or
@@ -71,16 +73,19 @@ def command(config: Path, state: Path | None, log_json: bool) -> None:
         open_screen(over_prompt=over_prompt) as screen,
         open_host_log(settings.state_dir, screen.show, level=settings.log_level, as_json=log_json) as log,
     ):
-        code = trio.run(partial(run_bot, settings, Teller(screen.show), log_file=log))
+        code = trio.run(partial(run_bot, settings, Teller(screen.show), log_file=log, watch=watch))
     sys.exit(code)
 
 
-async def run_bot(settings: Settings, tell: Observer, *, log_file: LogFile | None = None) -> int:
+async def run_bot(
+    settings: Settings, tell: Observer, *, log_file: LogFile | None = None, watch: bool = False
+) -> int:
     """Run until an end; the exit code.
 
     Args:
         tell: Told everything that happens.
         log_file: Where this process logs, for the status.
+        watch: Whether plugins are reloaded when their files are saved.
 
     Raises:
         RookeryError: It could not start.
@@ -97,7 +102,7 @@ async def run_bot(settings: Settings, tell: Observer, *, log_file: LogFile | Non
             stop.attach(supervisor)
             _refuse_emptiness(supervisor)
             service = ServiceSocket()
-            code = await _wait_end(supervisor, stop, service, begun)
+            code = await _wait_end(supervisor, stop, service, begun, watch=watch)
             service.tell(STOPPING=1, STATUS="stopping")
         outer.cancel_scope.cancel()
     return stop.exit_code(code)
@@ -113,7 +118,9 @@ def _refuse_emptiness(supervisor: Supervisor) -> None:
         )
 
 
-async def _wait_end(supervisor: Supervisor, stop: StopRequests, service: ServiceSocket, begun: float) -> int:
+async def _wait_end(
+    supervisor: Supervisor, stop: StopRequests, service: ServiceSocket, begun: float, *, watch: bool
+) -> int:
     """Wait for whatever ends the run first."""
     codes: list[int] = []
     async with trio.open_nursery() as nursery:
@@ -124,6 +131,8 @@ async def _wait_end(supervisor: Supervisor, stop: StopRequests, service: Service
 
         nursery.start_soon(_say_ready, supervisor, begun)
         nursery.start_soon(service.accompany, supervisor)
+        if watch:
+            nursery.start_soon(PluginWatch(supervisor).run)
         nursery.start_soon(end_after, partial(_input_end, supervisor))
         nursery.start_soon(end_after, partial(_failure, supervisor))
         nursery.start_soon(end_after, partial(_asked, stop))

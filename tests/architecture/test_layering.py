@@ -68,6 +68,7 @@ PURE_FILES = (
     "supervisor/bench_rows.py",
     "supervisor/bench_svg.py",
     "supervisor/breaker.py",
+    "supervisor/changed_files.py",
     "supervisor/commands.py",
     "supervisor/component.py",
     "supervisor/conversation.py",

@@ -1,0 +1,80 @@
+"""A saved file is noticed by the kernel's word or by looking, once, with everything that was saved with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+import trio
+
+from rookery.supervisor.file_changes import Changes, changes_by_kernel, changes_by_looking
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 20.0
+
+
+@pytest.fixture(params=[changes_by_kernel, changes_by_looking])
+def watch(request: pytest.FixtureRequest) -> Callable[[Iterable[Path]], Changes]:
+    found: Callable[[Iterable[Path]], Changes] = request.param
+    return found
+
+
+async def first_burst(changes: Changes, directory: Path, *, act: Callable[[], object]) -> set[Path]:
+    """What is told of what is done, from the moment on at which it is watched."""
+    found: list[set[Path]] = []
+    settled = directory / "settled.py"
+    async with trio.open_nursery() as nursery:
+        watched = trio.Event()
+
+        async def collect() -> None:
+            async for burst in changes:
+                if settled in burst:
+                    watched.set()
+                if rest := {path for path in burst if path != settled}:
+                    found.append(rest)
+                    return
+
+        nursery.start_soon(collect)
+        with trio.fail_after(PATIENCE):
+            while not watched.is_set():  # nobody says when the kernel has begun to look
+                settled.write_text(f"{trio.current_time()}")
+                await trio.sleep(0.1)
+            act()
+    await changes.aclose()
+    return found[0]
+
+
+async def test_a_saved_file_is_noticed(tmp_path: Path, watch: Callable[[Iterable[Path]], Changes]) -> None:
+    """Written in place, put in place by a rename as editors do, made in a new directory, or removed."""
+    inner = tmp_path / "one" / "two"
+    inner.mkdir(parents=True)
+    for name in ("written.py", "replaced.py", "removed.py"):
+        (inner / name).write_text("1")
+
+    def save() -> None:
+        (inner / "written.py").write_text("22")
+        (inner / "other.py~").write_text("22")
+        os.replace(inner / "other.py~", inner / "replaced.py")
+        (inner / "removed.py").unlink()
+
+    burst = await first_burst(watch([tmp_path]), tmp_path, act=save)
+
+    assert {inner / "written.py", inner / "replaced.py", inner / "removed.py"} <= burst
+
+
+async def test_noise_is_not_told(tmp_path: Path, watch: Callable[[Iterable[Path]], Changes]) -> None:
+    """Caches and hidden files change all the time."""
+    cache = tmp_path / "__pycache__"
+    cache.mkdir()
+
+    def save() -> None:
+        (cache / "x.pyc").write_text("1")
+        (tmp_path / ".x.swp").write_text("1")
+        (tmp_path / "x.py").write_text("1")
+
+    burst = await first_burst(watch([tmp_path]), tmp_path, act=save)
+
+    assert burst == {tmp_path / "x.py"}
