@@ -208,10 +208,13 @@ class Connection:
         """A platform that announced its heart-beats is believed: silence means that it is gone."""
         while True:
             silence = max(LEAST_SILENCE, HEARTBEATS_MISSED * self._heartbeat)
-            await trio.sleep_until(max(self._heard_at, trio.current_time() - silence) + silence)
-            if self._heartbeat and trio.current_time() - self._heard_at >= silence:
+            now = trio.current_time()
+            if not self._heartbeat:
+                self._heard_at = now  # nothing was announced, so nothing is missed
+            elif now - self._heard_at >= silence:
                 self.lose(f"no heart-beat of the platform for {silence:g} s")
                 return
+            await trio.sleep_until(self._heard_at + silence)
 
 
 def describe_end(closed: ConnectionClosed) -> str:

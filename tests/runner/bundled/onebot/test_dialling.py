@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import attrs
 import pytest
 import trio
+from websockets.utils import accept_key
 
 from rookery.protocol import ErrorCode, MessageMap, RemoteError, build_message
+from rookery.runner.bundled.onebot import connection
 from rookery.runner.bundled.onebot.errors import ActionFailed, ActionUnanswered, NotConnected
+from rookery.runner.bundled.onebot.settings import Dial
 from tests.doubles.onebot_platform import PlatformServer, open_platform_server
 
 from .conftest import FakeHost, dialling
@@ -375,3 +379,62 @@ async def test_messages_go_out_no_faster_than_allowed(
 
     assert trio.current_time() - started >= 10 / 50.0 * 0.9
     assert len(platform.sent()) == 12
+
+
+async def test_other_settings_hold_at_once(host: FakeHost, nursery: trio.Nursery) -> None:
+    """Another platform is dialled; the old one is left."""
+    async with open_platform_server() as old, open_platform_server() as new:
+        client = dialling(host, old.url)
+        nursery.start_soon(client.run)
+        platform = await old.accept()
+        await host.wait_reports(1)
+
+        client.reconfigure(attrs.evolve(client.settings, way=Dial(url=new.url), quote=True))
+        await new.accept()
+        with trio.fail_after(10):
+            await platform.ended.wait()
+
+    assert client.settings.quote
+
+
+async def test_a_platform_that_reads_nothing_is_left(
+    host: FakeHost, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its buffers fill up, and the gateway goes on with another connection."""
+    monkeypatch.setattr(connection, "WRITE_TIMEOUT", 0.3)
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener:
+        port = int(listener.socket.getsockname()[1])
+        client = dialling(host, f"ws://127.0.0.1:{port}/", account="10000")
+        nursery.start_soon(client.run)
+        with trio.fail_after(10):
+            stream = await listener.accept()
+            await accept_handshake(stream)
+            await stream.send_all(frame_of('{"post_type":"meta_event","meta_event_type":"lifecycle",'
+                                           '"sub_type":"connect","self_id":10000}'))  # fmt: skip
+            await host.wait_reports(1)
+
+            with pytest.raises((ActionUnanswered, NotConnected)):
+                await client.say(answer("x" * 20_000_000))
+
+            await (await listener.accept()).aclose()
+        await stream.aclose()
+
+
+async def accept_handshake(stream: trio.SocketStream) -> None:
+    """The least that makes a WebSocket of a connection."""
+    request = b""
+    while b"\r\n\r\n" not in request:
+        request += await stream.receive_some()
+    key = next(line for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key:"))
+    accept = accept_key(key.partition(b":")[2].strip().decode())
+    await stream.send_all(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
+    )
+
+
+def frame_of(text: str) -> bytes:
+    """A short text as a frame of a server."""
+    data = text.encode()
+    return bytes([0x81, len(data)]) + data
