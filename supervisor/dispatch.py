@@ -10,8 +10,7 @@ keeps them.
 
 Every call settles exactly once, by its deadline and a sweep at the latest: the link sweeps what was sent, ``waiting.py``
 what waits. Waiting costs no task: a call is an object in a queue with a callback. What becomes of the calls of a runner that
-dies: those that had not begun go to the next one, before any that were made later; those that had are lost, and told so,
-unless their handler may run again.
+dies: those that had not begun go to the next one, before any that were made later; others are lost, or may run again.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ import trio
 from rookery.protocol import METHODS, PLUGIN_CANCEL, ConnectionLost, RequestTimedOut, RookeryError, Slot
 
 from .call import Call, OnSettled, Outcome, Payload
-from .fate import DispatchFailed, Fate, failure_of, never_began
+from .fate import DispatchFailed, Fate, failure_of, never_began, takes_nothing
 from .gate import Gate
 from .open_calls import OpenCalls
 from .refusals import Refusals
@@ -330,11 +329,13 @@ class Dispatcher:
         """A call that was sent has no answer: it waits for the next runner if that may run it, else it has ended."""
         if isinstance(error, RequestTimedOut):
             self._cancel(call)
-        call.link = None
+        link, call.link = call.link, None
         if call.is_settled or call.is_unheard:
             self.settle(call, failure_of(error))
         elif never_began(error):
             self.tally.counters.put_back += 1
+            if link is gate.link and takes_nothing(error):
+                gate.link = None  # until its successor is there, or it is seen to work on
             self._put_back(gate, call)
         elif isinstance(error, ConnectionLost) and self._may_retry(call):
             self.tally.counters.retried += 1
@@ -344,9 +345,8 @@ class Dispatcher:
 
     def _may_retry(self, call: Call) -> bool:
         call.attempts += 1
-        if not call.component.is_idempotent or call.attempts >= MAX_ATTEMPTS:
-            return False
-        return self.budget.take(trio.current_time())
+        may_run = call.component.is_idempotent and call.attempts < MAX_ATTEMPTS
+        return may_run and self.budget.take(trio.current_time())
 
     def _put_back(self, gate: Gate, call: Call) -> None:
         """The call is not out any more and waits for the shard's next runner, before those that were made after it."""

@@ -103,7 +103,16 @@ def never_began(error: RookeryError) -> bool:
     """Whether the end of a request proves that its handler has not begun, so that it can be sent again."""
     if isinstance(error, ConnectionLost):
         return not error.maybe_executed
-    return isinstance(error, RemoteError) and error.details.get("kind") == "Recalled"
+    return isinstance(error, RemoteError) and (
+        error.details.get("kind") == "Recalled" or takes_nothing(error)
+    )
+
+
+def takes_nothing(error: RookeryError) -> bool:
+    """Whether a runner has given a call back because it, or the plugin, leaves: others would come back as well."""
+    if not isinstance(error, RemoteError) or error.code is not ErrorCode.E_SHUTTING_DOWN:
+        return False
+    return error.details.get("kind") == "NotStarted"
 
 
 def failure_of(error: RookeryError, *, has_run: bool = False) -> DispatchFailed:

@@ -29,6 +29,9 @@ class ShardTraffic(Protocol):
     def runner_recovered(self, shard: Shard) -> None:
         """It works after all; called when the state is READY again."""
 
+    def runner_works(self, shard: Shard) -> None:
+        """It shows life, and is READY; told once a second."""
+
     def plugin_exchanged(self, shard: Shard, exchange: Exchange) -> None:
         """It tries newer code of a plugin, or has come to an end with that."""
 

@@ -137,6 +137,11 @@ class Traffic:
         """It does again: what has waited meanwhile goes out."""
         self._open(shard)
 
+    def runner_works(self, shard: Shard) -> None:
+        """What it gave back, as one that leaves does, may go to it again: it did not leave."""
+        if not self._dispatcher.is_open(shard.name) and shard.link is not None and not shard.link.is_closed:
+            self._open(shard)
+
     def plugin_exchanged(self, shard: Shard, exchange: Exchange) -> None:
         """It tries newer code of a plugin, or has come to an end with that."""
         if exchange.plugin_id in shard.plugins:

@@ -55,6 +55,9 @@ class NotedTraffic:
     def runner_recovered(self, shard: Shard) -> None:
         self.told.append(f"recovered {shard.incarnation}")
 
+    def runner_works(self, shard: Shard) -> None:
+        """Nothing was given back."""
+
     def plugin_exchanged(self, shard: Shard, exchange: Exchange) -> None:
         self.told.append(f"exchange {exchange.step}")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .fate_state import (
     CLOSED,
+    GIVEN_BACK,
     GONE,
     IMPATIENT,
     LANE,
@@ -185,6 +186,9 @@ class Host:
             self._end(call, Fate.CANCELLED)
         elif outcome in (UNBEGUN, RECALLED):
             self.put_back(call)
+        elif outcome == GIVEN_BACK and self._mutant is not Mutant.GIVEN_BACK_FAILS:
+            self.is_open = False
+            self.put_back(call)
         elif outcome == LOST:
             if self._may_retry(call):
                 self.put_back(call)
@@ -196,10 +200,11 @@ class Host:
     def _end_refused(self, call: int, outcome: int) -> None:
         """What ``failure_of`` makes of an answer that is none."""
         ran_before = self.attempts[call] > 0 and self._mutant is not Mutant.FORGETFUL
-        unbegun = outcome == NOT_STARTED or (outcome == LEAVING and self._mutant is Mutant.LEAVING_IS_UNBEGUN)
+        is_believed = outcome == LEAVING and self._mutant is Mutant.LEAVING_IS_UNBEGUN
+        unbegun = outcome in (NOT_STARTED, GIVEN_BACK) or is_believed
         if unbegun and not ran_before:
             self.denied |= 1 << call
-        self._end(call, Fate.LEFT if outcome == LEAVING else Fate.LATE)
+        self._end(call, Fate.LEFT if outcome in (LEAVING, GIVEN_BACK) else Fate.LATE)
 
     def _may_retry(self, call: int) -> bool:
         if self._mutant is not Mutant.UNCOUNTED:

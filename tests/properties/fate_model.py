@@ -10,6 +10,7 @@ I8   At least once: it does not run more often than it may be tried, and not los
 I9   Calls of one key run for the first time in the order in which they were made, and none again after a later one.
 I10  A death costs at most the calls whose handlers ran.
 I14  An answer belongs to the call that was sent on the same connection.
+BACK A call that had not begun does not fail because its runner leaves.
 SAID A call of which it is said that it has not run never runs, not even afterwards.
 ONE  Handlers of one key run one at a time.
 EASY Where nothing happens that is not planned, everything runs exactly once and has a result.
@@ -28,6 +29,7 @@ from .fate_state import (
     COMING,
     DEAD,
     DRAINING,
+    GIVEN_BACK,
     GONE,
     IMPATIENT,
     LEAVING,
@@ -36,6 +38,7 @@ from .fate_state import (
     RECALLED,
     RESULT,
     STOPPED,
+    TERMED,
     WORKING,
     Fate,
     Mutant,
@@ -74,9 +77,12 @@ class Act(IntEnum):
     GIVE_UP = 22
     LOSE_PATIENCE = 23
     RECOVER = 24
+    TERM = 25
+    GIVE_BACK = 26
+    CUT_OFF = 27
 
 
-COUNTED = (Act.KILL, Act.RESTART, Act.CANCEL, Act.DEADLINE, Act.SUSPECT, Act.GIVE_UP)
+COUNTED = (Act.KILL, Act.RESTART, Act.CANCEL, Act.DEADLINE, Act.SUSPECT, Act.GIVE_UP, Act.TERM)
 """What may happen so often, in the order of ``State.left``."""
 
 FAULTS = frozenset({*COUNTED, Act.LOSE_PATIENCE})
@@ -96,7 +102,7 @@ def steps_from(rules: Rules, state: State) -> Iterator[Step]:
     coming = next((call for call, place in enumerate(state.place) if place == COMING), None)
     if coming is not None:
         yield Step(Act.SUBMIT, coming)
-    crashes, restarts, cancels, lates, suspects, give_ups = state.left
+    crashes, restarts, cancels, lates, suspects, give_ups, terms = state.left
     if _may_start(rules, state):
         yield Step(Act.START)
         if give_ups and not state.runners and not state.is_given_up:
@@ -111,6 +117,9 @@ def steps_from(rules: Rules, state: State) -> Iterator[Step]:
         if runner.phase == WORKING:
             if restarts:
                 yield Step(Act.RESTART, at)
+            if terms:
+                yield Step(Act.TERM, at)
+            # One that leaves is tried again once a second too. That leads back to where it was, and is left out.
             if not state.is_open:
                 yield Step(Act.RECOVER, at)
             elif suspects:
@@ -142,7 +151,7 @@ def _may_start(rules: Rules, state: State) -> bool:
 
 def _steps_of_runner(rules: Rules, state: State, at: int, runner: Runner) -> Iterator[Step]:
     busy = {rules.keys[call] for _, call in runner.active}
-    for _, call in runner.queue:
+    for _, call in runner.queue if runner.phase != TERMED else ():
         key = rules.keys[call]
         if state.late >> call & 1:
             yield Step(Act.REFUSE_LATE, at, call)
@@ -158,6 +167,10 @@ def _steps_of_runner(rules: Rules, state: State, at: int, runner: Runner) -> Ite
             yield Step(Act.MARK, at, call)
         else:
             yield Step(Act.ANSWER, at, call)
+        if runner.phase == TERMED:
+            yield Step(Act.CUT_OFF, at, call)
+    if runner.phase == TERMED:
+        yield from _steps_of_leaving(at, runner)
     if runner.buffer:
         yield Step(Act.FLUSH, at)
     if runner.told:
@@ -170,6 +183,14 @@ def _steps_of_runner(rules: Rules, state: State, at: int, runner: Runner) -> Ite
     elif runner.phase == IMPATIENT and runner.pending and not runner.told:
         yield Step(Act.SHUT_DOWN, at)
     if runner.phase in (DRAINING, IMPATIENT) and not runner.pending:
+        yield Step(Act.LEAVE, at)
+
+
+def _steps_of_leaving(at: int, runner: Runner) -> Iterator[Step]:
+    """It takes nothing up any more, and gives back what has not begun. What runs may still end, or is cut off."""
+    for _, call in runner.queue:
+        yield Step(Act.GIVE_BACK, at, call)
+    if not runner.active and not runner.buffer:
         yield Step(Act.LEAVE, at)
 
 
@@ -237,6 +258,10 @@ def _handle(rules: Rules, host: Host, wire: Wire, act: Act, call: int) -> None:
         wire.marked |= 1 << call
     elif act is Act.REFUSE_LATE:
         _refuse(rules, wire, call)
+    elif act is Act.GIVE_BACK:
+        _answer(rules, wire, wire.queue, call, GIVEN_BACK)
+    elif act is Act.CUT_OFF:
+        _answer(rules, wire, wire.active, call, LEAVING)
     else:
         _answer(rules, wire, wire.active, call, RESULT)
 
@@ -283,6 +308,8 @@ def _live(rules: Rules, host: Host, wire: Wire, act: Act) -> None:
             wire.socket.clear()
     elif act is Act.RESTART:
         _restart(rules, host, wire)
+    elif act is Act.TERM:
+        wire.phase = TERMED
     elif act is Act.LOSE_PATIENCE:
         wire.phase = IMPATIENT
         _tell(wire, CANCEL, {call for _, call in wire.pending})
@@ -338,6 +365,8 @@ def broken_in(rules: Rules, state: State) -> set[str]:
             broken.add("I8")
         if runs and state.denied >> call & 1:
             broken.add("SAID")
+        if fate is Fate.LEFT and state.denied >> call & 1:
+            broken.add("BACK")
         if rules.is_quiet and fate is not Fate.OPEN and (fate is not Fate.DONE or runs != 1):
             broken.add("EASY")
     return broken

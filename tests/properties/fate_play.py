@@ -37,6 +37,7 @@ from .fate_host import SPARE_RETRIES
 from .fate_model import Act, Step
 from .fate_state import (
     COMING,
+    GIVEN_BACK,
     GONE,
     LANE,
     LEAVING,
@@ -64,6 +65,7 @@ REFUSALS: dict[int, tuple[ErrorCode, dict[str, Any]]] = {
     NOT_STARTED: (ErrorCode.E_TIMEOUT, {"kind": "NotStarted"}),
     STOPPED: (ErrorCode.E_TIMEOUT, {}),
     LEAVING: (ErrorCode.E_SHUTTING_DOWN, {}),
+    GIVEN_BACK: (ErrorCode.E_SHUTTING_DOWN, {"kind": "NotStarted"}),
 }
 """How ``runner/desk.py``, ``calls.py`` and ``invoke.py`` say it."""
 
@@ -221,6 +223,8 @@ class Play:
             runner.answer(step.call, RESULT)
         elif step.act is Act.REFUSE_LATE:
             runner.answer(step.call, self._refusal(before, step.at, step.call))
+        elif step.act in (Act.GIVE_BACK, Act.CUT_OFF):
+            runner.answer(step.call, GIVEN_BACK if step.act is Act.GIVE_BACK else LEAVING)
 
     @staticmethod
     def _refusal(before: State, at: int, call: int) -> int:

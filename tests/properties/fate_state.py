@@ -15,12 +15,14 @@ COMING, LANE, LINE, OUT, GONE = range(5)
 """Not made yet; in its lane's line; in its shard's line; sent and not answered; over."""
 
 # What a runner may answer.
-RESULT, RECALLED, NOT_STARTED, STOPPED, LEAVING = range(5)
-"""The result; not begun and given back; not begun and not wanted; begun and cut off; begun, and the runner leaves."""
+RESULT, RECALLED, NOT_STARTED, STOPPED, LEAVING, GIVEN_BACK = range(6)
+"""The result; not begun and called back; not begun and not wanted; begun and cut off; begun, and the runner leaves; not
+begun, and the runner leaves."""
 
 # How far a runner is.
-WORKING, DRAINING, IMPATIENT, DEAD, CLOSED = range(5)
-"""Takes calls; finishes what it has; was told to cancel that; has died; has died, and its connection is closed."""
+WORKING, TERMED, DRAINING, IMPATIENT, DEAD, CLOSED = range(6)
+"""Takes calls; leaves, because a stranger told it to; finishes what it has; was told to cancel that; has died; has died,
+and its connection is closed."""
 
 
 class Fate(Enum):
@@ -52,6 +54,7 @@ class Mutant(Enum):
     MARK_LATE = "a call is marked as begun after its handler's first effect"
     FORGETFUL = "a refusal before the start is believed although an earlier attempt had begun"
     LEAVING_IS_UNBEGUN = "what a leaving runner cut off is said not to have begun"
+    GIVEN_BACK_FAILS = "what a leaving runner had not begun fails"
 
 
 @attrs.frozen(kw_only=True)
@@ -67,8 +70,8 @@ class Rules:
         marks: The runner marks what has begun; else nobody knows.
         buffered: An answer stands in the runner's own memory before it is in the socket.
         flushes: What stands there is written before another call begins.
-        restarts, crashes, cancels, lates, suspects, give_ups: How often a runner is exchanged, is killed, a caller goes, a
-            deadline passes, a runner shows no life for a while, and the shard is given up.
+        restarts, crashes, cancels, lates, suspects, give_ups, terms: How often a runner is exchanged, is killed, a caller
+            goes, a deadline passes, a runner shows no life for a while, the shard is given up, and a stranger ends one.
         impatient: A drain may take too long.
     """
 
@@ -86,6 +89,7 @@ class Rules:
     lates: int = 0
     suspects: int = 0
     give_ups: int = 0
+    terms: int = 0
     impatient: bool = False
     mutant: Mutant = Mutant.NONE
 
@@ -97,7 +101,8 @@ class Rules:
     @property
     def is_quiet(self) -> bool:
         """Nothing happens that is not planned."""
-        return not (self.crashes or self.cancels or self.lates or self.give_ups or self.impatient)
+        faults = (self.crashes, self.cancels, self.lates, self.give_ups, self.terms, self.impatient)
+        return not any(faults)
 
 
 class Runner(NamedTuple):
@@ -170,5 +175,6 @@ def first_state(rules: Rules) -> State:
             rules.lates,
             rules.suspects,
             rules.give_ups,
+            rules.terms,
         ),
     )

@@ -32,6 +32,9 @@ _WORDS = {
     Act.SUSPECT: "runner {at} shows no life",
     Act.RECOVER: "runner {at} shows life again",
     Act.GIVE_UP: "the shard is given up",
+    Act.TERM: "runner {at} is told to leave by a stranger",
+    Act.GIVE_BACK: "runner {at} gives call {call} back",
+    Act.CUT_OFF: "runner {at} cuts call {call} off",
     Act.LOSE_PATIENCE: "runner {at} takes too long to drain",
 }
 

@@ -39,6 +39,7 @@ SMALL = [
     pytest.param(Rules(keys="a", restarts=1, impatient=True), id="a drain takes too long"),
     pytest.param(Rules(keys="aa", window=2, crashes=1, give_ups=1), id="the shard is given up"),
     pytest.param(Rules(keys="aa", suspects=1), id="a runner shows no life"),
+    pytest.param(Rules(keys="a-", window=2, terms=1), id="a stranger ends a runner"),
 ]
 LARGE = [
     pytest.param(Rules(keys="aaa", window=2, crashes=2, restarts=1), id="at most once"),
@@ -60,6 +61,10 @@ LARGE = [
     pytest.param(
         Rules(keys="aa", window=2, crashes=3, lates=1, cancels=1, again=True, marks=False),
         id="nothing is marked",
+    ),
+    pytest.param(
+        Rules(keys="aab", window=2, terms=2, crashes=1, cancels=1, lates=1, again=True),
+        id="strangers end runners",
     ),
 ]
 WALKS = 50
@@ -108,6 +113,7 @@ def test_the_host_goes_many_ways_of_a_large_world_as_the_model_does(rules: Rules
         (Mutant.UNCOUNTED, Rules(keys="a", crashes=1, again=True)),
         (Mutant.FORGETFUL, Rules(keys="a", crashes=1, lates=1, again=True)),
         (Mutant.LEAVING_IS_UNBEGUN, Rules(keys="a", restarts=1, impatient=True)),
+        (Mutant.GIVEN_BACK_FAILS, Rules(keys="a", terms=1)),
     ],
 )
 def test_the_comparison_sees_a_rule_that_is_not_ours(mutant: Mutant, rules: Rules) -> None:

@@ -64,6 +64,13 @@ M = Mutant
         pytest.param(
             Rules(keys="aa-", window=1, crashes=1, give_ups=1, lates=1), 8_762, 1, id="given up, and late"
         ),
+        pytest.param(Rules(keys="aaa", window=2, terms=2), 1_555, 0, id="strangers end runners"),
+        pytest.param(
+            Rules(keys="aab", window=2, terms=1, crashes=1, again=True),
+            7_391,
+            0,
+            id="a stranger ends a runner, and one dies",
+        ),
         pytest.param(
             Rules(keys="aaa", window=1, crashes=2, buffered=True, again=True),
             1_222,
@@ -121,9 +128,10 @@ def test_our_rules_hold_in_every_state(rules: Rules, states: int, most_lost: int
         pytest.param(
             M.LEAVING_IS_UNBEGUN,
             Rules(keys="a", restarts=1, impatient=True),
-            {"SAID": 9},
+            {"BACK": 8, "SAID": 9},
             id="cut off, unsaid",
         ),
+        pytest.param(M.GIVEN_BACK_FAILS, Rules(keys="a", terms=1), {"BACK": 5}, id="not put back"),
     ],
 )
 def test_a_broken_rule_is_found_by_the_shortest_way(
