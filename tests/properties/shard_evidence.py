@@ -59,9 +59,9 @@ def _is_explained(report: ExitReport, puppet: Puppet, settings: ShardSettings) -
         case ExitKind.HELLO_TIMEOUT:
             return report.ended_at >= puppet.born + timeouts.hello - EPS
         case ExitKind.LOAD_TIMEOUT:
-            return (
-                report.ended_at >= puppet.progress_at + min(timeouts.load, timeouts.plugin_load + 1.0) - EPS
-            )
+            step = min(timeouts.load, timeouts.plugin_load + 1.0)
+            least = min(puppet.progress_at + step, puppet.greeted_at + timeouts.start_max)
+            return report.ended_at >= least - EPS
         case ExitKind.HANG:
             if puppet.stopped_looks:
                 # Silent for as long as makes it suspect, and stopped for the rest.

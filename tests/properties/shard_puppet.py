@@ -63,6 +63,7 @@ class Puppet(ScriptedRunner):
         offences: What it has done for which a host may end it, in the order in which it happened.
         silent_looks: How often its host has looked since the last beat of its loop; a look a second.
         told_loading: The plugins that it said that it loads.
+        greeted_at: When its hello was accepted.
         progress_at: When it said last that it gets on with loading.
         was_importing, was_traced, was_stopped, was_resumed: What it has been since its last beat.
         answers, obeys, leaves, reads: Whether it answers calls, says that it drains, leaves when asked, reads.
@@ -80,7 +81,7 @@ class Puppet(ScriptedRunner):
         self.thread_beats = True
         self.silent_looks = self.stopped_looks = 0
         self.told_loading: set[str] = set()
-        self.progress_at = self.born = trio.current_time()
+        self.progress_at = self.greeted_at = self.born = trio.current_time()
         self.has_greeted = self.hello_accepted = False
         self.is_ready = False
         self.was_importing = self.was_traced = self.was_stopped = self.was_resumed = False
@@ -176,7 +177,7 @@ class Puppet(ScriptedRunner):
             answer = structure(outcome, HelloAnswer)
             self.hello_accepted = answer.accepted
             self.assignment = answer.assignment
-            self.progress_at = trio.current_time()
+            self.progress_at = self.greeted_at = trio.current_time()
             if self.comes_up and self.hello_accepted:
                 named = [each.plugin_id for each in self.assignment.plugins]
                 blocked = tuple(name for name in named if name in self.assignment.blocked)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from rookery.protocol import page as layout
+from rookery.supervisor.exit_report import ExitKind
 from rookery.supervisor.limits import ShardLimits
 from rookery.supervisor.restart import RestartMode, RestartPolicy
 from rookery.supervisor.settings import ShardSettings, ShardTimeouts
@@ -62,6 +63,16 @@ def load_slowly(machine: ShardMachine) -> None:
     machine.ask_for_more_time(100.0)
     machine.ask_for_more_time(100.0)
     machine.wait(12.0)
+
+
+def load_for_too_long(machine: ShardMachine) -> None:
+    """T7: whatever it says last, a load has an end."""
+    machine.say_hello(well=True, beats=True)
+    machine.wait(4.0)
+    machine.say_loading("")
+    machine.wait(1.0)
+    assert machine.seat.shard.last_exit is not None
+    assert machine.seat.shard.last_exit.kind is ExitKind.LOAD_TIMEOUT
 
 
 def load_nothing(machine: ShardMachine) -> None:
@@ -227,6 +238,7 @@ def stop_the_host_twice(machine: ShardMachine) -> None:
 
 PROGRAMS: list[tuple[Program, dict[str, Any], bool]] = [
     (load_slowly, {}, False),
+    (load_for_too_long, {"timeouts": attrs.evolve(SHARD.timeouts, start_max=5.0)}, False),
     (load_nothing, {}, False),
     (fall_silent, {}, True),
     (watch_while_the_host_is_late, {}, True),
