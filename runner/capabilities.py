@@ -5,6 +5,7 @@ What has no method here is reached by ``ctx.call_capability``.
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rookery.protocol import shown
@@ -87,11 +88,50 @@ class Sender(Family):
         Raises:
             CapabilityFailed: It was not delivered.
         """
-        args = {"text": text, "stream_id": session_id}
+        return await self._send("text", session_id, reply_to, text=text)
+
+    async def image(self, image: bytes, session_id: str, *, reply_to: str | None = None) -> str | None:
+        """Send a picture by the bytes of its file; capability ``send.image``. Returns and raises as ``text``."""
+        return await self._send("image", session_id, reply_to, image_base64=_base64(image))
+
+    async def emoji(self, image: bytes, session_id: str) -> str | None:
+        """Send a picture as an emoji; capability ``send.emoji``. Returns and raises as ``text``."""
+        return await self._send("emoji", session_id, None, emoji_base64=_base64(image))
+
+    async def segments(
+        self, segments: list[Row], session_id: str, *, reply_to: str | None = None, text: str = ""
+    ) -> str | None:
+        """Send several parts as one message; capability ``send.hybrid``. Returns and raises as ``text``.
+
+        Args:
+            segments: Each ``{"type": …, "data": …}``, of the types of the message schema.
+            text: What those see who see texts only; "" makes one of the parts.
+        """
+        more = {"processed_plain_text": text} if text else {}
+        return await self._send("hybrid", session_id, reply_to, segments=segments, **more)
+
+    async def forward(self, messages: list[Row], session_id: str) -> str | None:
+        """Send messages of others as one that is opened; capability ``send.forward``. Returns and raises as ``text``.
+
+        Args:
+            messages: Each ``{"user_id": …, "nickname": …, "segments": […]}``.
+        """
+        return await self._send("forward", session_id, None, messages=messages)
+
+    async def custom(self, kind: str, content: Any, session_id: str, *, text: str = "") -> str | None:
+        """Send something of a type that the platform's gateway knows; capability ``send.custom``. As ``segments``."""
+        more = {"processed_plain_text": text} if text else {}
+        return await self._send("custom", session_id, None, message_type=kind, content=content, **more)
+
+    async def _send(self, name: str, session_id: str, reply_to: str | None, /, **args: Any) -> str | None:
         if reply_to is not None:
             args["reply_to"] = reply_to
-        message_id = await self._ask("send.text", "message_id", **args)
+        message_id = await self._ask(f"send.{name}", "message_id", stream_id=session_id, **args)
         return message_id if isinstance(message_id, str) else None
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
 
 
 class Database(Family):
@@ -166,6 +206,42 @@ class Chats(Family):
     async def streams(self, platform: str = "all_platforms") -> list[dict[str, Any]]:
         """Each with ``session_id``, ``platform``, ``user_id``, ``group_id`` and names."""
         return await self._ask_for(list, "chat.get_all_streams", "streams", platform=platform)
+
+    async def of_group(self, group_id: str, platform: str) -> dict[str, Any] | None:
+        """The chat of a group; ``None`` when the host does not know it."""
+        return await self._find("chat.get_stream_by_group_id", group_id=group_id, platform=platform)
+
+    async def of_user(self, user_id: str, platform: str) -> dict[str, Any] | None:
+        """The private chat with somebody; ``None`` when the host does not know it."""
+        return await self._find("chat.get_stream_by_user_id", user_id=user_id, platform=platform)
+
+    async def open(
+        self,
+        platform: str,
+        *,
+        user_id: str = "",
+        group_id: str = "",
+        account_id: str = "",
+        scope: str = "",
+    ) -> dict[str, Any]:
+        """A chat to say something in before anybody has: with a user, or in a group; capability ``chat.open_session``.
+
+        Args:
+            account_id: Of the bot, where it has several on a platform; so with ``scope``.
+        """
+        args = {"user_id": user_id, "group_id": group_id, "account_id": account_id, "scope": scope}
+        return await self._ask_for(
+            dict,
+            "chat.open_session",
+            "stream",
+            platform=platform,
+            chat_type="group" if group_id else "private",
+            **{name: value for name, value in args.items() if value},
+        )
+
+    async def _find(self, capability: str, /, **args: Any) -> dict[str, Any] | None:
+        found = await self._ask(capability, "stream", **args)
+        return found if isinstance(found, dict) and "session_id" in found else None
 
 
 class Messages(Family):

@@ -14,7 +14,9 @@ from .apis import Apis
 from .border import plugin_logger
 from .capabilities import Chats, Database, HostConfig, Messages, Sender
 from .gateway import Gateway
+from .knowledge import Components, Persons, Statistics
 from .model_services import LanguageModels, Renderer
+from .records import Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,7 +75,7 @@ class Context:
     Attributes:
         plugin_id: As in the manifest.
         logger: ``plugin.<id>`` of the standard library; the host shows it with the plugin's name.
-        send, db, config, api, chat, messages, llm, render: Services of the host; each needs its capability in the manifest.
+        send, db, records, config, api, chat, messages, persons, components, statistics, llm, render: Services of the host; each needs its capability in the manifest.
         gateway: For plugins that carry messages from outside.
         command_prefix: What users write before a command's name.
     """
@@ -91,6 +93,10 @@ class Context:
         self.api = Apis(self.call_capability)
         self.chat = Chats(self.call_capability)
         self.messages = Messages(self.call_capability)
+        self.records = Records(self.call_capability)
+        self.persons = Persons(self.call_capability)
+        self.components = Components(self.call_capability)
+        self.statistics = Statistics(self.call_capability)
         self.llm = LanguageModels(self.call_capability)
         self.render = Renderer(self.call_capability)
         self.gateway = Gateway(plugin_id, host)

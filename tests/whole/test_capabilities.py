@@ -62,6 +62,36 @@ class It(Plugin[ItConfig]):
         return self.config.sides
 """
 
+TYPED = """
+    @tool(description="Uses the host.")
+    async def use(self, chat: str) -> dict:
+        ctx = self.ctx
+        saved = [
+            (await ctx.records.save("Score", "user", user, {"points": points}))["id"]
+            for user, points in (("ann", 3), ("ann", 5), ("bob", 1))
+        ]
+        found = await ctx.records.find("Score", order_by=["points"])
+        left = [await ctx.records.delete("Score", {"user": "ann"}), await ctx.records.count("Score")]
+        sent = [
+            await ctx.send.image(b"png", chat),
+            await ctx.send.segments([{"type": "text", "data": "x"}], chat),
+            await ctx.send.custom("music", 1, chat),
+        ]
+        opened = await ctx.chat.open("test", user_id="new")
+        person = await ctx.persons.id_by_name("u")
+        await ctx.components.switch("test.typed.use", "TOOL", enabled=False)
+        return {
+            "saved": saved,
+            "found": found,
+            "left": left,
+            "sent": sent,
+            "chat": [(await ctx.chat.of_group("c", "test"))["group_id"], opened["session_id"]],
+            "person": await ctx.persons.value(person, "nickname"),
+            "messages": (await ctx.statistics.messages(days=365))["source_count"],
+            "tools": [each["name"] for each in await ctx.components.tools()],
+        }
+"""
+
 PNG = "cG5n"
 
 
@@ -147,6 +177,26 @@ async def test_a_plugin_of_the_original_finds_what_its_proxies_ask_for(deploymen
     assert "test.asks.greet" in [each["name"] for each in got["tool.get_definitions"]["tools"]]
     assert got["statistics.local.tool_trend"]["series"]["total"] >= 15
     assert got["emoji.get_count"]["code"] == "E_METHOD_NOT_ALLOWED"
+
+
+async def test_a_plugin_uses_the_typed_services(deployment: Deployment) -> None:
+    """The same through the context of a real runner, with a real store behind it."""
+    deployment.plugin("one", "typed", TYPED, capabilities=EVERYTHING)
+    deployment.plugin("two", "gate", GATEWAY)
+    async with deployment.run() as supervisor:
+        supervisor.parts.store.save_message_nowait(message("hi"), "test:group:c", direction="in")
+        got = await supervisor.invoke("test.typed", "use", {"chat": "test:group:c"})
+
+    assert got == {
+        "saved": [1, 1, 2],
+        "found": [{"id": 2, "user": "bob", "points": 1}, {"id": 1, "user": "ann", "points": 5}],
+        "left": [1, 1],
+        "sent": ["external-1"] * 3,
+        "chat": ["c", "test:private:new"],
+        "person": "u",
+        "messages": 1,
+        "tools": ["test.gate.last"],
+    }
 
 
 async def test_what_manifest_operator_or_shard_do_not_allow_is_denied_and_written_down(
