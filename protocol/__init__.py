@@ -171,7 +171,7 @@ from .session import Session
 from .shown import sendable, shown
 from .slot import Slot
 from .state import State
-from .structure import structure, unstructure
+from .structure import prepare_structuring, structure, unstructure
 
 __all__ = [
     "ADAPTER",
@@ -336,6 +336,7 @@ __all__ = [
     "satisfies",
     "session_id_of",
     "shown",
+    "prepare_structuring",
     "structure",
     "unstructure",
     "user_of",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeVar, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
@@ -42,6 +42,16 @@ def unstructure(value: Any) -> dict[str, Any]:
     """The plain map of a typed payload; free-form parts are passed through, not copied."""
     plain: dict[str, Any] = _CONVERTER.unstructure(value)
     return plain
+
+
+def prepare_structuring(cls: type) -> None:
+    """Make now what the first ``structure`` and ``unstructure`` of a class, and of those in it, would make."""
+    _CONVERTER.get_structure_hook(cls)
+    _CONVERTER.get_unstructure_hook(cls)
+    for field in attrs.fields(attrs.resolve_types(cls)):
+        for inner in (field.type, *get_args(field.type)):
+            if isinstance(inner, type) and attrs.has(inner):
+                prepare_structuring(inner)
 
 
 def _make_converter() -> cattrs.Converter:

@@ -34,6 +34,9 @@ PREFIX = "rookery_plugin_"
 REPEAT = 0.05
 """Seconds until an import that swallowed its interruption is interrupted again."""
 
+_IMPORTED: set[str] = set()
+"""Names of plugins of which there is, or was, something in ``sys.modules``."""
+
 _ESCAPES = {"_": "__", ".": "_d", "-": "_h"}
 _LETTERS = {escape[1]: letter for letter, escape in _ESCAPES.items()}
 
@@ -69,6 +72,7 @@ def import_plugin(candidate: Candidate, *, time_limit: float) -> ModuleType:
     purge_modules(name)
     spec = _spec_of(name, candidate.path)
     module = importlib.util.module_from_spec(spec)
+    _IMPORTED.add(name)
     sys.modules[name] = module
     # The same file under the name that its neighbours would import it by: `from .plugin import X` runs it once.
     sys.modules[f"{name}.plugin"] = module
@@ -87,6 +91,8 @@ def import_plugin(candidate: Candidate, *, time_limit: float) -> ModuleType:
 
 def purge_modules(name: str) -> dict[str, ModuleType]:
     """Forget a plugin's module and its neighbours, so that the next import reads the files; return them."""
+    if name not in _IMPORTED:
+        return {}  # looking through all names costs a forked runner the pages that they lie on
     importlib.invalidate_caches()
     names = [known for known in sys.modules if known == name or known.startswith(f"{name}.")]
     modules = {known: sys.modules.pop(known) for known in names}

@@ -36,8 +36,8 @@ class ShownProcess:
     def show(self, arguments: Iterable[str], environment: Mapping[str, str]) -> None:
         """Show these. What does not fit is left out from the end, a whole argument or variable at a time.
 
-        The C library reads the environment at its old place until it is told of another: ``os.environ`` must have been
-        emptied and filled again before.
+        The C library reads the environment at its old place until it is told of another: ``move_environment`` must have
+        been called before.
         """
         _fill(self.arguments, (os.fsencode(each) for each in arguments))
         _fill(
@@ -58,6 +58,13 @@ def find_shown() -> ShownProcess:
     if not all(0 < start < end for start, end in found):
         raise OSError("the kernel does not say where the arguments and the environment are")
     return ShownProcess(*found)
+
+
+def move_environment() -> None:
+    """Have the C library keep the environment of this process elsewhere, so that its place can be written to."""
+    whole = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(whole)
 
 
 def _fill(place: tuple[int, int], texts: Iterable[bytes]) -> None:

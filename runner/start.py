@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
 
 from rookery.protocol import RookeryError, limits
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping, Sequence
+    from collections.abc import Callable, MutableMapping, Sequence
 
 ADDRESS = "MAIBOT_IPC_ADDRESS"
 TOKEN = "MAIBOT_SESSION_TOKEN"
@@ -73,14 +72,10 @@ def read_start(arguments: Sequence[str], environ: MutableMapping[str, str]) -> S
         BadStart: Something is missing or wrong; the message says what and how to do it.
     """
     given = {name: environ.pop(name, "") for name in VARIABLES}
-    parsed = _parser().parse_args(arguments)
+    descriptors = _read_arguments(arguments)
     remarks: list[str] = []
     start = Start(
-        link_fd=parsed.link_fd,
-        lifeline_fd=parsed.lifeline_fd,
-        output_fds=parsed.output_fds,
-        page_fd=parsed.page_fd,
-        ping_fd=parsed.ping_fd,
+        **descriptors,
         address=given[ADDRESS],
         token=given[TOKEN],
         plugin_dirs=_directories(given[PLUGIN_DIRS]),
@@ -95,43 +90,66 @@ def read_start(arguments: Sequence[str], environ: MutableMapping[str, str]) -> S
     return attrs.evolve(start, remarks=tuple(remarks))
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise BadStart(f"{message}; {SHOWN_USAGE}")
+def _read_arguments(arguments: Sequence[str]) -> dict[str, Any]:
+    """By hand as long as they are what a host gives: a runner that is forked would have most of a megabyte for itself alone
+    of what ``argparse`` touches."""
+    given = dict(zip(arguments[::2], arguments[1::2], strict=False))
+    if len(given) * 2 != len(arguments) or not given.keys() <= _DESCRIPTORS.keys():
+        given = _explain_arguments(arguments)
+    found = {}
+    for flag, text in given.items():
+        read, _, _ = _DESCRIPTORS[flag]
+        try:
+            found[flag.removeprefix("--").replace("-", "_")] = read(text)
+        except ValueError as error:
+            raise BadStart(f"argument {flag}: {error}; {SHOWN_USAGE}") from None
+    return found
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _explain_arguments(arguments: Sequence[str]) -> dict[str, str]:
+    """The same by a parser that can say what is wrong, and what there is."""
+    import argparse  # see above: not for a runner that starts as usual
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise BadStart(f"{message}; {SHOWN_USAGE}")
+
+    parser = Parser(
         prog="python -m rookery.runner",
         description=f"Hosts plugins for a bot; {SHOWN_USAGE}.",
         allow_abbrev=False,
     )
-    parser.add_argument("--link-fd", type=_descriptor, metavar="FD", help="the inherited socket")
-    parser.add_argument("--lifeline-fd", type=_descriptor, metavar="FD", help="read end of the host's pipe")
-    parser.add_argument(
-        "--output-fds", type=_two_descriptors, metavar="OUT,ERR", help="read ends of our own output pipes"
-    )
-    parser.add_argument("--page-fd", type=_descriptor, metavar="FD", help="memory shared with the host")
-    parser.add_argument("--ping-fd", type=_descriptor, metavar="FD", help="read end of the host's questions")
-    return parser
+    for flag, (_, metavar, meaning) in _DESCRIPTORS.items():
+        parser.add_argument(flag, dest=flag, metavar=metavar, help=meaning)
+    return {flag: text for flag, text in vars(parser.parse_args(arguments)).items() if text is not None}
 
 
 def _descriptor(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        raise argparse.ArgumentTypeError(f"must be the number of a descriptor, got {text!r}")
+        raise ValueError(f"must be the number of a descriptor, got {text!r}")
     fd = int(text)
     try:
         os.fstat(fd)
     except OSError:
-        raise argparse.ArgumentTypeError(f"descriptor {fd} is not open in this process") from None
+        raise ValueError(f"descriptor {fd} is not open in this process") from None
     return fd
 
 
 def _two_descriptors(text: str) -> tuple[int, int]:
     out, comma, err = text.partition(",")
     if not comma:
-        raise argparse.ArgumentTypeError(f"must be two descriptors like 5,6, got {text!r}")
+        raise ValueError(f"must be two descriptors like 5,6, got {text!r}")
     return _descriptor(out), _descriptor(err)
+
+
+_DESCRIPTORS: dict[str, tuple[Callable[[str], Any], str, str]] = {
+    "--link-fd": (_descriptor, "FD", "the inherited socket"),
+    "--lifeline-fd": (_descriptor, "FD", "read end of the host's pipe"),
+    "--output-fds": (_two_descriptors, "OUT,ERR", "read ends of our own output pipes"),
+    "--page-fd": (_descriptor, "FD", "memory shared with the host"),
+    "--ping-fd": (_descriptor, "FD", "read end of the host's questions"),
+}
+"""Each argument: how it is read, what it is called, and what it is."""
 
 
 def _directories(text: str) -> tuple[Path, ...]:

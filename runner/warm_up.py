@@ -7,12 +7,14 @@ it then shares with nobody.
 
 from __future__ import annotations
 
+import codecs
 import os
 import socket
 
 import trio
 
 from rookery.protocol import (
+    METHODS,
     RUNNER_READY,
     AssignedPlugin,
     Assignment,
@@ -28,6 +30,8 @@ from rookery.protocol import (
     Session,
     Side,
     offer_hello,
+    parse_manifest,
+    prepare_structuring,
     structure,
     unstructure,
 )
@@ -35,14 +39,30 @@ from rookery.protocol import (
 from . import boot  # noqa: F401  # for its imports
 from .start import BadStart, read_start
 
+MANIFEST = b"""\
+[plugin]
+id = "warm.up"
+version = "1.0.0"
+name = "Warm-up"
+description = "Is read and forgotten."
+license = "Apache-2.0"
+capabilities = ["send.text"]
+"""
+
 ROUNDS = 10
 """The interpreter adapts code to what it does when it has run eight times."""
 
 
 def warm_up() -> None:
     """Do what a runner does before it has a plugin. Nothing is left of it: no thread, no descriptor, no task."""
+    for method in METHODS.values():
+        for cls in (method.request, method.answer):
+            if cls is not None:
+                prepare_structuring(cls)
+    codecs.lookup("utf-8-sig")
     for _ in range(ROUNDS):
         _read_arguments()
+        parse_manifest("plugin.toml", MANIFEST)
         trio.run(_greet)
 
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from .leave import BAD_START, CLEAN, HOST_LOST, INTERNAL_ERROR, leave_at_once
 from .lifeline import tie_to_host
-from .shown_process import ShownProcess, find_shown
+from .shown_process import ShownProcess, find_shown, move_environment
 from .warm_up import warm_up
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def be_zygote(arguments: Sequence[str]) -> list[str]:
         sys.stderr.write(f"rookery.runner: there can be no zygote here: {error.strerror or error}\n")
         leave_at_once(BAD_START)
     warm_up()
+    move_environment()
     # What is here now is never garbage. Counting its references would make every runner copy the pages it lies on.
     gc.collect()
     gc.freeze()
@@ -103,6 +104,7 @@ class _Zygote:
             self._answer({"refused": f"{threads} threads run"}, close=descriptors)
             return None
         try:
+            _take_surroundings(order)
             between = os.fork()
         except OSError as error:
             self._answer({"refused": f"it cannot fork: {error.strerror}"}, close=descriptors)
@@ -170,12 +172,7 @@ class _Zygote:
     def _become_what_it_is_to_be(self, order: dict[str, Any], descriptors: list[int]) -> socket.socket:
         """Everything that the runner gets by being forked. Returns the way back to the zygote."""
         report = self._place_descriptors(descriptors, order["descriptors"])
-        os.chdir(order["directory"])
-        environment: dict[str, str] = order["environment"]
-        os.environ.clear()
-        os.environ.update(environment)
-        time.tzset()
-        self._shown.show(order["shown"], environment)
+        self._shown.show(order["shown"], order["environment"])
         return report
 
     def _place_descriptors(self, given: list[int], wanted: list[int]) -> socket.socket:
@@ -197,3 +194,20 @@ class _Zygote:
             low = keep + 1
         os.closerange(low, os.sysconf("SC_OPEN_MAX"))
         return self._of_between
+
+
+def _take_surroundings(order: dict[str, Any]) -> None:
+    """Be in the directory and have the environment that the runner is to have. Not after the fork: it would have every page
+    that this touches for itself alone.
+
+    Raises:
+        OSError: The directory is gone.
+    """
+    os.chdir(order["directory"])
+    wanted: dict[str, str] = order["environment"]
+    for name in os.environ.keys() - wanted.keys():
+        del os.environ[name]
+    for name, value in wanted.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+    time.tzset()

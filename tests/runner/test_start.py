@@ -43,6 +43,11 @@ def test_the_variables_of_the_protocol_are_taken_out_of_the_environment() -> Non
     )
 
 
+def test_an_argument_that_is_given_as_one_word_is_read() -> None:
+    """As parsers of arguments do."""
+    assert read_start(["--link-fd=0"], {}).link_fd == 0
+
+
 def test_half_of_what_is_needed_names_the_other_half() -> None:
     """The message says which variable is missing."""
     with pytest.raises(BadStart, match="neither --link-fd nor MAIBOT_SESSION_TOKEN: "):
@@ -61,3 +66,26 @@ def test_wrong_output_descriptors(value: str, expected: str) -> None:
     """What was given and what is expected."""
     with pytest.raises(BadStart, match=expected):
         read_start(["--link-fd", "0", "--output-fds", value], {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        pytest.param(["--link-fd"], "argument --link-fd: expected one argument", id="a value is missing"),
+        pytest.param(["--link", "0"], "unrecognized arguments: --link 0", id="an abbreviation"),
+        pytest.param(["--page-fd", "-1"], "argument --page-fd: ", id="a negative number"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments: list[str], expected: str) -> None:
+    """Though usual ones are read without the parser that knows how to say it."""
+    with pytest.raises(BadStart, match=expected):
+        read_start(arguments, {})
+
+
+def test_the_arguments_are_explained_to_a_person(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the meaning of each."""
+    with pytest.raises(SystemExit) as left:
+        read_start(["--help"], {})
+
+    assert left.value.code == 0
+    assert "--page-fd FD" in capsys.readouterr().out
