@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .errors import ConfigError, Mistake, UsageError
     from .events import EventResult
     from .fate import DispatchFailed, Fate
-    from .hook_specs import HookSpec
+    from .hook_spec import HookSpec
     from .hooks import HookResult
     from .planning import make_plan
     from .settings import Settings

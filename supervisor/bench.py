@@ -32,7 +32,7 @@ from .bench_settings import FEW_SHARDS, prepare_bench
 from .bench_unit import open_unit
 from .bench_wide import ROWS, measure_wide
 from .bench_work import Bench
-from .hook_specs import HookSpec
+from .hook_spec import HookSpec
 from .tree import open_supervisor
 
 if TYPE_CHECKING:

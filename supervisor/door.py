@@ -14,7 +14,7 @@ _MODULES = {
     "EventResult": "events",
     "Fate": "fate",
     "HookResult": "hooks",
-    "HookSpec": "hook_specs",
+    "HookSpec": "hook_spec",
     "Mistake": "errors",
     "PluginAnswer": "surface",
     "Settings": "settings",

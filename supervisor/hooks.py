@@ -23,7 +23,7 @@ from .call import Call
 from .component import ErrorPolicy, HookHandler, HookMode
 from .conversation import conversation_of
 from .fate import DispatchFailed, Fate
-from .hook_specs import HookSpec, HookSpecs, Unavailable
+from .hook_spec import HookSpec, Unavailable
 from .neighbours import Neighbours, Order
 from .segment import Segment
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from .call import Outcome
     from .dispatch import Dispatcher
+    from .hook_specs import HookSpecs
     from .registry import Registry
 
 

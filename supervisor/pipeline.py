@@ -29,7 +29,7 @@ from .dispatch import Dispatcher
 from .event_names import ON_MESSAGE, ON_MESSAGE_PRE_PROCESS
 from .events import Events, Passing
 from .fate import DispatchFailed
-from .hook_specs import (
+from .hook_catalogue import (
     CHAT_AFTER_PROCESS,
     CHAT_BEFORE_PROCESS,
     COMMAND_AFTER_EXECUTE,

@@ -99,7 +99,7 @@ class Status:
     shadowed_commands: tuple[str, ...]
     """Commands that a name does not reach, in a line each."""
     shadowed: tuple[str, ...] = ()
-    """Tools, actions and APIs that their short name does not reach, in a line each."""
+    """Tools and actions that their short name does not reach, in a line each."""
     circuits: tuple[OpenCircuit, ...] = ()
     """Handlers of events and hooks that are passed over for a while."""
     platform: PlatformStatus = attrs.field(factory=PlatformStatus)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .actions import ActionDescription, Execute
     from .component import Component
     from .events import EventResult
-    from .hook_specs import HookSpec
+    from .hook_spec import HookSpec
     from .hooks import HookResult
     from .platform.outbound import Receipt
     from .supervisor import Supervisor

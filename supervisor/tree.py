@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from .application import Process
     from .catalog import Catalog
-    from .hook_specs import HookSpec
+    from .hook_spec import HookSpec
     from .settings import Settings
     from .shard import Shard
 
@@ -142,6 +142,7 @@ async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
     await root.start(partial(serve_control, supervisor.settings.state_dir, command_table(supervisor)))
     await root.start(parts.capabilities.run)
     await root.start(parts.models.run)
+    await root.start(supervisor.renderer.run)
     root.start_soon(parts.dispatcher.run)
     root.start_soon(parts.answers.run)
     root.start_soon(parts.statistics.run)

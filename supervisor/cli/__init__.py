@@ -32,6 +32,7 @@ COMMANDS = {
     "new": "Write the first version of a plugin.",
     "check": "Find every mistake in a configuration and its plugins.",
     "plan": "Show which plugin lives in which shard, and why.",
+    "hooks": "List the hooks that a plugin may handle.",
     "run": "Run a bot.",
     "status": "Show what a running bot is doing.",
     "logs": "Show what shards and plugins write.",

@@ -15,7 +15,7 @@ import attrs
 from rookery.protocol import BadPayload, MessageMap, message_text, validate_message
 
 from ..event_names import AFTER_SEND, POST_SEND, POST_SEND_PRE_PROCESS
-from ..hook_specs import SEND_AFTER, SEND_AFTER_BUILD, SEND_BEFORE
+from ..hook_catalogue import SEND_AFTER, SEND_AFTER_BUILD, SEND_BEFORE
 
 if TYPE_CHECKING:
     from ..counters import Counters

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from rookery.protocol import ErrorCode, RemoteError, with_text
-from rookery.supervisor.hook_specs import HookSpec
+from rookery.supervisor.hook_spec import HookSpec
 from tests.doubles.fake_links import Late
 from tests.doubles.stage import Stage, chat, open_stage
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from rookery.supervisor.conversation import Conversation, conversation_of
-from rookery.supervisor.hook_specs import HookSpec
+from rookery.supervisor.hook_spec import HookSpec
 from rookery.supervisor.toolbox import Toolbox
 from tests.doubles.stage import Stage, chat, open_stage
 

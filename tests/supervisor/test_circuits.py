@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from rookery.protocol import ConnectionLost
-from rookery.supervisor.hook_specs import HookSpec, Unavailable
+from rookery.supervisor.hook_spec import HookSpec, Unavailable
 from tests.doubles.stage import Stage, chat, open_stage
 
 HOOK = "test.gate"

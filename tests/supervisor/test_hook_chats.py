@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
-from rookery.supervisor.hook_specs import HookSpec
+from rookery.supervisor.hook_spec import HookSpec
 from tests.doubles.stage import Stage, chat, open_stage
 
 GATE = "test.gate"

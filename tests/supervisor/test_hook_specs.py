@@ -8,7 +8,9 @@ import pytest
 from trio.testing import MockClock
 
 from rookery.protocol import BadPayload
-from rookery.supervisor.hook_specs import CATALOGUE, HookSpec, HookSpecs, Unavailable
+from rookery.supervisor.hook_catalogue import APPLICATION_HOOKS, CATALOGUE
+from rookery.supervisor.hook_spec import HookSpec, Unavailable
+from rookery.supervisor.hook_specs import HookSpecs
 from tests.doubles.stage import open_stage
 
 
@@ -44,7 +46,7 @@ async def test_an_unknown_hook_cannot_be_registered_for(autojump_clock: MockCloc
 
 def test_the_catalogue_contradicts_itself_nowhere() -> None:
     """Names are unique; an abort on unavailability needs the permission to abort."""
-    names = [spec.name for spec in CATALOGUE]
+    names = [spec.name for spec in (*CATALOGUE, *APPLICATION_HOOKS)]
 
     assert len(set(names)) == len(names)
     assert HookSpecs().names == tuple(sorted(names))
@@ -110,3 +112,15 @@ async def test_a_hook_that_is_described_anew_holds_at_once(autojump_clock: MockC
         assert (first.aborted, second.aborted) == (False, True)
         assert autojump_clock.current_time() == pytest.approx(7.0, abs=0.5)
         assert (removed, stage.specs.names) == ([True, False], HookSpecs().names)
+
+
+def test_hooks_of_a_brain_are_known_though_nobody_fires_them() -> None:
+    """A plugin of the protocol that wants to hear of them loads; their rights and times are the protocol's."""
+    planner = HookSpecs().get("maisaka.planner.before_request")
+    emoji = HookSpecs().get("emoji.maisaka.before_select")
+
+    assert len(APPLICATION_HOOKS) + len(CATALOGUE) == 22
+    assert all(spec.is_applications and spec.allow_mutation for spec in APPLICATION_HOOKS)
+    assert (planner.default_timeout, planner.allow_abort) == (6.0, False)
+    assert (emoji.default_timeout, emoji.allow_abort) == (5.0, True)
+    assert "requested_emotion" in emoji.parameters_schema["properties"]

@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from rookery.protocol import ErrorCode, RemoteError
-from rookery.supervisor.hook_specs import HookSpec, Unavailable
+from rookery.supervisor.hook_spec import HookSpec, Unavailable
 from rookery.supervisor.hooks import HookResult
 from tests.doubles.fake_links import Late
 from tests.doubles.stage import Stage, open_stage

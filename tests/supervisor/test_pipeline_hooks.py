@@ -8,7 +8,7 @@ import pytest
 from trio.testing import MockClock
 
 from rookery.protocol import with_text
-from rookery.supervisor.hook_specs import (
+from rookery.supervisor.hook_catalogue import (
     CHAT_AFTER_PROCESS,
     CHAT_BEFORE_PROCESS,
     COMMAND_AFTER_EXECUTE,

@@ -8,7 +8,8 @@ import pytest
 
 from rookery.protocol import BadPayload, ComponentDeclaration, RegisterComponents
 from rookery.supervisor.declaration import MAX_PATTERNS
-from rookery.supervisor.hook_specs import CHAT_BEFORE_PROCESS, SEND_AFTER, HookSpecs
+from rookery.supervisor.hook_catalogue import CHAT_BEFORE_PROCESS, SEND_AFTER
+from rookery.supervisor.hook_specs import HookSpecs
 from rookery.supervisor.registry import MAX_COMPONENTS, Registry
 
 

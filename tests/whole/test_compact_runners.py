@@ -9,7 +9,7 @@ import pytest
 
 from rookery.supervisor import Supervisor, arrival
 from rookery.supervisor.fate import DispatchFailed
-from rookery.supervisor.hook_specs import CHAT_BEFORE_PROCESS
+from rookery.supervisor.hook_catalogue import CHAT_BEFORE_PROCESS
 from tests.whole.host import Deployment, message
 
 pytestmark = pytest.mark.slow

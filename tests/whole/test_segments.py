@@ -22,7 +22,7 @@ from rookery.supervisor import Supervisor
 from rookery.supervisor.component import EventHandler
 from rookery.supervisor.events import EventResult
 from rookery.supervisor.fate import DispatchFailed
-from rookery.supervisor.hook_specs import CHAT_BEFORE_PROCESS
+from rookery.supervisor.hook_catalogue import CHAT_BEFORE_PROCESS
 from rookery.supervisor.hooks import HookResult
 from tests.whole.host import Deployment, message
 from tests.whole.segment_conducts import Actor, cast, direct, source_of

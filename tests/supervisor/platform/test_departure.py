@@ -9,7 +9,7 @@ from trio.testing import MockClock
 
 from rookery.protocol import GatewayState, with_text
 from rookery.supervisor.component import Gateway
-from rookery.supervisor.hook_specs import SEND_AFTER, SEND_AFTER_BUILD, SEND_BEFORE
+from rookery.supervisor.hook_catalogue import SEND_AFTER, SEND_AFTER_BUILD, SEND_BEFORE
 from rookery.supervisor.platform.departure import Sending
 from rookery.supervisor.platform.drivers import Drivers
 from rookery.supervisor.platform.outbound import Outbound

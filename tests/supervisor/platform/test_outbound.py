@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 from rookery.protocol import ErrorCode, GatewayState, MessageMap, RemoteError, with_text
 from rookery.supervisor.component import Gateway
-from rookery.supervisor.hook_specs import SEND_AFTER, SEND_BEFORE
+from rookery.supervisor.hook_catalogue import SEND_AFTER, SEND_BEFORE
 from rookery.supervisor.platform.drivers import Drivers
 from rookery.supervisor.platform.outbound import Outbound
 from rookery.supervisor.platform.routes import RouteTable
