@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import tomllib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rookery.protocol import (
@@ -29,6 +30,7 @@ from rookery.protocol import (
 
 from .config_edit import edited, read_text, write_text
 from .errors import UsageError
+from .reloading import when_free
 from .shard_state import ShardState
 from .suggestion import one_of, suggest
 
@@ -170,7 +172,9 @@ class ConfigPush:
 
     async def _ask(self, plugin_id: str, method: str, payload: dict[str, Any]) -> dict[str, Any]:
         try:
-            answer = await self._link_to(plugin_id).call(method, payload, plugin_id=plugin_id)
+            answer = await when_free(
+                partial(self._link_to(plugin_id).call, method, payload, plugin_id=plugin_id)
+            )
         except RemoteError as error:
             if error.code in (ErrorCode.E_BAD_PAYLOAD, ErrorCode.E_PLUGIN_NOT_FOUND):
                 raise ConfigRejected(error.message) from None

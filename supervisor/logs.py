@@ -34,6 +34,9 @@ LINE_COST = 200
 MOST_AT_ONCE = 1000
 """Lines that are taken of one piece of output, or of one batch: twenty milliseconds of the host's time."""
 
+MAX_SKEW = 60.0
+"""Seconds by which a runner may say that an entry is older; a time that is further off is a claim that nobody believes."""
+
 QUIET_TIME = 1.0
 """Seconds without a drop after which a flood is over."""
 
@@ -135,7 +138,8 @@ class LogSink:
             if entry.exception_text and entry.exception_text not in text:
                 text = f"{text}\n{entry.exception_text}"
             text = _clean(text, self._source_of(shard).limits.log_line_bytes)
-            self._write(shard, author, min(max(entry.level, 0), logging.CRITICAL), text, logger)
+            level = min(max(entry.level, 0), logging.CRITICAL)
+            self._write(shard, author, level, text, logger, at=entry.timestamp_ms / 1000)
         self._drop(shard, len(batch.entries) - MOST_AT_ONCE)
 
     def write_output(self, shard: str, plugin_id: str, output: bytes, *, level: int = logging.INFO) -> None:
@@ -181,12 +185,14 @@ class LogSink:
             source = self._sources[shard] = _Source(limits, allowance)
         return source
 
-    def _write(self, shard: str, plugin_id: str, level: int, text: str, logger: str) -> None:
+    def _write(
+        self, shard: str, plugin_id: str, level: int, text: str, logger: str, *, at: float | None = None
+    ) -> None:
         now, source = self._clock(), self._source_of(shard)
         if not source.allowance.take(_size(text) + LINE_COST, now):
             source.drop(1, now)
             return
-        self._emit(shard, plugin_id, level, text, _clean(logger[:MAX_LOGGER_CHARS], MAX_ENTRY_BYTES))
+        self._emit(shard, plugin_id, level, text, _clean(logger[:MAX_LOGGER_CHARS], MAX_ENTRY_BYTES), at=at)
 
     def _drop(self, shard: str, lines: int) -> None:
         if lines > 0:
@@ -200,11 +206,15 @@ class LogSink:
             source.told_at = now
             self._emit(shard, "", logging.WARNING, text, f"shard.{shard}")
 
-    def _emit(self, shard: str, plugin_id: str, level: int, text: str, logger: str) -> None:
+    def _emit(
+        self, shard: str, plugin_id: str, level: int, text: str, logger: str, *, at: float | None = None
+    ) -> None:
         if self._root.isEnabledFor(level):
             # Not a logger for each name: names come from runners, and a logger is never freed.
             name = f"{self._root.name}.{logger}"
             record = self._root.makeRecord(name, level, f"<shard {shard}>", 0, text, (), None)
+            if at is not None and abs(at - record.created) <= MAX_SKEW:
+                record.created, record.msecs = at, at % 1 * 1000
             self._root.handle(record)
         self._observers.notify(
             LogWritten(shard=shard, plugin_id=plugin_id, level=level, text=text, logger=logger)

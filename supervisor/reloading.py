@@ -12,7 +12,8 @@ version of it or the other at every moment; unloaded, they would be missing for 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
@@ -20,8 +21,10 @@ import trio
 from rookery.protocol import (
     PLUGIN_RELOAD_BATCH,
     BadPayload,
+    ErrorCode,
     ReloadAnswer,
     ReloadBatch,
+    RemoteError,
     RookeryError,
     satisfies,
     structure,
@@ -37,7 +40,7 @@ from .start_mode import TRUSTED
 from .suggestion import one_of, suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from rookery.protocol import Manifest
 
@@ -55,12 +58,32 @@ UNLOAD_TIME = 5.0
 SPARE_TIME = 10.0
 """Seconds beyond what the plugins may take, until a runner that does not answer is taken for lost."""
 
+FREE_WAIT = 60.0
+FREE_PERIOD = 0.05
+"""Seconds for which, and after which, a runner is asked again that is just loading or unloading plugins."""
+
 STARTING = frozenset({ShardState.SPAWNING, ShardState.HELLO, ShardState.LOADING})
 """A runner that may have read the old code already: its start is waited for."""
 
 ENDED = frozenset({ShardState.FAILED, ShardState.STOPPED, ShardState.DISABLED})
 
 WORKING = frozenset({ShardState.READY, ShardState.SUSPECT})
+
+
+async def when_free(call: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    """Ask a runner for something that it does not do while it loads or unloads plugins, until it can.
+
+    Raises:
+        RookeryError: As of the call; it is not asked for ever.
+    """
+    end = trio.current_time() + FREE_WAIT
+    while True:
+        try:
+            return await call()
+        except RemoteError as error:
+            if error.code is not ErrorCode.E_RELOAD_IN_PROGRESS or trio.current_time() >= end:
+                raise
+        await trio.sleep(FREE_PERIOD)
 
 
 @attrs.define(eq=False)
@@ -211,15 +234,10 @@ class Reloading:
         order = ReloadBatch(
             plugin_ids=plugin_ids, reason=reason, external_available_plugins=self.versions_beside(shard)
         )
+        timeout = each_takes * len(shard.plugins) + SPARE_TIME
         try:
-            answer = structure(
-                await link.call(
-                    PLUGIN_RELOAD_BATCH,
-                    unstructure(order),
-                    timeout=each_takes * len(shard.plugins) + SPARE_TIME,
-                ),
-                ReloadAnswer,
-            )
+            call = partial(link.call, PLUGIN_RELOAD_BATCH, unstructure(order), timeout=timeout)
+            answer = structure(await when_free(call), ReloadAnswer)
         except BadPayload as error:
             result.failed.update(dict.fromkeys(plugin_ids, f"the runner's answer cannot be used: {error}"))
         except RookeryError as error:

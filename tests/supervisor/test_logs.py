@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import pytest
 
@@ -41,9 +42,8 @@ class Desk:
         return [record.text for record in self.records if " dropped: " in record.text]
 
     def write(self, message: str = "hello", logger: str = "plugin.chat.dice", **fields: object) -> None:
-        entry = LogEntry(
-            timestamp_ms=0, **{"level": logging.INFO, "logger_name": logger, "message": message, **fields}
-        )  # type: ignore[arg-type]
+        told = {"timestamp_ms": 0, "level": logging.INFO, "logger_name": logger, "message": message}
+        entry = LogEntry(**{**told, **fields})  # type: ignore[arg-type]
         self.sink.write_batch("games", PLUGINS, LogBatch(entries=[entry]))
 
 
@@ -126,6 +126,23 @@ def test_levels_stay_within_the_known(given: int, level: int, desk: Desk) -> Non
     desk.write(level=given)
 
     assert desk.records[0].level == level
+
+
+@pytest.mark.parametrize(
+    ("earlier", "is_believed"),
+    [(0.25, True), (30.0, True), (3600.0, False), (-3600.0, False)],
+)
+def test_an_entry_has_the_time_at_which_it_was_written(
+    earlier: float, is_believed: bool, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may have waited in its runner; a time that is far off is a claim, and the host's own is taken."""
+    now = time.time()
+
+    desk.write(timestamp_ms=int(1000 * (now - earlier)))
+
+    [record] = caplog.records
+    assert (abs(record.created - (now - earlier)) < 0.01) is is_believed
+    assert abs(record.created - now) < 40
 
 
 def test_raw_output_is_lines_under_the_best_known_name(desk: Desk) -> None:
