@@ -19,6 +19,7 @@ from rookery.protocol import (
     shown,
 )
 
+from .answers import Answer
 from .binding import Binding, make_binding
 from .errors import DeclarationError
 
@@ -59,6 +60,8 @@ class Component:
     binding: Binding
     name: str
     type: ComponentType
+    answer: Callable[[Component, dict[str, Any], Any], Answer] | None = None
+    """What a result of it means, where that is not what its type means."""
 
     @functools.cached_property
     def is_inline(self) -> bool:

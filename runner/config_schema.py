@@ -18,6 +18,9 @@ _WIDGETS = {"boolean": "switch", "integer": "number", "number": "number", "array
 
 def config_schema(config_class: type[PluginConfig], manifest: Manifest) -> dict[str, Any]:
     """Sections with their fields; empty for a plugin that takes no configuration."""
+    own = config_class.own_schema()
+    if own is not None:
+        return own
     if not config_class.settings:
         return {}
     sections = {

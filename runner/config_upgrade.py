@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import tomlkit
@@ -17,7 +18,6 @@ from tomlkit.items import AbstractTable
 from .configuration import VERSION_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -55,19 +55,49 @@ def replace_file(path: Path, text: str) -> None:
         new.unlink(missing_ok=True)
 
 
+def rewritten_text(text: str, values: Mapping[str, Any]) -> str:
+    """The text of a file that says these values and nothing else; comments of what stays are kept."""
+    document = tomlkit.parse(text)
+    _say_only(document, values)
+    return tomlkit.dumps(document)
+
+
+def _say_only(table: Any, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        here = table.get(name)
+        if isinstance(value, Mapping) and isinstance(here, AbstractTable):
+            _say_only(here, value)
+        elif value is None:
+            continue  # TOML cannot say nothing
+        elif name not in table or plain_item(here) != value:
+            table[name] = _without_nothing(value)
+    for name in [name for name in table if name not in values]:
+        table.remove(name)
+
+
+def _without_nothing(value: Any) -> Any:
+    """The value without what TOML cannot say."""
+    if isinstance(value, Mapping):
+        return {key: _without_nothing(item) for key, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return [_without_nothing(item) for item in value if item is not None]
+    return value
+
+
 def _say(table: Any, values: Mapping[str, Any], why_not: str) -> None:
     """Have a table say these values and no others; what it says otherwise becomes a comment."""
     for name, value in values.items():
         here = table.get(name)
         if isinstance(here, AbstractTable) and isinstance(value, dict):
             _say(here, value, why_not)
-        elif name not in table or _plain(here) != value:
+        elif name not in table or plain_item(here) != value:
             table[name] = value
     for name in [name for name in table if name not in values]:
         _make_comment(table, name, why_not)
 
 
-def _plain(item: Any) -> Any:
+def plain_item(item: Any) -> Any:
+    """The value of an item of a document, as plain Python."""
     return item.unwrap() if hasattr(item, "unwrap") else item
 
 

@@ -132,6 +132,11 @@ class PluginConfig:
         return section
 
     @classmethod
+    def own_schema(cls) -> dict[str, Any] | None:
+        """What an editor is shown, where that does not follow from the settings."""
+        return None
+
+    @classmethod
     def default_values(cls) -> dict[str, Any]:
         """What holds when nobody says anything; required values are missing."""
         return {

@@ -257,7 +257,7 @@ class Invoker:
                 self._on_step_end(plugin_id)
         except PluginFailed as failure:
             return self._failed(component, plugin_id, failure)
-        if result is None and component.type in SILENT:
+        if result is None and component.answer is None and component.type in SILENT:
             return SILENT[component.type]  # as most handlers do
         return await self.answer_with(component, plugin, args, result)
 
@@ -268,7 +268,7 @@ class Invoker:
         if self._host_merges and component.type is ComponentType.HOOK_HANDLER:
             args = {}
         try:
-            answer = ANSWERS[component.type](component, args, result)
+            answer = (component.answer or ANSWERS[component.type])(component, args, result)
             if answer.reply is not None:
                 await answer.reply.send(plugin)
             return answer.payload

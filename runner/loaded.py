@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ class LoadedPlugin:
             PluginConfigError: Every mistake in them; the old configuration stays.
             PluginFailed: The plugin's own ``upgrade`` failed.
         """
-        config = _make_config(type(self.instance), self.plugin_id, self.assigned, values)
+        config = make_config(type(self.instance), self.plugin_id, self.assigned, values)
         self.instance.attach(self.ctx, config)
 
 
@@ -105,6 +106,10 @@ def make_plugin(
         PluginFailed: The plugin's own code raised.
     """
     made = _guarded(manifest.plugin_id, _make_instance, module, manifest.plugin_id)
+    if not isinstance(made, Plugin):
+        from .compat.sdk_plugin import adopt  # only runners that have such plugins need it
+
+        return adopt(made, manifest, host, assigned, config)
     return assemble_plugin(made, manifest, host, assigned, config)
 
 
@@ -118,7 +123,7 @@ def assemble_plugin(
     """Give an instance its configuration, its context and its table of components; raises as ``make_plugin``."""
     plugin_id = manifest.plugin_id
     _check_subscriptions(instance)
-    made = _make_config(type(instance), plugin_id, assigned, config)
+    made = make_config(type(instance), plugin_id, assigned, config)
     ctx = Context(plugin_id, host, assigned)
     instance.attach(ctx, made)
     components = _guarded(plugin_id, collect_components, instance)
@@ -142,15 +147,22 @@ def _guarded(plugin_id: str, func: Callable[..., Any], *args: Any) -> Any:
         raise
 
 
-def _make_instance(module: ModuleType, plugin_id: str) -> Plugin[Any]:
+def _make_instance(module: ModuleType, plugin_id: str) -> Any:
+    """A ``Plugin``, or an instance of the SDK's class."""
     create = getattr(module, "create_plugin", None)
     made = create() if callable(create) else _plugin_class_of(module)()
-    if not isinstance(made, Plugin):
+    if not isinstance(made, Plugin) and not is_sdk_plugin(made):
         raise DeclarationError(
             f"create_plugin() of {plugin_id} returned {type(made).__name__}; it returns an instance of a class derived"
             " from rookery.runner.Plugin"
         )
     return made
+
+
+def is_sdk_plugin(made: object) -> bool:
+    """Whether this is an instance of the plugin class of ``maibot_sdk``, which is only there when a plugin has imported it."""
+    sdk = sys.modules.get("maibot_sdk")
+    return sdk is not None and isinstance(made, sdk.MaiBotPlugin)
 
 
 def _plugin_class_of(module: ModuleType) -> type[Plugin[Any]]:
@@ -184,7 +196,7 @@ def _check_subscriptions(instance: Plugin[Any]) -> None:
         )
 
 
-def _make_config(
+def make_config(
     plugin_class: type[Plugin[Any]], plugin_id: str, assigned: AssignedPlugin, values: Mapping[str, Any]
 ) -> PluginConfig:
     config_class = plugin_class.config_class

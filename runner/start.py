@@ -23,6 +23,9 @@ EXTERNAL = "MAIBOT_EXTERNAL_PLUGIN_IDS"
 BLOCKED = "MAIBOT_BLOCKED_PLUGIN_REASONS"
 GROUP = "MAIBOT_RUNNER_GROUP"
 HOST_VERSION = "MAIBOT_HOST_VERSION"
+ASYNCIO = "asyncio"
+RUNTIMES = (ASYNCIO, "trio")
+
 VARIABLES = (ADDRESS, TOKEN, PLUGIN_DIRS, TRUSTED_DIRS, TYPE_FILTER, EXTERNAL, BLOCKED, GROUP, HOST_VERSION)
 """All are taken out of the environment before plugin code can read them or hand them to its children."""
 
@@ -61,8 +64,16 @@ class Start:
     """Plugins of other runners: id to version."""
     blocked: dict[str, str] = attrs.Factory(dict)
     """Plugins not to be loaded: id to reason."""
+    runtime: str = ""
+    """What a host of ours wants plugins to find: ``asyncio``, or trio alone."""
     remarks: tuple[str, ...] = ()
     """What was odd and could be passed over; for the log."""
+
+
+    @property
+    def has_asyncio(self) -> bool:
+        """Whether plugins get an asyncio loop. Those of an original host are written for one."""
+        return self.runtime == ASYNCIO or self.link_fd is None
 
 
 def read_start(arguments: Sequence[str], environ: MutableMapping[str, str]) -> Start:
@@ -72,10 +83,10 @@ def read_start(arguments: Sequence[str], environ: MutableMapping[str, str]) -> S
         BadStart: Something is missing or wrong; the message says what and how to do it.
     """
     given = {name: environ.pop(name, "") for name in VARIABLES}
-    descriptors = _read_arguments(arguments)
+    told = _read_arguments(arguments)
     remarks: list[str] = []
     start = Start(
-        **descriptors,
+        **told,
         address=given[ADDRESS],
         token=given[TOKEN],
         plugin_dirs=_directories(given[PLUGIN_DIRS]),
@@ -94,11 +105,11 @@ def _read_arguments(arguments: Sequence[str]) -> dict[str, Any]:
     """By hand as long as they are what a host gives: a runner that is forked would have most of a megabyte for itself alone
     of what ``argparse`` touches."""
     given = dict(zip(arguments[::2], arguments[1::2], strict=False))
-    if len(given) * 2 != len(arguments) or not given.keys() <= _DESCRIPTORS.keys():
+    if len(given) * 2 != len(arguments) or not given.keys() <= _ARGUMENTS.keys():
         given = _explain_arguments(arguments)
     found = {}
     for flag, text in given.items():
-        read, _, _ = _DESCRIPTORS[flag]
+        read, _, _ = _ARGUMENTS[flag]
         try:
             found[flag.removeprefix("--").replace("-", "_")] = read(text)
         except ValueError as error:
@@ -119,9 +130,15 @@ def _explain_arguments(arguments: Sequence[str]) -> dict[str, str]:
         description=f"Hosts plugins for a bot; {SHOWN_USAGE}.",
         allow_abbrev=False,
     )
-    for flag, (_, metavar, meaning) in _DESCRIPTORS.items():
+    for flag, (_, metavar, meaning) in _ARGUMENTS.items():
         parser.add_argument(flag, dest=flag, metavar=metavar, help=meaning)
     return {flag: text for flag, text in vars(parser.parse_args(arguments)).items() if text is not None}
+
+
+def _runtime(text: str) -> str:
+    if text not in RUNTIMES:
+        raise ValueError(f"must be one of {', '.join(RUNTIMES)}, got {text!r}")
+    return text
 
 
 def _descriptor(text: str) -> int:
@@ -142,12 +159,13 @@ def _two_descriptors(text: str) -> tuple[int, int]:
     return _descriptor(out), _descriptor(err)
 
 
-_DESCRIPTORS: dict[str, tuple[Callable[[str], Any], str, str]] = {
+_ARGUMENTS: dict[str, tuple[Callable[[str], Any], str, str]] = {
     "--link-fd": (_descriptor, "FD", "the inherited socket"),
     "--lifeline-fd": (_descriptor, "FD", "read end of the host's pipe"),
     "--output-fds": (_two_descriptors, "OUT,ERR", "read ends of our own output pipes"),
     "--page-fd": (_descriptor, "FD", "memory shared with the host"),
     "--ping-fd": (_descriptor, "FD", "read end of the host's questions"),
+    "--runtime": (_runtime, "NAME", "which event loop plugins find"),
 }
 """Each argument: how it is read, what it is called, and what it is."""
 

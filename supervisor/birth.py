@@ -19,6 +19,7 @@ from .channels import Channels
 from .isolation import child_environment, confine
 from .page import Page, open_page
 from .process import Child, Launch
+from .runtime import Runtime
 from .start_mode import StartMode
 from .zygote import OrderLost
 
@@ -83,6 +84,8 @@ def _launch(shard: Shard, run: str, channels: Channels, *, may_be_forked: bool) 
     descriptors += ["--output-fds", f"{channels.out},{channels.err}"]
     if channels.page is not None:
         descriptors += ["--page-fd", str(channels.page), "--ping-fd", str(channels.ping)]
+    if shard.settings.runtime is Runtime.ASYNCIO:
+        descriptors += ["--runtime", Runtime.ASYNCIO]
     launch = Launch(
         command=(*shard.runner_command, *descriptors),
         environment=child_environment(os.environ),

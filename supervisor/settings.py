@@ -26,6 +26,7 @@ from .platform.routes import Route
 from .quarantine import QuarantinePolicy
 from .ranges import CAPABILITY, TABLE_NAME, Clash, Each, Form, Range
 from .restart import RestartMode, RestartPolicy
+from .runtime import Runtime
 from .start_mode import TRUSTED, StartMode
 from .strategy import DEFAULT_GROUP, GROUP_FORM, GroupSettings, Significance
 
@@ -145,6 +146,8 @@ class ShardSettings:
     """The weight of plugins that it carries at most; None is no limit."""
     start: StartMode = StartMode.AUTO
     """How its runners start."""
+    runtime: Runtime = Runtime.AUTO
+    """Which event loop its plugins find."""
     terminal: bool = False
     """Whether it gets the host's standard input and output."""
     capabilities: tuple[str, ...] | None = attrs.field(

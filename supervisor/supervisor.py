@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import attrs
 import trio
 
 from .absence import Absence
@@ -24,6 +25,7 @@ from .observers import GatewayReported, ShardMoved
 from .outcome import Outcome
 from .planning import shard_settings
 from .reloading import Reloading
+from .runtime import resolve_runtime
 from .shard import Shard
 from .shard_state import ShardState
 from .snapshot import take_status
@@ -152,6 +154,8 @@ class Supervisor:
             plugins: What lives there; the plan need not say so.
             hold: Seconds that it waits at least, and why.
         """
+        manifests = [self.catalog.plugins[each].manifest for each in plugins if each in self.catalog.plugins]
+        settings = attrs.evolve(settings, runtime=resolve_runtime(settings.runtime, manifests))
         self.parts.dispatcher.add_shard(
             settings.name, max_inflight=settings.max_inflight, queue_limit=settings.queue_limit
         )

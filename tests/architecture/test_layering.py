@@ -34,6 +34,7 @@ LAYERS = {
 # Single files that may import more than their folder, and why.
 EXTRA_LIBRARIES = {
     "runner/config_upgrade.py": {"tomlkit"},
+    "runner/compat/sdk_context.py": {"maibot_sdk"},  # an extra, of those who have such plugins
     "supervisor/config_edit.py": {"tomlkit"},
     "supervisor/file_changes.py": {"watchfiles"},  # an extra
     "protocol/flusher.py": {"trio"},

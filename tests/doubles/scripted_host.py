@@ -228,9 +228,13 @@ async def open_runner(
 
 @contextlib.asynccontextmanager
 async def open_original_runner(
-    listener: socket.socket, address: str, **variables: str
+    listener: socket.socket, address: str, *, cwd: Path | None = None, **variables: str
 ) -> AsyncIterator[ScriptedHost]:
-    """Start a runner as a host of the original kind does: by address, token and further environment variables."""
+    """Start a runner as a host of the original kind does: by address, token and further environment variables.
+
+    Args:
+        cwd: Its working directory, below which plugins keep their files; ``None`` is this process's.
+    """
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
     known = {"MAIBOT_IPC_ADDRESS": address, "MAIBOT_SESSION_TOKEN": "a token"}
@@ -240,6 +244,7 @@ async def open_original_runner(
         stdout=out_write,
         stderr=err_write,
         start_new_session=True,
+        cwd=cwd,
         env={**os.environ, **known, **variables},
     )
     os.close(out_write)

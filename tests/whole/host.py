@@ -47,6 +47,10 @@ class Deployment:
         write_plugin(self.directory, f"test.{name}", code=code, **manifest)
         self._shards.setdefault(shard, []).append(f"test.{name}")
 
+    def place(self, shard: str, plugin_id: str) -> None:
+        """A plugin that is written by somebody else lives in this shard."""
+        self._shards.setdefault(shard, []).append(plugin_id)
+
     def write(self) -> Path:
         text = (
             f'[rookery]\nname = "test"\nplugin_dirs = ["plugins"]\nstate_dir = "{self.state}"\n{self.more}\n'
