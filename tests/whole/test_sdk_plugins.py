@@ -91,8 +91,8 @@ class It(MaiBotPlugin):
 
     @Tool("keep", description="stores a row")
     async def keep(self, **kwargs):
-        await self.ctx.db.save("notes", {"id": "1", "text": "kept"}, key_field="id", key_value="1")
-        return await self.ctx.db.get("notes", {"id": "1"})
+        await self.ctx.db.save("notes", {"title": "one", "text": "kept"}, key_field="title", key_value="one")
+        return await self.ctx.db.get("notes", {"title": "one"})
 
     @Tool("wait", description="never ends")
     async def wait(self, **kwargs):
