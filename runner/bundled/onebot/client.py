@@ -24,7 +24,7 @@ from .inbound import Inbound
 from .incoming import message_of
 from .listening import Door, listen
 from .notice import notice_of
-from .outgoing import action_of
+from .outgoing import Action, action_of
 from .pace import Pace
 from .settings import Dial, Listen, Settings
 
@@ -89,7 +89,9 @@ class Client:
     @property
     def is_ready(self) -> bool:
         """Whether something can be said, and the host knows it."""
-        return self._connection is not None and bool(self._account) and self._told == self._account
+        connection = self._connection
+        is_alive = connection is not None and not connection.lost
+        return is_alive and bool(self._account) and self._told == self._account
 
     async def run(self) -> None:
         """Stay connected until :meth:`leave` or a cancel."""
@@ -145,17 +147,27 @@ class Client:
         deadline = trio.current_time() + settings.send_wait
         self._speakers += 1
         try:
-            # A lock and not a queue with a task: a caller that gives up takes its place with it.
-            async with self._turn:
-                connection = await self._wait_ready(deadline)
-                if pause := self._pace.take(trio.current_time()):
-                    await trio.sleep(pause)
-                call = connection.start(action.name, action.params)
+            while True:
+                try:
+                    data = await self._perform(action, deadline)
+                    break
+                except NotConnected:
+                    if trio.current_time() >= deadline:
+                        raise
+                    # The connection ended before a byte was written: the next one gets it.
         finally:
             self._speakers -= 1
-        data = await call.result(settings.action_timeout)
         message_id = data.get("message_id") if isinstance(data, dict) else None
         return Sent(message_id="" if message_id is None else str(message_id), action=action.name)
+
+    async def _perform(self, action: Action, deadline: float) -> Any:
+        # A lock and not a queue with a task: a caller that gives up takes its place with it.
+        async with self._turn:
+            connection = await self._wait_ready(deadline)
+            if pause := self._pace.take(trio.current_time()):
+                await trio.sleep(pause)
+            call = connection.start(action.name, action.params)
+        return await call.result(self.settings.action_timeout)
 
     async def _wait_ready(self, deadline: float) -> Connection:
         with trio.move_on_at(deadline):

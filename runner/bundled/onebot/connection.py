@@ -114,7 +114,14 @@ class Connection:
             self.lose("cancelled")
             self._posts.close()
             self._to_write.close()
+            await self._close()
         return self.lost
+
+    async def _close(self) -> None:
+        """The library waits without an end until its closing words are written, also for somebody who reads nothing."""
+        with trio.move_on_after(CLOSE_TIMEOUT):
+            await self._socket.aclose()
+        await trio.aclose_forcefully(self._socket.stream)
 
     def start(self, action: str, params: dict[str, Any]) -> Call:
         """Queue an action; those that are started one after the other go out in this order."""

@@ -19,7 +19,7 @@ from rookery.runner.bundled.onebot.frame import Received
 
 
 @attrs.define(eq=False)
-class FakeSocket:
+class FakeSocket(trio.abc.AsyncResource):
     """A WebSocket whose other side is the test.
 
     Attributes:
@@ -39,6 +39,13 @@ class FakeSocket:
 
     async def recv(self) -> str:
         return await self._get.receive()
+
+    @property
+    def stream(self) -> trio.abc.AsyncResource:
+        return self
+
+    async def aclose(self) -> None:
+        await self.send("{}")
 
     async def send(self, frame: str) -> None:
         if not self.takes:
