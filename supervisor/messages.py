@@ -90,7 +90,14 @@ def messages_between(
     count = min(limit, MAX_MESSAGES) if limit > 0 else MAX_MESSAGES
     order = "ASC" if earliest else "DESC"
     where, values = _between(session_id, start, end, with_own=with_own, with_commands=with_commands)
-    query = f"SELECT body FROM message WHERE {where} ORDER BY timestamp {order}, number {order} LIMIT ?"
+    by_time = f"ORDER BY timestamp {order}, number {order}"
+    query = f"SELECT body FROM message WHERE {where} {by_time} LIMIT ?"
+    if session_id is None:
+        # Through the index of each chat: the messages of all chats have none by time, which each new one would have to pay.
+        query = (
+            f"{_SESSIONS} SELECT body FROM message WHERE number IN (SELECT number FROM session CROSS JOIN message"
+            f" ON session_id = session.id WHERE {where} {by_time} LIMIT ?) {by_time}"
+        )
 
     def operation(connection: sqlite3.Connection) -> list[MessageMap]:
         bodies = connection.execute(query, (*values, count)).fetchall()
@@ -160,12 +167,14 @@ def chat_by_id(session_id: str) -> Operation:
 
 # Steps from one session id to the next in the index instead of reading every message. What the bot said itself names
 # the bot as its user, so a message from outside is preferred.
-_LAST_OF_EACH_CHAT = """
+_SESSIONS = """
 WITH RECURSIVE session(id) AS (
     SELECT min(session_id) FROM message
     UNION ALL
     SELECT (SELECT min(session_id) FROM message WHERE session_id > session.id) FROM session WHERE id IS NOT NULL
-)
+)"""
+
+_LAST_OF_EACH_CHAT = f"""{_SESSIONS}
 SELECT session.id, coalesce(
     (SELECT body FROM message WHERE session_id = session.id AND direction = 'in' ORDER BY timestamp DESC LIMIT 1),
     (SELECT body FROM message WHERE session_id = session.id ORDER BY timestamp DESC LIMIT 1)

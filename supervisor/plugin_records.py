@@ -51,6 +51,9 @@ MAX_TEXT_CHARS = 10_000
 
 ID = "id"
 
+_Found = tuple[int, Record, int]
+"""A record's id, its fields and its size."""
+
 _WHERE = "owner = ? AND table_name = ?"
 
 
@@ -107,8 +110,8 @@ def save(table: Table, data: Mapping[str, Any], key_field: str, key: Any) -> tup
         found = next(_select(connection, table, condition, f"{ID} ASC", (), 1), None)
         if found is None:
             return _insert(connection, table, wanted, fields, body)
-        number, old, size = found
-        return _change(connection, table, number, old, size, fields)
+        [record] = _change(connection, table, [found], fields)
+        return record
 
     return operation, len(body)
 
@@ -169,8 +172,7 @@ def update(table: Table, filters: Mapping[str, Any], data: Mapping[str, Any]) ->
 
     def operation(connection: sqlite3.Connection) -> int:
         found = list(_select(connection, table, condition, f"{ID} ASC", (), MAX_RECORDS))
-        for number, old, size in found:
-            _change(connection, table, number, old, size, fields)
+        _change(connection, table, found, fields)
         return len(found)
 
     return operation, len(body)
@@ -225,8 +227,7 @@ def _select(
     order: str,
     order_values: tuple[str, ...],
     limit: int,
-) -> Iterator[tuple[int, Record, int]]:
-    """Number, fields and size of each."""
+) -> Iterator[_Found]:
     sql = f"SELECT id, body FROM plugin_record WHERE {_WHERE} AND {condition.sql} ORDER BY {order} LIMIT ?"
     values = (table.owner, table.name, *condition.values, *order_values, limit)
     for number, body in connection.execute(sql, values):
@@ -271,21 +272,23 @@ def _is_taken(connection: sqlite3.Connection, table: Table, number: int) -> bool
 
 
 def _change(
-    connection: sqlite3.Connection, table: Table, number: int, old: Record, size: int, fields: Record
-) -> Record:
-    changed = {**old, **fields}
-    try:
-        body = _encode(changed)
-    except BadPayload as mistake:
-        raise OperationRefused(mistake.message, "data") from None
-    grown = len(body.encode()) - size
+    connection: sqlite3.Connection, table: Table, found: list[_Found], fields: Record
+) -> list[Record]:
+    """Write fields over those of records; all of them, or none."""
+    records, rows, grown = [], [], 0
+    for number, old, size in found:
+        changed = {**old, **fields}
+        try:
+            body = _encode(changed)
+        except BadPayload as mistake:
+            raise OperationRefused(mistake.message, "data") from None
+        grown += len(body.encode()) - size
+        rows.append((body, table.owner, table.name, number))
+        records.append({ID: number, **changed})
     _check_room(connection, table, grown)
-    connection.execute(
-        f"UPDATE plugin_record SET body = ? WHERE {_WHERE} AND id = ?",
-        (body, table.owner, table.name, number),
-    )
+    connection.executemany(f"UPDATE plugin_record SET body = ? WHERE {_WHERE} AND id = ?", rows)
     _count_up(connection, table, size=grown)
-    return {ID: number, **changed}
+    return records
 
 
 def _check_room(connection: sqlite3.Connection, table: Table, more: int) -> None:
