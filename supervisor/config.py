@@ -24,6 +24,7 @@ from .config_table import Notes, as_written, join, read_table
 from .errors import ConfigError, Mistake
 from .llm.config import read_llm
 from .ranges import Each, Form
+from .render.settings import RenderSettings
 from .settings import (
     NAME_FORM,
     PLUGIN_FORM,
@@ -60,7 +61,19 @@ T = TypeVar("T")
 MAX_SOCKET_PATH = 107
 """Bytes in the path of a Unix socket on Linux: 108 with the final zero."""
 
-_SECTIONS = ("rookery", "placement", "group", "shard", "plugins", "pipeline", "bot", "gateways", "route", "llm")
+_SECTIONS = (
+    "rookery",
+    "placement",
+    "group",
+    "shard",
+    "plugins",
+    "pipeline",
+    "bot",
+    "gateways",
+    "route",
+    "llm",
+    "render",
+)
 _POLICIES_WITH_SHARDS = (Policy.PACK, Policy.SPREAD, Policy.TRUST)
 _TOML_PLACE = re.compile(r"(.*) \(at (line \d+, column \d+|end of document)\)", re.DOTALL)
 
@@ -152,6 +165,7 @@ def read_config(path: Path, *, environ: Mapping[str, str] = os.environ) -> ReadC
         plugins=_read_plugins(document.get("plugins", {}), notes),
         pipeline=_read_section(PipelineSettings, document, "pipeline", notes),
         llm=read_llm(document.get("llm", {}), notes),
+        render=_read_section(RenderSettings, document, "render", notes),
         routes=read_routes(document.get("route", []), notes),
         chat_policy=read_chat_policy(
             path, _read_section(GatewaySettings, document, "gateways", notes), notes

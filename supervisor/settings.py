@@ -25,6 +25,7 @@ from .llm.settings import LlmSettings
 from .platform.routes import Route
 from .quarantine import QuarantinePolicy
 from .ranges import CAPABILITY, TABLE_NAME, Clash, Each, Form, Range
+from .render.settings import RenderSettings
 from .restart import RestartMode, RestartPolicy
 from .runtime import Runtime
 from .start_mode import TRUSTED, StartMode
@@ -289,6 +290,7 @@ class Settings:
     """By plugin id; a plugin that is not there has the defaults, see `plugin`."""
     pipeline: PipelineSettings = attrs.field(factory=PipelineSettings)
     llm: LlmSettings = attrs.field(factory=LlmSettings)
+    render: RenderSettings = attrs.field(factory=RenderSettings)
     routes: tuple[Route, ...] = ()
     """Which gateways messages leave and come in by, where gateways' own word is not enough."""
     chat_policy: Path | None = None

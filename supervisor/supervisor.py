@@ -11,6 +11,7 @@ import trio
 
 from .absence import Absence
 from .assignment import assign
+from .capabilities import register_render
 from .config_push import ConfigPush
 from .court import Court
 from .dead_letters import DeadLetters
@@ -25,6 +26,7 @@ from .observers import GatewayReported, ShardMoved
 from .outcome import Outcome
 from .planning import shard_settings
 from .reloading import Reloading
+from .render.renderer import Renderer
 from .runtime import resolve_runtime
 from .shard import Shard
 from .shard_state import ShardState
@@ -87,6 +89,8 @@ class Supervisor:
         self.custody = custody
         self.host_version = version("rookery")
         self.parts = Parts(settings, catalog, store, process)
+        self.renderer = Renderer(settings.render, custody.spawn)
+        register_render(self.parts.capabilities, self.renderer)
         for observer in (self._note, *observers):
             self.parts.observers.add(observer)
         self.groups = Groups(settings.groups, self.parts.observers, self)

@@ -2,7 +2,7 @@
 
 table: from a call to its implementation · request: one call, answered once · arguments: reading them · powers: what the
 host lends · catalogue: the protocol's names · send, database, records, config, component, message, chat, person, statistics,
-api, llm: the families.
+api, llm, render: the families.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .message import register_message
 from .person import register_person
 from .powers import HostPowers, SegmentSender
 from .records import register_records
+from .render import register_render
 from .request import CapabilityRequest
 from .send import register_send
 from .statistics import register_statistics
@@ -39,6 +40,7 @@ __all__ = [
     "register_api",
     "register_component",
     "register_llm",
+    "register_render",
 ]
 
 

@@ -33,6 +33,7 @@ Reply = bytes | None
 class LlmServer:
     """Attributes:
     asked: Every request, in order.
+    connections: That were made, whatever came by them.
     replies: What the next requests are answered with; when it is empty, by ``usual``.
     """
 
@@ -41,6 +42,7 @@ class LlmServer:
         self.replies: list[Reply] = []
         self.usual: Callable[[Asked], Reply] = answer_as_usual
         self.port = 0
+        self.connections = 0
 
     @property
     def url(self) -> str:
@@ -48,6 +50,7 @@ class LlmServer:
 
     async def serve(self, stream: trio.SocketStream) -> None:
         """One connection."""
+        self.connections += 1
         try:
             data = b""
             while True:

@@ -255,3 +255,39 @@ async def test_a_network_that_the_operator_does_not_allow_is_refused(open_studio
     assert failure.kind is RenderKind.REFUSED
     assert "allow_network in [render]" in str(failure)
     assert studio.starts == []
+
+
+@pytest.mark.parametrize("network", [False, True])
+async def test_what_a_page_loads_is_asked_of_the_host(
+    open_studio: Opener, tmp_path: Path, network: bool
+) -> None:
+    """What it holds itself it may load; http where it may have the network; files and all else never."""
+    urls = {
+        "data:text/plain,x": True,
+        "blob:http://page.invalid/1": True,
+        "http://example.com/": network,
+        "https://example.com/": network,
+        "http://page.invalid/": network,
+        "file:///etc/passwd": False,
+        "ftp://example.com/": False,
+        "chrome://settings/": False,
+        "FILE:///etc/passwd": False,
+        "filesystem:http://page.invalid/x": False,
+    }
+
+    async with open_studio(allow_network=True) as studio:
+        await studio.render(" ".join(["loads", *urls]), allow_network=network, pause=0.1)
+        with trio.fail_after(PATIENCE):
+            while len(_loads(tmp_path)) < len(urls):
+                await trio.sleep(0.01)  # a real process on the real clock
+
+    allowed = {
+        f"q{number}": "continueRequest" if may else "failRequest" for number, may in enumerate(urls.values())
+    }
+    assert _loads(tmp_path) == allowed
+
+
+def _loads(directory: Path) -> dict[str, str]:
+    path = directory / "loads"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {line.partition(" ")[0]: line.partition(" ")[2] for line in lines}
