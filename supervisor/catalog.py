@@ -19,6 +19,7 @@ import attrs
 
 from rookery.protocol import Manifest
 
+from .config_routes import strange_gateways
 from .dependencies import check_dependencies
 from .errors import Mistake
 from .plugin_directory import (
@@ -95,11 +96,15 @@ def find_plugins(settings: Settings, *, with_code: bool = False) -> Catalog:
         for plugin_id, plugin in sorted(search.plugins.items())
         if settings.plugin(plugin_id).enabled
     }
+    known = search.plugins.keys() | search.broken
+    strangers = strange_gateways(
+        settings.routes, known, search.plugins.keys() - enabled.keys(), str(settings.path)
+    )
     absent = dict.fromkeys(search.broken, "which has mistakes of its own")
     absent |= dict.fromkeys(search.plugins.keys() - enabled.keys(), "which is disabled")
     return Catalog(
         plugins=search.plugins,
-        mistakes=(*search.mistakes, *check_dependencies(enabled, absent)),
+        mistakes=(*search.mistakes, *strangers, *check_dependencies(enabled, absent)),
         code_mistakes=tuple(search.code_mistakes),
         broken=frozenset(search.broken),
     )

@@ -11,11 +11,15 @@ import attrs
 from rookery.protocol import BadPayload
 
 from .config_table import as_written, read_table
+from .errors import Mistake
 from .platform.policy_file import read_policy
 from .platform.routes import Direction, Route, route_key
 from .ranges import Each, Form
+from .suggestion import suggest
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from .config_table import Notes
 
 GATEWAY_FORM = Form(
@@ -62,13 +66,13 @@ def read_routes(tables: object, notes: Notes) -> tuple[Route, ...]:
         written = read_table(_RouteTable, table, path, notes)
         if written is None:
             continue
-        route = _make_route(written, path, notes)
+        route = _make_route(written, index, path, notes)
         if route is not None and _is_alone(route, routes, path, notes):
             routes.append(route)
     return tuple(routes)
 
 
-def _make_route(written: _RouteTable, path: str, notes: Notes) -> Route | None:
+def _make_route(written: _RouteTable, place: int, path: str, notes: Notes) -> Route | None:
     try:
         key = route_key(written.platform, written.account_id, written.scope)
     except BadPayload as error:
@@ -87,21 +91,50 @@ def _make_route(written: _RouteTable, path: str, notes: Notes) -> Route | None:
             GATEWAY_FORM.expected,
             "name the gateways in the order in which they are tried, or set broadcast = true for all that fit",
         )
-    return Route(key=key, gateways=written.gateways, direction=written.direction, broadcast=written.broadcast)
+    return Route(
+        key=key,
+        gateways=written.gateways,
+        direction=written.direction,
+        broadcast=written.broadcast,
+        place=place,
+    )
 
 
 def _is_alone(route: Route, others: list[Route], path: str, notes: Notes) -> bool:
-    for place, other in enumerate(others):
+    for other in others:
         both_send = route.for_sending and other.for_sending
         if route.key == other.key and (both_send or (route.for_receiving and other.for_receiving)):
             way = "sending" if both_send else "receiving"
             notes.add(
                 path,
-                f"a second route for {way} with the key {route.key}; the first is route[{place}]",
+                f"a second route for {way} with the key {route.key}; the first is route[{other.place}]",
                 advice="make one of the two: it may name several gateways",
             )
             return False
     return True
+
+
+def strange_gateways(
+    routes: Iterable[Route], known: Collection[str], disabled: Collection[str], file: str
+) -> list[Mistake]:
+    """The gateways of routes whose plugins are not there.
+
+    Args:
+        known: The ids of all plugins that were found.
+        disabled: Those of them that are switched off.
+    """
+    mistakes = []
+    for route in routes:
+        for index, gateway in enumerate(route.gateways):
+            plugin_id = gateway.partition(":")[0]
+            key = f"route[{route.place}].gateways[{index}]"
+            if plugin_id not in known:
+                told, advice = f"{gateway!r}, and there is no such plugin", suggest(plugin_id, known)
+                mistakes.append(Mistake(file=file, key=key, given=told, advice=advice))
+            elif plugin_id in disabled:
+                told = f"{gateway!r}, and its plugin is switched off"
+                mistakes.append(Mistake(file=file, key=key, given=told))
+    return mistakes
 
 
 def read_chat_policy(config: Path, gateways: GatewaySettings, notes: Notes) -> Path | None:

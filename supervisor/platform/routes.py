@@ -130,6 +130,8 @@ class Route:
     direction: Direction = Direction.BOTH
     broadcast: bool = False
     """A message leaves through all of them, and not only the first."""
+    place: int = attrs.field(default=0, eq=False)
+    """Among those of the configuration, from 0."""
 
     @property
     def for_sending(self) -> bool:

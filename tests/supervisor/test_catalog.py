@@ -34,7 +34,7 @@ def test_bundled_plugins_are_found_when_they_are_named(tmp_path: Path) -> None:
     assert catalog.plugins["rookery.console"].source is Source.BUNDLED
     assert [mistake.explain() for mistake in catalog.mistakes] == [
         "rookery.bundled: got 'rookery.ircc', which does not come with rookery, expected one of 'rookery.console', "
-        "'rookery.irc', 'rookery.replay'; did you mean 'rookery.irc'?"
+        "'rookery.irc', 'rookery.onebot', 'rookery.replay'; did you mean 'rookery.irc'?"
     ]
 
 
@@ -48,7 +48,7 @@ def test_bundled_plugins_are_found_without_importing_the_runner() -> None:
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert done.stdout.splitlines() == ["['rookery.console', 'rookery.irc', 'rookery.replay']", "[]"]
+    assert done.stdout.splitlines() == ["['rookery.console', 'rookery.irc', 'rookery.onebot', 'rookery.replay']", "[]"]
 
 
 def test_bundled_directories_have_code() -> None:

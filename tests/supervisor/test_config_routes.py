@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rookery.supervisor.catalog import find_plugins
 from rookery.supervisor.config import read_config
 from rookery.supervisor.platform.routes import Direction, Route, route_key
 
@@ -97,3 +98,20 @@ def test_the_mistakes_of_a_chat_policy_are_found_with_those_of_the_deployment(tm
     assert read.settings.chat_policy == tmp_path / "chats.toml"
     (mistake,) = read.mistakes
     assert (mistake.file, mistake.key) == (str(tmp_path / "chats.toml"), "defaults.group.ids")
+
+
+def test_a_gateway_whose_plugin_is_not_there_is_a_mistake(tmp_path: Path) -> None:
+    """Or is switched off: messages would have no way out, and nobody would know why."""
+    (tmp_path / "rookery.toml").write_text(
+        "[rookery]\nbundled = ['rookery.irc', 'rookery.console']\n"
+        "[plugins.'rookery.console']\nenabled = false\n"
+        "[[route]]\nplatform = 'irc'\ngateways = ['rookery.irk', 'rookery.irc:irc', 'rookery.console']\n"
+    )
+    settings = read_config(tmp_path / "rookery.toml", environ={"HOME": "/home/u"}).settings
+
+    told = [mistake.explain() for mistake in find_plugins(settings).mistakes]
+
+    assert told == [
+        "route[0].gateways[0]: 'rookery.irk', and there is no such plugin; did you mean 'rookery.irc'?",
+        "route[0].gateways[2]: 'rookery.console', and its plugin is switched off",
+    ]
