@@ -141,6 +141,8 @@ class Exchange:
         roster = self._roster
         older: list[LoadedPlugin] = []
         for plugin_id in self._unload:
+            roster.say_away(plugin_id)
+        for plugin_id in self._unload:
             told = "" if roster.stays_known(plugin_id) else self._reason
             older.append(await roster.take_out(plugin_id, grace=UNLOAD_GRACE, dismiss_reason=told))
         started: list[str] = []

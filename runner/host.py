@@ -68,8 +68,9 @@ class HostOverLink:
             self.link.broadcast(RUNNER_EXTEND, unstructure(Extend(seconds=seconds)))
 
     def say_exchange(self, plugin_id: str, step: str) -> None:
-        """Tell how far newer code has come that is tried beside the old: ``trial``, then ``taken`` or ``dropped``."""
-        self.link.broadcast(RUNNER_EXCHANGE, unstructure(Exchange(plugin_id=plugin_id, step=step)))
+        """Tell how far newer code of a plugin has come; see ``Exchange``."""
+        if self.tries:
+            self.link.broadcast(RUNNER_EXCHANGE, unstructure(Exchange(plugin_id=plugin_id, step=step)))
 
     async def introduce(self, plugin: LoadedPlugin) -> None:
         """Bootstrap a plugin and register its components.

@@ -102,9 +102,15 @@ class Roster:
         try:
             yield
         finally:
+            for plugin_id in self._exchanged:
+                self._host.say_exchange(plugin_id, "back")
             self._exchanged = frozenset()
             for plugin_id in list(self.away):
                 self.away.pop(plugin_id).set()
+
+    def say_away(self, plugin_id: str) -> None:
+        """Have the host hold back what it has for a plugin; ``exchanging`` says when that is over."""
+        self._host.say_exchange(plugin_id, "away")
 
     def _leave(self, plugin_id: str) -> None:
         """It takes no calls from now on."""

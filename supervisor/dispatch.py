@@ -25,6 +25,7 @@ from rookery.protocol import METHODS, PLUGIN_CANCEL, ConnectionLost, RequestTime
 from .call import Call, OnSettled, Outcome, Payload
 from .fate import DispatchFailed, Fate, failure_of, never_began, takes_nothing
 from .gate import Gate
+from .holding import Holding
 from .open_calls import OpenCalls
 from .refusals import Refusals
 from .retries import MAX_ATTEMPTS, RetryBudget
@@ -70,9 +71,8 @@ class Dispatcher:
         self._number = 0
         self.budget = RetryBudget()
         self.refusals = Refusals()
-        """Plugins and events that are not called."""
+        self.holding = Holding(self._waiting, self._enter, self._overload, self.gate_of)
         self.segments = Segments(self)
-        """Several calls of one shard at once."""
 
     # --- calling -----------------------------------------------------------------------------------------------
 
@@ -143,9 +143,8 @@ class Dispatcher:
         """
         slot: Slot[Outcome] = Slot()
         seconds = timeout if timeout is not None else component.timeout or METHODS[method].timeout
-        call = self.submit(
-            component, method, args, slot.settle, deadline=trio.current_time() + seconds, key=key
-        )
+        deadline = trio.current_time() + seconds
+        call = self.submit(component, method, args, slot.settle, deadline=deadline, key=key)
         try:
             outcome = await slot.wait()
         except (trio.Cancelled, KeyboardInterrupt):
@@ -257,6 +256,8 @@ class Dispatcher:
             self._fail_soon(gate, call, Fate.SHUTTING_DOWN, "the host is stopping")
         elif self.refusals.any and (refusal := self.refusals.of(call)):
             self._fail_soon(gate, call, *refusal)
+        elif self.holding.any and self.holding.keeps(gate, call):
+            return
         elif gate.link is None and (gate.is_given_up or not self._waits):
             self._fail_soon(gate, call, Fate.UNAVAILABLE, gate.why_away)
         elif call.deadline <= trio.current_time():
@@ -272,8 +273,7 @@ class Dispatcher:
             window.line.append(call)
 
     def _overload(self, gate: Gate, call: Call) -> None:
-        text = f'{gate.waiting} calls already wait for shard "{gate.shard}"'
-        self._fail_soon(gate, call, Fate.OVERLOADED, text)
+        self._fail_soon(gate, call, Fate.OVERLOADED, f'{gate.waiting} calls wait for shard "{gate.shard}"')
 
     def pump(self, gate: Gate) -> None:
         for window in (gate.inner, gate.outer):

@@ -86,7 +86,7 @@ class Traffic:
         self._registry = registry
         self._dispatcher = dispatcher
         self._granting = Granting(grants, observers, allowed=allowed, declared=declared)
-        self._trials = Trials(registry, self._granting)
+        self._trials = Trials(registry, self._granting, dispatcher.holding)
         self._capabilities = capabilities
         self._providers = providers
         self._drivers = drivers
@@ -156,9 +156,9 @@ class Traffic:
     def runner_lost(self, shard: Shard, report: ExitReport) -> None:
         """It is gone; calls wait for its successor."""
         self._registry.forget_staged(shard.plugins)
-        self._trials.forget(shard.name)
         self._granting.revoke_shard(shard, "its runner ended")
         self._dispatcher.close_shard(shard.name)
+        self._trials.forget(shard.name)
         if not report.planned:
             self._counters.restarts += 1
             self._counters.of_shard(shard.name).restarts += 1

@@ -1,7 +1,8 @@
 """What may a plugin do whose newer code is tried beside the code that serves, and what does the host call meanwhile?
 
 Until the newer code is taken, dispatch sees what the older registered; what the newer registers waits. Both act in the
-plugin's name, so for that time it may use what either of them may.
+plugin's name, so for that time it may use what either of them may. Of a plugin that is exchanged the other way, first the old
+out and then the new in, calls are held back for that time.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rookery.protocol import Exchange
 
     from .granting import Granting
+    from .holding import Holding
     from .registry import Registry
     from .shard import Shard
 
@@ -31,12 +33,15 @@ class _Trial:
 class Trials:
     """The plugins of all runners, and which of them have newer code on trial."""
 
-    def __init__(self, registry: Registry, granting: Granting) -> None:
+    def __init__(self, registry: Registry, granting: Granting, holding: Holding) -> None:
         self._registry = registry
         self._granting = granting
         self._wanted: dict[str, tuple[str, ...]] = {}
         """What each plugin asked for last."""
         self._trials: dict[str, _Trial] = {}
+        self._holding = holding
+        self._held: dict[str, str] = {}
+        """Plugins that are away in their runner, each with its shard."""
 
     def __contains__(self, plugin_id: str) -> bool:
         return plugin_id in self._trials
@@ -57,6 +62,13 @@ class Trials:
     def note(self, shard: Shard, exchange: Exchange) -> None:
         """A runner said how far an exchange is. A step that does not follow from the one before changes nothing."""
         plugin_id = exchange.plugin_id
+        if exchange.step == "away":
+            self._held[plugin_id] = shard.name
+            self._holding.hold(plugin_id)
+            return
+        if exchange.step == "back":
+            self._release([plugin_id])
+            return
         if exchange.step == "trial":
             if self._registry.registration(plugin_id) is not None:
                 self._trials[plugin_id] = _Trial(shard.name, self._wanted.get(plugin_id, ()))
@@ -71,6 +83,12 @@ class Trials:
         else:
             self._registry.forget_staged([plugin_id])
 
+    def _release(self, plugin_ids: Iterable[str]) -> None:
+        for plugin_id in plugin_ids:
+            self._held.pop(plugin_id, None)
+            self._holding.release(plugin_id)
+
     def forget(self, shard: str) -> None:
         """The shard's runner is gone."""
+        self._release([each for each, holder in self._held.items() if holder == shard])
         self._trials = {each: trial for each, trial in self._trials.items() if trial.shard != shard}

@@ -76,15 +76,15 @@ class ReloadAnswer:
 
 @attrs.frozen(kw_only=True)
 class Exchange:
-    """``runner.exchange``: newer code of a plugin is tried beside the code that serves.
+    """``runner.exchange``: newer code of a plugin takes the place of the code that serves.
 
-    What the plugin registers after ``trial`` counts from ``taken`` on, and is forgotten with ``dropped``; until then the
-    host calls what it knew before.
+    Beside it: what the plugin registers after ``trial`` counts from ``taken`` on, and is forgotten with ``dropped``; until
+    then the host calls what it knew before. In turn: from ``away`` to ``back`` neither is there, and calls wait.
     """
 
     plugin_id: str
     step: str
-    """``trial``, ``taken`` or ``dropped``."""
+    """``trial``, ``taken`` or ``dropped``; ``away`` or ``back``."""
 
 
 @attrs.frozen(kw_only=True)

@@ -244,7 +244,7 @@ async def test_what_exceeds_the_queue_is_refused(autojump_clock: MockClock, key:
         await stage.settle()
 
         assert set(refused) == {4, 5, 6}
-        assert refused[4] == 'overloaded: 4 calls already wait for shard "one"'
+        assert refused[4] == 'overloaded: 4 calls wait for shard "one"'
         assert [ends.fate_of(number) for number in range(4)] == [None] * 4
         assert (stage.counters.lost, stage.counters.errors) == (3, 0)
 

@@ -32,6 +32,19 @@ class NotedGranting:
         self.granted = ()
 
 
+class NotedHolding:
+    """Notes what is held."""
+
+    def __init__(self) -> None:
+        self.held: set[str] = set()
+
+    def hold(self, plugin_id: str) -> None:
+        self.held.add(plugin_id)
+
+    def release(self, plugin_id: str) -> None:
+        self.held.discard(plugin_id)
+
+
 class Shard:
     name = "one"
 
@@ -42,7 +55,8 @@ class Desk:
     def __init__(self) -> None:
         self.registry = Registry()
         self.granting = NotedGranting()
-        self.trials = Trials(self.registry, self.granting)  # type: ignore[arg-type]
+        self.holding = NotedHolding()
+        self.trials = Trials(self.registry, self.granting, self.holding)  # type: ignore[arg-type]
         self.trials.grant(Shard(), IT, ["send.text", "database.*"])  # type: ignore[arg-type]
         self.register("old", live=True)
 
@@ -123,6 +137,18 @@ def test_a_trial_ends_with_its_runner(desk: Desk) -> None:
     desk.trials.forget("one")
 
     assert IT not in desk.trials
+
+
+def test_calls_are_held_while_a_plugin_is_away(desk: Desk) -> None:
+    """Until it is back, or its runner is gone."""
+    desk.step("away")
+    away = set(desk.holding.held)
+    desk.step("back")
+    back = set(desk.holding.held)
+    desk.step("away")
+    desk.trials.forget("one")
+
+    assert (away, back, desk.holding.held) == ({IT}, set(), set())
 
 
 OLD = """

@@ -222,6 +222,35 @@ async def test_a_plugin_in_quarantine_gets_another_chance(deployment: Deployment
     assert answer == ["new", 1]
 
 
+async def test_calls_of_a_plugin_that_is_exchanged_take_nobodys_place(deployment: Deployment) -> None:
+    """More than its runner takes at once wait for a plugin whose versions do not overlap; its neighbour answers meanwhile."""
+    deployment.tables["one"] = "max_inflight = 8\n"
+    deployment.plugin("one", "it", "overlaps = False\n" + CODE)
+    deployment.plugin("one", "neighbour", CODE)
+    answers: list[Any] = []
+    async with deployment.run() as supervisor:
+        change(
+            deployment, "it", ('self.ctx.logger.info("old loaded")', "await trio.sleep(0.7)"), ("old", "new")
+        )
+
+        async def call() -> None:
+            answers.append((await which(supervisor, "it"))[0])
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(supervisor.reload_plugin, "test.it")
+            while not supervisor.parts.dispatcher.holding.any:
+                await trio.sleep(0.005)
+            for _ in range(30):
+                nursery.start_soon(call)
+            for _ in range(5):
+                assert (await which(supervisor, "neighbour"))[0] == "old"
+            assert answers == []
+            assert supervisor.parts.dispatcher.holding.any
+
+        assert not supervisor.parts.dispatcher.holding.any
+    assert answers == ["new"] * 30
+
+
 async def test_a_client_that_hangs_up_does_not_stop_a_reload(deployment: Deployment) -> None:
     """W9: an exchange that takes long is never left half-way, whoever waits for it."""
     deployment.plugin("one", "it", CODE)
