@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,9 @@ class Audit:
     def __init__(self, write: Callable[[str], object], clock: Callable[[], float] = time.time) -> None:
         self._write_line = write
         self._clock = clock
-        self._seen: dict[tuple[str, ...], _Repeated] = {}
+        self._seen: dict[tuple[str, str, str, str], _Repeated] = {}
+        self._subjects: Counter[tuple[str, str]] = Counter()
+        """How many of them there are of one kind and shard."""
         self._incarnations: dict[str, int] = {}
         self._work = trio.Event()
 
@@ -115,18 +118,20 @@ class Audit:
             return
         if before is not None:
             self._write_count(before)
+        else:
+            self._subjects[key[:2]] += 1
         if not self._seen:
             self._work.set()
         self._seen[key] = _Repeated(entry, now)
         self._write(entry)
 
     def _is_crowded(self, entry: Entry) -> bool:
-        place = (entry["what"], entry["shard"])
-        return sum(key[:2] == place for key in self._seen) >= MOST_SUBJECTS
+        return self._subjects[entry["what"], entry["shard"]] >= MOST_SUBJECTS
 
     def _forget(self, before: float) -> None:
         for key in [key for key, repeated in self._seen.items() if repeated.since <= before]:
             self._write_count(self._seen.pop(key))
+            self._subjects[key[:2]] -= 1
 
     def _write_count(self, repeated: _Repeated) -> None:
         if repeated.count:

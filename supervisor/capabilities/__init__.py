@@ -7,6 +7,7 @@ api, llm, render: the families.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .api import register_api
@@ -57,8 +58,14 @@ def make_table(
     register_database(table, store, powers.table_owner)
     register_records(table, store, powers.table_owner)
     register_config(table, powers)
-    register_message(table, store)
+    register_message(table, store, partial(_bot_name, powers))
     register_chat(table, store, sessions)
     register_person(table, store)
     register_statistics(table, store, statistics)
     return table
+
+
+def _bot_name(powers: HostPowers) -> str:
+    bot = powers.global_config().get("bot")
+    name = bot.get("nickname") if isinstance(bot, dict) else None
+    return name if isinstance(name, str) else ""

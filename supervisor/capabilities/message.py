@@ -18,7 +18,7 @@ from ..messages import (
 from . import arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rookery.protocol import MessageMap
 
@@ -28,13 +28,20 @@ if TYPE_CHECKING:
 
 DEFAULT_HOURS = 24.0
 DEFAULT_RECENT = 100
+_FORMS = {"absolute": "%Y-%m-%d %H:%M:%S", "normal": "%Y-%m-%d %H:%M:%S", "normal_no_YMD": "%H:%M:%S"}
+"""How a time is told that is not told relative to now; the last two are what plugins of the original say."""
+
 TRUNCATED_CHARS = 200
 """What is left of one message's text in a readable transcript that is to be short."""
 
 
-def register_message(table: CapabilityTable, store: Store) -> None:
+def register_message(table: CapabilityTable, store: Store, bot_name: Callable[[], str]) -> None:
     """Add ``message.get_recent``, ``get_by_time``, ``get_by_time_in_chat``, ``get_by_id``, ``count_new`` and
-    ``build_readable``."""
+    ``build_readable``.
+
+    Args:
+        bot_name: What the bot is called in a transcript; "" as the platform calls it.
+    """
 
     def get_recent(request: CapabilityRequest) -> None:
         args = request.args
@@ -76,16 +83,18 @@ def register_message(table: CapabilityTable, store: Store) -> None:
 
     for implementation in (get_recent, get_by_time, get_by_time_in_chat, get_by_id, count_new):
         table.register(f"message.{implementation.__name__}", implementation, says_mistakes=True)
-    _register_readable(table, store)
+    _register_readable(table, store, bot_name)
 
 
-def _register_readable(table: CapabilityTable, store: Store) -> None:
+def _register_readable(table: CapabilityTable, store: Store, bot_name: Callable[[], str]) -> None:
     async def build_readable(request: CapabilityRequest) -> dict[str, Any]:
         args = request.args
         mode = arguments.optional_text(args, "timestamp_mode", default="relative")
-        if mode not in ("relative", "absolute"):
-            raise BadPayload(f"must be 'relative' or 'absolute', got {mode!r:.80}", "timestamp_mode")
+        if mode != "relative" and mode not in _FORMS:
+            known = ", ".join(("relative", *_FORMS))
+            raise BadPayload(f"must be one of {known}, got {mode!r:.80}", "timestamp_mode")
         truncate = arguments.flag(args, "truncate")
+        replace = arguments.flag(args, "replace_bot_name", default=True)
         if args.get("messages") == []:
             return {"success": True, "text": ""}
         if args.get("messages") is not None:
@@ -93,22 +102,28 @@ def _register_readable(table: CapabilityTable, store: Store) -> None:
         else:
             chat = arguments.text(args, "chat_id", "stream_id")
             messages = await store.run(messages_between(chat, *_span(args), **_choice(args)))
-        now = time.time()
-        return {
-            "success": True,
-            "text": readable(messages, now, absolute=mode == "absolute", truncate=truncate),
-        }
+        text = readable(
+            messages,
+            time.time(),
+            form=_FORMS.get(mode, ""),
+            truncate=truncate,
+            bot=bot_name() if replace else "",
+        )
+        return {"success": True, "text": text}
 
     table.register("message.build_readable", build_readable, says_mistakes=True)
 
 
-def readable(messages: Sequence[MessageMap], now: float, *, absolute: bool, truncate: bool) -> str:
+def readable(
+    messages: Sequence[MessageMap], now: float, *, form: str = "", truncate: bool = False, bot: str = ""
+) -> str:
     """A transcript, one line a message: ``5 minutes ago, ann: hello``.
 
     Args:
         now: Unix seconds, for times that are told relative to it.
-        absolute: True tells the time itself, in UTC.
+        form: How the time itself is told, in UTC; "" tells it relative to ``now``.
         truncate: True cuts long texts.
+        bot: What the bot is called where it speaks itself; "" as the platform calls it.
     """
     lines = []
     for message in messages:
@@ -116,14 +131,24 @@ def readable(messages: Sequence[MessageMap], now: float, *, absolute: bool, trun
         text = message_text(message)
         if truncate and len(text) > TRUNCATED_CHARS:
             text = text[: TRUNCATED_CHARS - 1] + "…"
-        when = _absolute(seconds) if absolute else _relative(now - seconds)
-        lines.append(f"{when}, {user_of(message)[1]}: {text}")
+        when = _absolute(seconds, form) if form else _relative(now - seconds)
+        user_id, name = user_of(message)
+        if bot and user_id == _account_of(message):
+            name = bot
+        lines.append(f"{when}, {name}: {text}")
     return "\n".join(lines)
 
 
-def _absolute(seconds: float) -> str:
+def _account_of(message: MessageMap) -> str:
+    """Who the bot is in the conversation of a message."""
+    additional = message["message_info"].get("additional_config") or {}
+    account = additional.get("platform_io_account_id")
+    return account if type(account) is str and account else "bot"
+
+
+def _absolute(seconds: float, form: str) -> str:
     try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
+        return datetime.fromtimestamp(seconds, UTC).strftime(form)
     except (ValueError, OverflowError, OSError):
         return "at an unknown time"  # a number, but no date
 

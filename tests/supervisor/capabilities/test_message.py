@@ -9,7 +9,7 @@ import pytest
 from rookery.protocol import MessageMap, build_message, session_id_of
 from rookery.supervisor.capabilities.message import readable
 from rookery.supervisor.store import Store
-from tests.doubles.capability_calls import Caller
+from tests.doubles.capability_calls import Caller, FakePictures
 
 NOW = 0.0
 
@@ -89,13 +89,41 @@ async def test_a_readable_transcript(caller: Caller, kept: list[MessageMap]) -> 
     assert nothing["text"] == ""
 
 
+@pytest.mark.parametrize(
+    ("mode", "when"),
+    [("normal", "1970-01-01 00:00:05"), ("absolute", "1970-01-01 00:00:05"), ("normal_no_YMD", "00:00:05")],
+)
+async def test_a_transcript_tells_times_as_plugins_of_the_original_ask(
+    caller: Caller, mode: str, when: str
+) -> None:
+    """By three names beside the relative one."""
+    said = {**a_message(1, age=0), "timestamp": "5.0"}
+
+    answer = await caller.ask("message.build_readable", {"messages": [said], "timestamp_mode": mode})
+
+    assert answer["text"] == f"{when}, Ann: hi"
+
+
+async def test_the_bot_has_its_own_name_in_a_transcript(caller: Caller, powers: FakePictures) -> None:
+    """As the operator calls it, wherever it speaks by the account that it has there; unless nobody wants that."""
+    powers.shown_config = {"bot": {"nickname": "Rook"}}
+    said, own = a_message(1, age=0), a_message(2, age=0)
+    own["message_info"]["additional_config"] = {"platform_io_account_id": "u"}
+
+    named = await caller.ask("message.build_readable", {"messages": [said, own]})
+    plain = await caller.ask("message.build_readable", {"messages": [own], "replace_bot_name": False})
+
+    assert [line.split(", ")[1] for line in named["text"].splitlines()] == ["Ann: hi", "Rook: hi"]
+    assert plain["text"].endswith("Ann: hi")
+
+
 def test_a_transcript_with_times_and_cut_texts() -> None:
     """Absolute times are in UTC; a number that is no date does not fail."""
     long = build_message(
         message_id="m", platform="p", user_id="u", user_name="Ann", text="x" * 500, timestamp=0.0
     )
 
-    text = readable([long, {**long, "timestamp": "1e300"}], 0.0, absolute=True, truncate=True)
+    text = readable([long, {**long, "timestamp": "1e300"}], 0.0, form="%Y-%m-%d %H:%M:%S", truncate=True)
 
     first, second = text.splitlines()
     assert first == "1970-01-01 00:00:00, Ann: " + "x" * 199 + "…"
