@@ -199,10 +199,15 @@ class Incarnation:
 
     async def _watch_death(self, runner: LiveRunner) -> None:
         await runner.child.wait_dead()
+        if self._shard.state.value is ShardState.LOST:
+            return  # a moment too late: it is the shard's to watch now
         self._note_state()
         runner.link.drain_nowait()  # what it had written counts
         runner.link.close("the runner died")
         runner.dead.set()
+        self._move(
+            ShardState.REAPING, "it is dead", by="T18"
+        )  # now: its tasks end first, and take their time
         self._polite.cancel()
         self._patience.cancel()
         self._turn.set()
@@ -259,6 +264,8 @@ class Incarnation:
             self._move(ShardState.DRAINING, "it is to stop", by="T14")
             self._shard.traffic.runner_draining(self._shard)
             await drain(runner, self._drain_budget)
+            if self._is_dead:
+                return
             by = "T16" if runner.ledger.pending else "T15"
         self._move(ShardState.STOPPING, "it is asked to leave", by=by)
         runner.ask_to_leave()
@@ -306,7 +313,7 @@ class Incarnation:
     # --- the end -----------------------------------------------------------------------------------------------
 
     def _bury(self, runner: LiveRunner) -> ExitReport:
-        if self._is_dead:
+        if self._is_dead and self._shard.state.value is not ShardState.REAPING:
             self._move(ShardState.REAPING, "it is dead", by="T18")
         return bury(self._shard, runner, self._course)
 

@@ -42,6 +42,18 @@ async def test_who_waits_on_a_runner_is_told_and_counted(autojump_clock: MockClo
     assert watched.traffic.reports[0] is watched.deaths[0]
 
 
+async def test_a_death_is_known_with_its_proof(autojump_clock: MockClock) -> None:
+    """T18: in the turn of the loop that brings the proof, and not when all tasks of the runner have ended."""
+    async with running([work, work]) as (watched, runners):
+        await watched.shard.state.wait_value(READY)
+        runners.started[0].die(-9)
+        await runners.started[0].wait_dead()
+        await trio.lowlevel.checkpoint()  # whoever waits for the proof has it now
+
+        assert watched.shard.state.value is ShardState.REAPING
+        await watched.wait_deaths(1)
+
+
 async def test_a_stop_after_a_death_does_not_make_it_planned(autojump_clock: MockClock) -> None:
     """Whoever loses a call to a crash and stops the host for it is still told of a crash."""
 
