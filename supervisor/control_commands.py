@@ -15,6 +15,7 @@ from rookery.protocol import shown
 
 from .control import Command, Request, RequestRefused
 from .control_absence import absence_commands
+from .control_chats import chat_commands
 from .control_config import config_commands
 from .errors import UsageError
 from .shard_state import ShardState
@@ -46,6 +47,7 @@ def command_table(supervisor: Supervisor) -> dict[str, Command]:
         "release": orders.release,
         "reload": orders.reload,
         **absence_commands(supervisor),
+        **chat_commands(supervisor),
         **config_commands(supervisor),
         "stop": orders.stop,
         "logs": orders.logs,

@@ -45,6 +45,7 @@ COMMANDS = {
     "release": "End the quarantine of a plugin.",
     "offline": "Take gateways off their platforms.",
     "online": "Bring gateways back to their platforms.",
+    "chats": "Let a chat in, or keep it out.",
     "events": "Deal with events that ended their runners.",
     "replay": "Play recorded chat through a bot and say what came of it.",
     "soak": "Hurt runners for minutes under load, and check what must hold.",

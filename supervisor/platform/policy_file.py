@@ -57,6 +57,11 @@ class PolicyFile:
             self._look()
         return self._policy
 
+    def look_now(self) -> ChatPolicy:
+        """The policy that holds, after a change of the file that this process has made."""
+        self._seen, self._next_look = None, 0.0
+        return self.current()
+
     def _look(self) -> None:
         try:
             found = os.stat(self.path)
@@ -81,7 +86,14 @@ class PolicyFile:
 def read_policy(path: Path) -> tuple[ChatPolicy | None, tuple[Mistake, ...]]:
     """Read a policy and everything that is wrong with it; no policy when it is no TOML at all."""
     notes = Notes(str(path))
-    document = _parse(path, notes)
+    text = _read(path, notes)
+    return (None, tuple(notes.mistakes)) if text is None else read_policy_text(text, path)
+
+
+def read_policy_text(text: str, path: Path) -> tuple[ChatPolicy | None, tuple[Mistake, ...]]:
+    """The same of a text that is not in the file yet."""
+    notes = Notes(str(path))
+    document = _parse(text, notes)
     if document is None:
         return None, tuple(notes.mistakes)
     _write_ids_as_texts(document)
@@ -110,19 +122,25 @@ def read_policy(path: Path) -> tuple[ChatPolicy | None, tuple[Mistake, ...]]:
     return ChatPolicy(defaults, tuple(adapters)), tuple(notes.mistakes)
 
 
-def _parse(path: Path, notes: Notes) -> dict[str, Any] | None:
+def _read(path: Path, notes: Notes) -> str | None:
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             notes.add("", f"more than {MAX_BYTES} bytes", "a chat policy")
             return None
-        return tomllib.loads(data.decode("utf-8-sig"))
+        return data.decode("utf-8-sig")
     except OSError as error:
         notes.add("", f"it cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         notes.add(f"line {line}", "bytes that are not UTF-8", "text in UTF-8")
+    return None
+
+
+def _parse(text: str, notes: Notes) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         notes.add("", f"this is not TOML: {error}")
     except RecursionError:

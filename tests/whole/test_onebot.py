@@ -200,10 +200,18 @@ async def test_the_chat_policy_keeps_a_group_out_until_it_changes(state_dir: Pat
                 await platform.say("!roll 1d1", number=number)
                 number += 1
                 await trio.sleep(0.2)  # the file is looked at once a second, and nobody tells when
+        blocked = await rookery("chats", "block", "778", "--config", bot.config, state=bot.state)
+        await platform.say("!roll 1d1", number=100, group=778)
+        await ask(platform, "!roll 1d1", number=101, group=779)
+        wrong = await rookery("chats", "block", "1", "--for", "qq", "--config", bot.config, state=bot.state)
         bot.stop()
 
     assert denied == 1
     assert said_by(platform.sent()[1]) == "1d1: 1"
+    assert (blocked.code, blocked.out.endswith("chats.toml says so now\n")) == (0, True)
+    assert 778 not in [frame["params"]["group_id"] for frame in platform.sent()[1:]]
+    assert (tmp_path / "chats.toml").read_text() == '[defaults.group]\ndeny_ids = ["778"]\n'
+    assert "--for is NAME=VALUE" in wrong.err
 
 
 async def test_a_gateway_is_taken_offline_and_brought_back(state_dir: Path, tmp_path: Path) -> None:
