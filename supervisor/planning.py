@@ -22,6 +22,7 @@ from rookery.sharding import (
 )
 
 from .errors import ConfigError, Mistake
+from .llm.offers import check_offers
 from .settings import EVERY, Settings, ShardSettings
 from .start_mode import StartMode, resolve
 from .suggestion import one_of, suggest
@@ -46,6 +47,7 @@ def make_plan(settings: Settings, catalog: Catalog) -> ShardPlan:
     seats = make_seats(settings)
     mistakes += _unknown_names(settings, catalog)
     mistakes += _useless_capabilities(settings, catalog)
+    mistakes += check_offers(settings, catalog)
     shard_of, quarrels = _named_shards(settings, {seat.name for seat in seats})
     mistakes += quarrels
     request = PlacementRequest(

@@ -29,6 +29,9 @@ TEXTS_AT_ONCE = 64
 
 MILLION = 1_000_000
 
+SHARE = 0.75
+"""Of the questions that may be out at once, those that may be of one plugin."""
+
 
 class NoteUse(Protocol):
     """Told each question that has ended. It must not raise."""
@@ -70,6 +73,8 @@ class Models:
         self._note_use = note_use
         self._file = file
         self._places = trio.CapacityLimiter(settings.max_concurrent)
+        self._own_places: dict[str, trio.CapacityLimiter] = {}
+        """By who asks: nobody has all of them."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -105,7 +110,7 @@ class Models:
                 note(answer.usage)
             return answer
 
-        return await self._first(task, ask)
+        return await self._first(task, module, ask)
 
     async def embed(
         self, task: str, texts: Sequence[str], *, module: str, at_once: int | None = None
@@ -119,7 +124,7 @@ class Models:
         async def ask(name: str, model: ModelSettings) -> Vectors:
             return await self._embed_with(name, model, texts, module, at_once or 1)
 
-        return await self._first(task, ask)
+        return await self._first(task, module, ask)
 
     async def transcribe(self, task: str, audio: Audio, *, module: str) -> str:
         """What was said; otherwise as ``generate``."""
@@ -128,7 +133,7 @@ class Models:
             with self._counted(name, model, module, SPEECH):
                 return await self._provider(model).transcribe(name, model, audio)
 
-        return await self._first(task, ask)
+        return await self._first(task, module, ask)
 
     # --- inside ------------------------------------------------------------------------------------------------
 
@@ -162,7 +167,7 @@ class Models:
             vectors=tuple(vector for part in whole for vector in part.vectors), model=whole[0].model
         )
 
-    async def _first(self, task: str, ask: Callable[[str, ModelSettings], Awaitable[T]]) -> T:
+    async def _first(self, task: str, module: str, ask: Callable[[str, ModelSettings], Awaitable[T]]) -> T:
         """Ask the models of a task one after the other, until one answers."""
         last: LlmFailed | None = None
         for name in self._models_of(task):
@@ -172,13 +177,19 @@ class Models:
                     LlmKind.NOT_CONFIGURED, f"task {task!r} names model {name!r}, which is not there"
                 )
                 continue
-            async with self._places:
+            async with self._own_place(module), self._places:
                 try:
                     return await ask(name, model)
                 except LlmFailed as failure:
                     last = failure
         assert last is not None, "a task has a model"
         raise last
+
+    def _own_place(self, module: str) -> trio.CapacityLimiter:
+        if module not in self._own_places:
+            most = max(1, int(self._settings.max_concurrent * SHARE))
+            self._own_places[module] = trio.CapacityLimiter(most)
+        return self._own_places[module]
 
     def _models_of(self, task: str) -> tuple[str, ...]:
         wanted = task or self._settings.default_task

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rookery.supervisor.errors import ConfigError
 from tests.doubles.llm_server import http, open_llm_server
 from tests.whole.host import Deployment
 
@@ -65,6 +66,7 @@ def deployment(tmp_path: Path, state_dir: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def _configure(deployment: Deployment, url: str) -> None:
+    deployment.plugin("two", "serves", SERVES, capabilities=["llm.*"], llm_providers=["mine"])
     deployment.more = f"""
 [llm.models.small]
 base_url = "{url}"
@@ -91,6 +93,7 @@ async def test_an_endpoint_answers_a_plugin(deployment: Deployment, caplog: pyte
             answer = await supervisor.invoke("test.asks", "ask")
             more = await supervisor.invoke("test.asks", "more")
             peeked = await supervisor.invoke("test.asks", "peek")
+            supervisor.stop_shard("two")
             missing = await supervisor.invoke("test.asks", "ask", {"task": "own"})
             status = repr(supervisor.status())
             uses = repr(supervisor.parts.statistics._llm)
@@ -101,7 +104,7 @@ async def test_an_endpoint_answers_a_plugin(deployment: Deployment, caplog: pyte
     assert answer == ["said hi", "small-2-0613", 10]
     assert more == [["default", "embedding", "voice", "own"], [3.0, 0.5], "hello", "said x"]
     assert missing[0] == "unavailable"
-    assert "serves the client type 'mine'" in missing[1]
+    assert "test.serves, which serves 'mine'" in missing[1]
     assert "plugin.test.asks.asr" in uses
     for text in (peeked, status, caplog.text, repr(deployment.records)):
         assert KEY not in text
@@ -109,7 +112,6 @@ async def test_an_endpoint_answers_a_plugin(deployment: Deployment, caplog: pyte
 
 async def test_another_plugin_answers_a_plugin(deployment: Deployment) -> None:
     """Across runners, and also when both sit in one runner that lets one call run at a time."""
-    deployment.plugin("two", "serves", SERVES, capabilities=["llm.*"], llm_providers=["mine"])
     deployment.tables["two"] = "max_inflight = 1"
     _configure(deployment, "http://127.0.0.1:1")
     async with deployment.run() as supervisor:
@@ -125,13 +127,21 @@ async def test_another_plugin_answers_a_plugin(deployment: Deployment) -> None:
 
 
 async def test_one_client_type_has_one_owner(deployment: Deployment) -> None:
-    """The second plugin that claims it is not loaded, and that is told; the first serves on."""
+    """Two plugins that claim it are told before anything is started."""
     for shard, name in (("two", "serves"), ("three", "steals")):
         deployment.plugin(shard, name, SERVES, capabilities=["llm.*"], llm_providers=["mine"])
+
+    with pytest.raises(ConfigError, match=r"'mine', which plugin 'test\.serves' serves too"):
+        async with deployment.run():
+            pass
+
+
+async def test_a_client_type_that_its_manifest_does_not_say_is_not_served(deployment: Deployment) -> None:
+    """A plugin whose code and manifest differ is not loaded, and that is told."""
+    deployment.plugin("two", "serves", SERVES, capabilities=["llm.*"])
     async with deployment.run() as supervisor:
-        failed = {**supervisor.shards["two"].failed, **supervisor.shards["three"].failed}
+        failed = supervisor.shards["two"].failed
         served = supervisor.parts.providers.client_types
 
-    assert served == ("mine",)
-    assert len(failed) == 1
-    assert "'mine' belongs to plugin" in next(iter(failed.values()))
+    assert served == ()
+    assert "a client type stands in both" in failed["test.serves"]

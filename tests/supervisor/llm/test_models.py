@@ -150,8 +150,8 @@ async def test_so_many_questions_are_out_at_once(autojump_clock: MockClock) -> N
     models = bench.models(max_concurrent=2)
 
     async with trio.open_nursery() as nursery:
-        for _ in range(6):
-            nursery.start_soon(lambda: models.generate("", HELLO, module="m"))
+        for number in range(6):
+            nursery.start_soon(lambda name: models.generate("", HELLO, module=name), f"m{number}")
         await trio.testing.wait_all_tasks_blocked()
         with trio.move_on_after(0.5) as gone:
             await models.generate("", HELLO, module="m")
@@ -159,6 +159,24 @@ async def test_so_many_questions_are_out_at_once(autojump_clock: MockClock) -> N
     assert gone.cancelled_caught
     assert bench.provider.most == 2
     assert len(bench.provider.asked) == 6
+
+
+async def test_one_plugin_takes_not_every_place(autojump_clock: MockClock) -> None:
+    """Whoever floods waits for itself, and another is answered at once."""
+    bench = Bench(FakeProvider(seconds=10.0))
+    models = bench.models(max_concurrent=4)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(50):
+            nursery.start_soon(lambda: models.generate("", HELLO, module="flood"))
+        await trio.testing.wait_all_tasks_blocked()
+        flooding = bench.provider.running
+        began = trio.current_time()
+        await models.generate("", HELLO, module="other")
+        waited = trio.current_time() - began
+        nursery.cancel_scope.cancel()
+
+    assert (flooding, waited) == (3, 10.0)
 
 
 async def test_many_texts_are_asked_in_parts(autojump_clock: MockClock) -> None:
