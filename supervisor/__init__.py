@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .actions import ActionDescription
+    from .asyncio_host import AsyncioSupervisor, open_supervisor_in_asyncio
     from .catalog import Catalog, find_plugins
     from .config import load_settings
     from .conversation import Conversation, conversation_of_session
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActionDescription",
+    "AsyncioSupervisor",
     "Catalog",
     "ConfigError",
     "Conversation",
@@ -54,6 +56,7 @@ __all__ = [
     "load_settings",
     "make_plan",
     "open_supervisor",
+    "open_supervisor_in_asyncio",
 ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 _MODULES = {
     "ActionDescription": "actions",
+    "AsyncioSupervisor": "asyncio_host",
     "Catalog": "catalog",
     "ConfigError": "errors",
     "Conversation": "conversation",
@@ -27,6 +28,7 @@ _MODULES = {
     "load_settings": "config",
     "make_plan": "planning",
     "open_supervisor": "tree",
+    "open_supervisor_in_asyncio": "asyncio_host",
 }
 
 

@@ -46,6 +46,9 @@ BORDERS = {
     "supervisor/observers.py": Border(
         1, "an observer is the embedding host's code and must not stop the tree"
     ),
+    "supervisor/asyncio_host.py": Border(
+        1, "a call of the embedding program: what it raises belongs to who awaits it, not to the tree"
+    ),
     "supervisor/platform/legacy.py": Border(
         1, "a sender is the embedding host's code: its failure is the receipt of one message"
     ),
