@@ -31,6 +31,16 @@ class ComponentCounts:
     by_shard: Mapping[str, int]
     disabled: int
 
+    @property
+    def summary(self) -> dict[str, int]:
+        """In one map: ``total``, ``plugins``, ``disabled``, and each type."""
+        return {
+            "total": self.total,
+            "plugins": self.plugins,
+            "disabled": self.disabled,
+            **self.by_type,
+        }
+
 
 class ComponentQueries:
     """Lists live components, by plugin id and then as their plugins declared them."""

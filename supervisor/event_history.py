@@ -42,40 +42,39 @@ class HandlerRecord:
 
 
 class EventHistory:
-    """The newest records of those types for which it is on."""
+    """The newest records of those types for which it is on.
+
+    Attributes:
+        kept: By type; empty while nothing is kept of any.
+    """
 
     def __init__(self) -> None:
-        self._kept: dict[str, deque[HandlerRecord]] = {}
+        self.kept: dict[str, deque[HandlerRecord]] = {}
 
     def enable(self, event_type: str) -> None:
         """Keep records of a type from now on."""
-        self._kept.setdefault(event_type, deque(maxlen=MAX_KEPT))
+        self.kept.setdefault(event_type, deque(maxlen=MAX_KEPT))
 
     def disable(self, event_type: str) -> None:
         """Keep none, and forget those there are."""
-        self._kept.pop(event_type, None)
+        self.kept.pop(event_type, None)
 
     def is_on(self, event_type: str) -> bool:
-        return event_type in self._kept
-
-    @property
-    def is_off(self) -> bool:
-        """Whether nothing is kept of any type."""
-        return not self._kept
+        return event_type in self.kept
 
     def get(self, event_type: str) -> tuple[HandlerRecord, ...]:
         """What is kept of a type, the oldest first."""
-        return tuple(self._kept.get(event_type, ()))
+        return tuple(self.kept.get(event_type, ()))
 
     def clear(self, event_type: str | None = None) -> None:
         """Forget what is kept, of one type or of all; later events are kept again."""
-        for kept in self._kept.values() if event_type is None else [self._kept.get(event_type)]:
+        for kept in self.kept.values() if event_type is None else [self.kept.get(event_type)]:
             if kept is not None:
                 kept.clear()
 
     def note(self, event_type: str, handler: Component, outcome: Outcome) -> None:
         """A handler has had an event."""
-        kept = self._kept.get(event_type)
+        kept = self.kept.get(event_type)
         if kept is None:
             return
         failure = outcome if isinstance(outcome, DispatchFailed) else None

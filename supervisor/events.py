@@ -234,8 +234,9 @@ class Events:
                 ticket, passing.probe = asked, (handler, asked)
 
         def settled(place: int, outcome: Outcome) -> None:
-            # Those before it in a segment have had nothing to say, and nobody told us of them.
-            self._note(passing.event_type, neighbours.handlers[: place + 1], ticket, outcome)
+            if type(outcome) is not dict or self._breaker.watched or self.history.kept:
+                # Those before it in a segment have had nothing to say, and nobody told us of them.
+                self._note(passing.event_type, neighbours.handlers[: place + 1], ticket, outcome)
             if not passing.is_over:
                 passing.call = passing.probe = None
                 passing.place = start + place + 1
@@ -243,7 +244,7 @@ class Events:
                 self._go_on(passing)
 
         segment = None
-        if not self._breaker.watches_any(neighbours.handlers):
+        if not self._breaker.watched or not self._breaker.watches_any(neighbours.handlers):
             segment = self._dispatcher.segments.send(
                 neighbours, PLUGIN_EMIT_EVENT, args, settled, key=passing.key, flow=passing
             )
@@ -259,48 +260,50 @@ class Events:
     ) -> int:
         """Ask those of one shard; return how many of them were passed over."""
 
-        def settled(place: int, outcome: Outcome, ticket: Ticket = PLAIN) -> None:
-            self._note(passing.event_type, (group.handlers[place],), ticket, outcome)
+        def one(place: int, outcome: Outcome) -> None:
+            settled(place, PLAIN, outcome)
+
+        def settled(place: int, ticket: Ticket, outcome: Outcome) -> None:
+            if type(outcome) is not dict or self._breaker.watched or self.history.kept:
+                self._note(passing.event_type, (group.handlers[place],), ticket, outcome)
             on_settled(outcome)
 
         def silent(count: int) -> None:
             for _ in range(count):
                 on_settled(_SILENT)
 
-        segments = self._dispatcher.segments
+        segments, watched = self._dispatcher.segments, self._breaker.watched
         # A segment does not say who had nothing to say, which matters to a history and to a circuit.
-        is_noted = self.history.is_on(passing.event_type) or self._breaker.watches_any(group.handlers)
+        is_noted = (watched or self.history.kept) and (
+            self.history.is_on(passing.event_type) or self._breaker.watches_any(group.handlers)
+        )
         if not is_noted and segments.send(
-            group, PLUGIN_EMIT_EVENT, args, settled, on_silent=silent, key=passing.key
+            group, PLUGIN_EMIT_EVENT, args, one, on_silent=silent, key=passing.key
         ):
             return 0
         skipped = 0
         for place, handler in enumerate(group.handlers):
-            ticket = (
-                self._breaker.ask(handler, trio.current_time(), group.timeouts[place])
-                if self._breaker.watched
-                else PLAIN
-            )
-            if ticket is None:
-                self._counters.skipped += 1
-                skipped += 1
-                continue
-            self._submit(handler, args, passing.key, partial(settled, place, ticket=ticket))
+            ticket = PLAIN
+            if watched:
+                asked = self._breaker.ask(handler, trio.current_time(), group.timeouts[place])
+                if asked is None:
+                    self._counters.skipped += 1
+                    skipped += 1
+                    continue
+                ticket = asked
+            self._submit(handler, args, passing.key, partial(settled, place, ticket))
         return skipped
 
     def _note(
         self, event_type: str, handlers: Sequence[EventHandler], ticket: Ticket, outcome: Outcome
     ) -> None:
         """The last of these has come to an outcome, those before it to nothing."""
-        if self._breaker.watched or isinstance(outcome, DispatchFailed):
-            now = trio.current_time()
-            for handler in handlers[:-1]:
-                self._breaker.note(handler, PLAIN, _SILENT, now)
-            self._breaker.note(handlers[-1], ticket, outcome, now)
-        if not self.history.is_off:
-            for handler in handlers[:-1]:
-                self.history.note(event_type, handler, _SILENT)
-            self.history.note(event_type, handlers[-1], outcome)
+        now = trio.current_time()
+        for handler in handlers[:-1]:
+            self._breaker.note(handler, PLAIN, _SILENT, now)
+            self.history.note(event_type, handler, _SILENT)
+        self._breaker.note(handlers[-1], ticket, outcome, now)
+        self.history.note(event_type, handlers[-1], outcome)
 
     def _take(self, handler: EventHandler, passing: Passing, answer: Outcome) -> None:
         if isinstance(answer, DispatchFailed):

@@ -260,8 +260,9 @@ class Hooks:
                 ticket, flow.probe = asked, (handler, asked)
 
         def settled(place: int, outcome: Outcome) -> None:
-            # Those before it in a segment have had nothing to say, and nobody told us of them.
-            self._note(neighbours.handlers[: place + 1], ticket, outcome)
+            if type(outcome) is not dict or self._breaker.watched:
+                # Those before it in a segment have had nothing to say, and nobody told us of them.
+                self._note(neighbours.handlers[: place + 1], ticket, outcome)
             if not flow.is_over:
                 flow.call = flow.probe = None
                 flow.place = start + place + 1
@@ -291,11 +292,10 @@ class Hooks:
 
     def _note(self, handlers: Sequence[HookHandler], ticket: Ticket, outcome: Outcome) -> None:
         """The last of these has come to an outcome, those before it to nothing."""
-        if self._breaker.watched or isinstance(outcome, DispatchFailed):
-            now = trio.current_time()
-            for handler in handlers[:-1]:
-                self._breaker.note(handler, PLAIN, _SILENT, now)
-            self._breaker.note(handlers[-1], ticket, outcome, now)
+        now = trio.current_time()
+        for handler in handlers[:-1]:
+            self._breaker.note(handler, PLAIN, _SILENT, now)
+        self._breaker.note(handlers[-1], ticket, outcome, now)
 
     def _take(self, handler: HookHandler, flow: Flow, answer: Outcome) -> None:
         if isinstance(answer, DispatchFailed):
@@ -315,7 +315,8 @@ class Hooks:
 
     def _show(self, group: Neighbours[HookHandler], flow: Flow) -> None:
         def settled(place: int, outcome: Outcome, ticket: Ticket = PLAIN) -> None:
-            self._note((group.handlers[place],), ticket, outcome)
+            if type(outcome) is not dict or self._breaker.watched:
+                self._note((group.handlers[place],), ticket, outcome)
 
         # Encoding makes the copy: every observer decodes its own.
         args = {"hook_name": flow.spec.name, **flow.kwargs}

@@ -62,6 +62,7 @@ def take_status(supervisor: Supervisor) -> Status:
             f"{each.name!r} calls {each.by.full_name}, not {each.command.full_name}"
             for each in parts.registry.commands.shadowed
         ),
+        components=parts.queries.counts().summary,
         shadowed=_shadowed(parts),
         circuits=parts.breaker.open_circuits(now),
         custody=dict(supervisor.custody.means),

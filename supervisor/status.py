@@ -98,6 +98,8 @@ class Status:
     """How the host's log file is."""
     shadowed_commands: tuple[str, ...]
     """Commands that a name does not reach, in a line each."""
+    components: Mapping[str, int] = attrs.field(factory=dict)
+    """How many there are live, by type in small letters; and ``total``, ``plugins``, ``disabled``."""
     shadowed: tuple[str, ...] = ()
     """Tools and actions that their short name does not reach, in a line each."""
     circuits: tuple[OpenCircuit, ...] = ()
