@@ -44,6 +44,7 @@ EXTRA_LIBRARIES = {
     "runner/bundled/onebot/client.py": {"websockets"},
     "runner/bundled/onebot/dialling.py": {"websockets"},
     "runner/bundled/onebot/listening.py": {"websockets"},
+    "supervisor/platform/policy_edit.py": {"tomlkit"},  # keeps the comments of an operator's file
     "protocol/manifest.py": {"packaging"},  # version ranges; as pure as attrs
 }
 

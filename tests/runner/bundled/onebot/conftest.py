@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
 import attrs
 import pytest
 import trio
 
-from rookery.protocol import MessageMap, message_text
+from rookery.protocol import MessageMap, build_message, message_text
 from rookery.runner.bundled.onebot.client import Client
 from rookery.runner.bundled.onebot.pace import Backoff
 from rookery.runner.bundled.onebot.settings import Dial, Listen, Settings
+from tests.doubles.onebot_platform import PlatformServer, open_platform_server
 
 TIMEOUT = 20.0
 
@@ -86,3 +88,21 @@ async def wait_port(client: Client) -> int:
         while not client.port:
             await client._changed.park()
     return client.port
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[PlatformServer]:
+    async with open_platform_server() as server:
+        yield server
+
+
+def answer(text: str = "pong", *, group: str | None = "777") -> MessageMap:
+    return build_message(
+        message_id="out-1",
+        platform="qq",
+        user_id="42",
+        user_name="bot",
+        text=text,
+        timestamp=0.0,
+        group_id=group,
+    )

@@ -8,8 +8,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.doubles.onebot_platform import open_platform_client
 
-from .conftest import FakeHost, listening, wait_port
-from .test_dialling import answer
+from .conftest import FakeHost, answer, listening, wait_port
 
 pytestmark = pytest.mark.slow
 

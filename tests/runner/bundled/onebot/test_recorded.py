@@ -18,9 +18,8 @@ import trio
 from rookery.protocol import MessageMap, read_message
 from rookery.runner.bundled.onebot.outgoing import action_of
 from tests.doubles.onebot_platform import open_platform_server
-from tests.runner.bundled.onebot.conftest import FakeHost, dialling
 
-from .test_dialling import answer
+from .conftest import FakeHost, answer, dialling
 
 pytestmark = pytest.mark.slow
 
