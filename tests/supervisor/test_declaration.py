@@ -208,3 +208,12 @@ def test_a_bad_pattern_names_its_component_and_leaves_every_command_as_it_was() 
     assert (refused.value.component_name, refused.value.component_type) == ("roll", "COMMAND")
     found = [registry.commands.match(text, lambda _: True) for text in ("apple", "ball")]
     assert [match.command.full_name if match else "" for match in found] == ["p.a.roll", "p.b.roll"]
+
+
+@pytest.mark.parametrize("kind", ["WORKFLOW_STEP", "spell", ""])
+def test_an_unknown_type_is_refused(kind: str) -> None:
+    """With the types that there are; the older system's workflow steps are none."""
+    with pytest.raises(BadPayload, match=r"must be one of ACTION, COMMAND, .*HOME_CARD") as refused:
+        _make(kind)
+
+    assert refused.value.path == "components[3].component_type"
