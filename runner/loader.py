@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from rookery.protocol import page as layout
 
 from .border import PluginFailed, call_guarded
+from .compat.bot_imports import refuse_bot_imports
 from .discovery import CODE_NAME
 
 if TYPE_CHECKING:
@@ -163,6 +164,8 @@ def _is_ours(frame: FrameType) -> bool:
 def _original_path(candidate: Candidate) -> Iterator[None]:
     """Original plugins may import their neighbours' directories absolutely while they are imported."""
     parent = str(candidate.path.parent)
+    if not candidate.manifest.is_native:
+        refuse_bot_imports()
     if candidate.manifest.is_native or parent in sys.path:
         yield
         return

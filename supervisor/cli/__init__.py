@@ -31,6 +31,7 @@ CIRCUMSTANCES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFIL
 COMMANDS = {
     "new": "Write the first version of a plugin.",
     "check": "Find every mistake in a configuration and its plugins.",
+    "doctor": "Say what will not work here, before anything runs.",
     "plan": "Show which plugin lives in which shard, and why.",
     "hooks": "List the hooks that a plugin may handle.",
     "run": "Run a bot.",

@@ -11,24 +11,11 @@ import pytest
 
 from rookery.supervisor import DispatchFailed, Supervisor
 from tests.whole.host import Deployment, message
+from tests.whole.sdk_plugins import MANIFEST
 
 pytest.importorskip("maibot_sdk", reason="the SDK is not installed: pip install 'rookery[maibot]'")
 
 pytestmark = pytest.mark.slow
-
-MANIFEST: dict[str, Any] = {
-    "manifest_version": 2,
-    "version": "1.0.0",
-    "name": "A plugin of the SDK",
-    "description": "for a test",
-    "license": "MIT",
-    "author": {"name": "somebody", "url": "https://example.org"},
-    "urls": {"repository": "https://example.org/repository"},
-    "host_application": {"min_version": "1.0.0", "max_version": "99.0.0"},
-    "sdk": {"min_version": "2.0.0", "max_version": "2.99.99"},
-    "i18n": {"default_locale": "en"},
-    "capabilities": ["send.text", "database.save", "database.get", "api.call", "api.replace_dynamic"],
-}
 
 CODE = """
 import asyncio
