@@ -137,6 +137,17 @@ CREATE TABLE component_switch (
     sessions TEXT NOT NULL
 ) WITHOUT ROWID"""
 
+_BOT_ACCOUNT = """
+CREATE TABLE bot_account (
+    platform TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    source TEXT NOT NULL,
+    driver_id TEXT NOT NULL,
+    first_seen REAL NOT NULL,
+    last_seen REAL NOT NULL,
+    PRIMARY KEY (platform, account_id)
+) WITHOUT ROWID"""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
@@ -158,6 +169,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         _OPENED_CHAT,
         _COMPONENT_SWITCH,
     ),
+    (_BOT_ACCOUNT,),
 )
 """Append only: a database counts how many of them it has seen."""
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .account_record import restore_accounts
 from .audit import open_audit
 from .birth import RUNNER_COMMAND
 from .catalog import find_plugins
@@ -152,6 +153,7 @@ async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
     parts.managing.write_config = supervisor.config_push.set_value
     await restore_switches(parts.store, parts.registry.switches)
     await restore_opened_chats(parts.store, parts.sessions)
+    await restore_accounts(parts.store, parts.entrance.accounts)
     root.start_soon(supervisor.groups.run)
     root.start_soon(supervisor.reloading.run)
     watchdog = Watchdog(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from .routes import Driver, RouteKey
 
 MAX_ACCOUNTS = 1000
@@ -42,6 +44,14 @@ class Accounts:
     def __init__(self, limit: int = MAX_ACCOUNTS) -> None:
         self._limit = limit
         self._known: dict[tuple[str, str], BotAccount] = {}
+        self.on_noted: Callable[[BotAccount], None] = lambda _: None
+        """Told what is noted; it must not raise."""
+
+    def restore(self, accounts: Iterable[BotAccount]) -> None:
+        """Those of earlier runs, the one that was heard of last at the end."""
+        self._known = {(each.platform, each.account_id): each for each in accounts} | self._known
+        while len(self._known) > self._limit:
+            del self._known[next(iter(self._known))]
 
     def note(self, driver: Driver, key: RouteKey, source: str, now: float) -> None:
         """A gateway speaks for an account. Costs a look-up for one that is known.
@@ -56,7 +66,7 @@ class Accounts:
         if known is not None and source != READY and now - known.last_seen < NOTE_PERIOD:
             return
         self._known.pop(place, None)  # the latest stands last
-        self._known[place] = BotAccount(
+        noted = self._known[place] = BotAccount(
             platform=key.platform,
             account_id=key.account_id,
             source=source,
@@ -66,6 +76,7 @@ class Accounts:
         )
         if len(self._known) > self._limit:
             del self._known[next(iter(self._known))]
+        self.on_noted(noted)
 
     @property
     def all(self) -> tuple[BotAccount, ...]:
