@@ -8,7 +8,7 @@ found here, with its line. Plugins of a directory are all used; of the other two
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -20,7 +20,7 @@ import attrs
 from rookery.protocol import Manifest
 
 from .config_routes import strange_gateways
-from .dependencies import check_dependencies
+from .dependencies import Manifests, check_dependencies
 from .errors import Mistake
 from .plugin_directory import (
     MODULE_NAME,
@@ -31,6 +31,7 @@ from .plugin_directory import (
     list_plugins,
     read_plugin,
 )
+from .sdk_windows import complaints_about_windows, installed_sdk
 from .suggestion import one_of, suggest
 
 if TYPE_CHECKING:
@@ -59,6 +60,19 @@ class InstalledPlugin:
     @property
     def plugin_id(self) -> str:
         return self.manifest.plugin_id
+
+
+def _wrong_windows(manifests: Manifests, host: str) -> Iterator[Mistake]:
+    """Plugins that are written for other versions of the bot or of the SDK."""
+    if all(manifest.is_native for manifest, _ in manifests.values()):
+        return
+    sdk = installed_sdk()
+    for manifest, file in manifests.values():
+        for complaint in complaints_about_windows(manifest, host, sdk):
+            advice = (
+                "" if "pip install" in complaint else "set rookery.sdk_host_version, or disable the plugin"
+            )
+            yield Mistake(file=str(file), key="", given=complaint, advice=advice)
 
 
 def _by_id(plugins: Mapping[str, InstalledPlugin]) -> Mapping[str, InstalledPlugin]:
@@ -104,7 +118,12 @@ def find_plugins(settings: Settings, *, with_code: bool = False) -> Catalog:
     absent |= dict.fromkeys(search.plugins.keys() - enabled.keys(), "which is disabled")
     return Catalog(
         plugins=search.plugins,
-        mistakes=(*search.mistakes, *strangers, *check_dependencies(enabled, absent)),
+        mistakes=(
+            *search.mistakes,
+            *strangers,
+            *check_dependencies(enabled, absent),
+            *_wrong_windows(enabled, settings.sdk_host_version),
+        ),
         code_mistakes=tuple(search.code_mistakes),
         broken=frozenset(search.broken),
     )

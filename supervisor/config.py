@@ -25,6 +25,7 @@ from .errors import ConfigError, Mistake
 from .llm.config import read_llm
 from .ranges import Each, Form
 from .render.settings import RenderSettings
+from .sdk_windows import EMULATED_HOST
 from .settings import (
     NAME_FORM,
     PLUGIN_FORM,
@@ -95,6 +96,7 @@ def _is_path(text: str) -> bool:
     return True
 
 
+VERSION_FORM = Form(lambda text: bool(re.fullmatch(r"\d+\.\d+\.\d+", text)), "a version such as 1.2.1")
 PATH_FORM = Form(_is_path, "a path; a ~ in front is somebody's home")
 
 
@@ -109,6 +111,7 @@ class _Rookery:
     command_prefix: str = attrs.field(default="!", validator=PREFIX_FORM)
     log_level: _LogLevel = _LogLevel.INFO
     start: StartMode = StartMode.AUTO
+    sdk_host_version: str = attrs.field(default=EMULATED_HOST, validator=VERSION_FORM)
 
 
 @attrs.frozen
@@ -159,6 +162,7 @@ def read_config(path: Path, *, environ: Mapping[str, str] = os.environ) -> ReadC
         command_prefix=rookery.command_prefix,
         log_level=logging.getLevelNamesMapping()[rookery.log_level.upper()],
         start=rookery.start,
+        sdk_host_version=rookery.sdk_host_version,
         placement=placement,
         groups=read_groups(document.get("group", []), shards, notes),
         shards=shards,

@@ -28,6 +28,7 @@ from .ranges import CAPABILITY, TABLE_NAME, Clash, Each, Form, Range
 from .render.settings import RenderSettings
 from .restart import RestartMode, RestartPolicy
 from .runtime import Runtime
+from .sdk_windows import EMULATED_HOST
 from .start_mode import TRUSTED, StartMode
 from .strategy import DEFAULT_GROUP, GROUP_FORM, GroupSettings, Significance
 
@@ -279,6 +280,8 @@ class Settings:
     log_level: int = logging.INFO
     start: StartMode = StartMode.AUTO
     """How the runners of shards start that say nothing about it."""
+    sdk_host_version: str = EMULATED_HOST
+    """The bot's version that plugins of the SDK are written for."""
     placement: PlacementSettings = attrs.field(factory=PlacementSettings)
     groups: tuple[GroupSettings, ...] = attrs.field(default=(), converter=_with_default)
     """The one that shards without a group belong to is always there."""

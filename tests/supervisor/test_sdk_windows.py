@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import attrs
 import pytest
 
 from rookery.protocol import Manifest
 from rookery.protocol.manifest import VersionRange
 from rookery.supervisor.sdk_windows import complaints_about_windows, fits_host, numbers
+from tests.doubles.deployments import load
+from tests.whole.sdk_plugins import MANIFEST
 
 SDK_PLUGIN = Manifest(
     plugin_id="test.sdk",
@@ -64,3 +69,20 @@ def test_a_native_plugin_has_no_windows() -> None:
 def test_numbers(text: str, expected: tuple[int, int, int]) -> None:
     """The first three, whatever else a version has."""
     assert numbers(text) == expected
+
+
+def test_a_deployment_says_what_does_not_fit_before_it_runs(tmp_path: Path) -> None:
+    """As a mistake of the plugin's manifest; the configuration says which bot this host stands in for."""
+    path = tmp_path / "plugins" / "test.sdk"
+    path.mkdir(parents=True)
+    window = {"min_version": "1.0.0", "max_version": "1.1.0"}
+    (path / "_manifest.json").write_text(
+        json.dumps({**MANIFEST, "id": "test.sdk", "host_application": window})
+    )
+    (path / "plugin.py").touch()
+
+    _, refused = load(tmp_path, "")
+    _, taken = load(tmp_path, 'rookery.sdk_host_version = "1.1.7"\n')
+
+    assert ["1.0.0 to 1.1.0" in mistake.given for mistake in refused.mistakes] == [True]
+    assert taken.mistakes == ()
