@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from rookery.protocol import ComponentType
+from rookery.protocol import ComponentType, ErrorCode, RemoteError, RequestTimedOut
 
 from .capabilities import Family
 from .components import Declared, bind_component
-from .errors import DeclarationError
+from .errors import CapabilityFailed, DeclarationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,9 +84,18 @@ class Apis(Family):
         Raises:
             CapabilityFailed: The other plugin failed, or there is no such API; ``kind`` and ``maybe_executed`` say more.
         """
-        return await self._ask(
-            "api.call", "result", api_name=name, version=version, args=args, timeout=timeout
-        )
+        try:
+            return await self._ask(
+                "api.call", "result", api_name=name, version=version, args=args, timeout=timeout
+            )
+        except RequestTimedOut as error:
+            text = str(error)
+        except RemoteError as error:
+            if error.code is not ErrorCode.E_TIMEOUT:
+                raise
+            text = error.message
+        # Whoever of the three notices first, to the caller it is the same.
+        raise CapabilityFailed("api.call", text, kind="timeout", maybe_executed=True)
 
     async def get(self, name: str, /, *, version: str = "") -> dict[str, Any] | None:
         """What is known of one API that may be called; ``None`` when there is none."""

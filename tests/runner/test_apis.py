@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rookery.protocol import ErrorCode, RemoteError
+from rookery.protocol import ErrorCode, RemoteError, RequestTimedOut
 from rookery.runner import CapabilityFailed, DeclarationError, DynamicApi, Plugin, api, tool
 from rookery.runner.components import collect_components
 from rookery.runner.testing import run_plugin
@@ -131,3 +131,26 @@ async def test_what_cannot_be_called_is_told_at_once(wrong: DynamicApi) -> None:
     async with run_plugin(Dynamic) as plugin:
         with pytest.raises(DeclarationError, match="takes a name and a function"):
             await plugin.loaded.ctx.api.replace_dynamic([wrong])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RemoteError(ErrorCode.E_TIMEOUT, "late"),
+        RequestTimedOut("late"),
+        {"success": False, "kind": "timeout"},
+    ],
+)
+async def test_a_call_that_comes_too_late_is_told_in_one_way(error: Any) -> None:
+    """Whether the callee, the host or this runner has noticed it."""
+
+    async def call(**_: Any) -> dict[str, Any]:
+        if isinstance(error, Exception):
+            raise error
+        return {**error, "error": "late", "maybe_executed": True}
+
+    async with run_plugin(Dynamic, capabilities={"api.call": call}) as plugin:
+        with pytest.raises(CapabilityFailed, match="late") as caught:
+            await plugin.loaded.ctx.api.call("x")
+
+    assert (caught.value.kind, caught.value.maybe_executed) == ("timeout", True)

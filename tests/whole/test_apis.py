@@ -125,13 +125,13 @@ async def test_a_callee_ends_with_its_caller(deployment: Deployment) -> None:
 
 
 async def test_a_callee_has_only_what_is_left_of_its_callers_own_time(deployment: Deployment) -> None:
-    """The plugin in the middle asks for minutes, and the host, which had called it, has a second: it hears in time."""
+    """The plugin in the middle asks for minutes, and the host, which had called it, has two seconds: it hears in time."""
     deployment.plugin("one", "asks", ASKS, capabilities=["api.*"])
     deployment.plugin("two", "lends", LENDS)
     async with deployment.run() as supervisor:
         with trio.fail_after(PATIENCE):
             answer = await supervisor.invoke(
-                "test.asks", "ask", {"name": "hang", "timeout": 300.0}, timeout=1.0
+                "test.asks", "ask", {"name": "hang", "timeout": 300.0}, timeout=2.0
             )
 
     assert answer[:2] == ["timeout", True]
