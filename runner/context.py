@@ -75,7 +75,8 @@ class Context:
     Attributes:
         plugin_id: As in the manifest.
         logger: ``plugin.<id>`` of the standard library; the host shows it with the plugin's name.
-        send, db, records, config, api, chat, messages, persons, components, statistics, llm, render: Services of the host; each needs its capability in the manifest.
+        send, db, records, config, api, chat, messages, persons, components, statistics, llm, render: Services of the
+            host; each needs its capability in the manifest.
         gateway: For plugins that carry messages from outside.
         command_prefix: What users write before a command's name.
     """

@@ -29,6 +29,7 @@ from rookery.protocol import (
 
 from .border import PluginFailed, log_failure, run_guarded
 from .capabilities import Row
+from .fake_records import FakeRecords
 from .message import Message
 
 
@@ -81,6 +82,7 @@ class FakeHost:
     """The last state that each gateway has reported."""
     database: dict[str, dict[str, Row]] = attrs.Factory(dict)
     """Table to key to row."""
+    records: FakeRecords = attrs.Factory(FakeRecords)
     failures: list[PluginFailed] = attrs.Factory(list)
     """Of background tasks."""
     _seen: set[str] = attrs.Factory(set)
@@ -245,5 +247,10 @@ _SERVICES: dict[str, Callable[..., Any]] = {
     "database.increment_row": FakeHost._increment_row,
     "database.count_rows": FakeHost._count_rows,
     "database.sum_rows": FakeHost._sum_rows,
+    "database.query": lambda host, **args: host.records.query(**args),
+    "database.save": lambda host, **args: host.records.save(**args),
+    "database.get": lambda host, **args: host.records.get(**args),
+    "database.delete": lambda host, **args: host.records.delete(**args),
+    "database.count": lambda host, **args: host.records.count(**args),
     "config.get": FakeHost._config_get,
 }

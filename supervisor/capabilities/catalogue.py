@@ -42,12 +42,27 @@ _FAMILIES: Mapping[str, str] = {
 NAMES = frozenset(f"{family}.{name}" for family, names in _FAMILIES.items() for name in names.split())
 """Every capability of the protocol."""
 
+LATER = frozenset(
+    [
+        "chat.get_avatar",
+        "market.search",
+        "market.get_detail",
+        "market.get_readme",
+        "webui.claim_upload",
+        "maisaka.context.resolve_image",
+        "maisaka.reply.generate",
+    ]
+)
+"""What plugins of a newer SDK may ask for, of a newer bot."""
+
 _WHY: Mapping[str, str] = MappingProxyType(
     {
         "emoji": "it is about the collection of pictures that one bot keeps, and this host keeps none",
         "frequency": "it is about how often one bot speaks without being asked, and this host never does",
         "knowledge": "it is about the memory of one bot's core, and this host has no such memory",
         "maisaka": "it is about the train of thought of one bot's core, and this host does not think",
+        "market": "it is about the market place for plugins of one bot",
+        "webui": "it is about the web interface of one bot",
     }
 )
 """By family: what cannot mean anything to a host that is no particular bot."""
@@ -61,7 +76,7 @@ def absence(name: str, known: Collection[str]) -> str:
     """
     family, _, _ = name.partition(".")
     text = f"this host has no capability {name!r:.200}"
-    if name not in NAMES:
+    if name not in NAMES and name not in LATER:
         advice = suggest(name, known)
         return f"{text}; {advice}" if advice else text
     why = _WHY.get(family, "it was not set up")

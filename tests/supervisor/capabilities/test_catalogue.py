@@ -6,10 +6,10 @@ import pytest
 
 from rookery.protocol import ErrorCode
 from rookery.supervisor.capabilities import CapabilityRequest, CapabilityTable
-from rookery.supervisor.capabilities.catalogue import NAMES, absence
+from rookery.supervisor.capabilities.catalogue import LATER, NAMES, absence
 from tests.doubles.capability_calls import Caller
 
-NEVER = ("emoji.", "frequency.", "knowledge.", "maisaka.")
+NEVER = ("emoji.", "frequency.", "knowledge.", "maisaka.", "market.", "webui.")
 
 
 def test_the_protocol_names_seventy_three_capabilities() -> None:
@@ -18,7 +18,7 @@ def test_the_protocol_names_seventy_three_capabilities() -> None:
     assert {"send.text", "statistics.local.token_distribution", "maisaka.context.append"} <= NAMES
 
 
-@pytest.mark.parametrize("name", sorted(each for each in NAMES if each.startswith(NEVER)))
+@pytest.mark.parametrize("name", sorted(each for each in NAMES | LATER if each.startswith(NEVER)))
 async def test_what_belongs_to_one_bots_core_is_refused_with_a_reason(caller: Caller, name: str) -> None:
     """Named, with why it means nothing here and how an application can offer it."""
     error = await caller.refusal(name)
