@@ -110,6 +110,11 @@ class ProviderTable:
             (found for offer in self._live.values() if (found := offer.providers.get(client_type))), None
         )
 
+    def of_plugin(self, plugin_id: str) -> tuple[str, ...]:
+        """The client types that a plugin has claimed, also when it is still loading; sorted."""
+        offers = (self._live.get(plugin_id), self._staged.get(plugin_id))
+        return tuple(sorted({name for offer in offers if offer is not None for name in offer.providers}))
+
     @property
     def client_types(self) -> tuple[str, ...]:
         """Those that are served now, sorted."""

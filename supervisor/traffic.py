@@ -231,6 +231,9 @@ class Traffic:
         payload = self._read(shard, request, Unregister)
         if payload is None:
             return
+        known = self._registry.registration(payload.plugin_id) or self._registry.loading(payload.plugin_id)
+        apis = sum(isinstance(each, Api) for each in known.components) if known is not None else 0
+        providers = len(self._providers.of_plugin(payload.plugin_id))
         removed = self._registry.unregister(payload.plugin_id)
         self._granting.revoke(shard, payload.plugin_id, "it was unloaded")
         self._drivers.retain(payload.plugin_id, ())
@@ -238,8 +241,10 @@ class Traffic:
             accepted=True,
             plugin_id=payload.plugin_id,
             reason=payload.reason,
-            removed_components=removed,
-            removed_registration=removed > 0,
+            removed_components=removed - apis,
+            removed_apis=apis,
+            removed_llm_providers=providers,
+            removed_registration=known is not None,
         )
         request.answer(unstructure(answer))
 

@@ -85,4 +85,7 @@ class UnregisterAnswer:
     plugin_id: str = ""
     reason: str = ""
     removed_components: int = 0
+    """Without its APIs."""
+    removed_apis: int = 0
+    removed_llm_providers: int = 0
     removed_registration: bool = False

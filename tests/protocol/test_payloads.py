@@ -90,7 +90,14 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Unregister": ({"plugin_id": "a.b"}, {"reason": "manual"}),
     "UnregisterAnswer": (
         {"accepted": True},
-        {"plugin_id": "", "reason": "", "removed_components": 0, "removed_registration": False},
+        {
+            "plugin_id": "",
+            "reason": "",
+            "removed_components": 0,
+            "removed_apis": 0,
+            "removed_llm_providers": 0,
+            "removed_registration": False,
+        },
     ),
     "RunnerReady": (
         {},
