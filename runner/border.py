@@ -21,6 +21,7 @@ from rookery.protocol import page as layout
 from .crumbs import CRUMBS
 from .failure import explain, traceback_text
 from .forks import FORKS
+from .worker_threads import run_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,9 +109,8 @@ async def run_marked(
     try:
         if is_async:
             return await call()
-        # A plain function may hand out a coroutine: a partial, or a wrapper without functools.wraps. In a list, because
-        # trio takes a bare one for a mistake.
-        [result] = await trio.to_thread.run_sync(_listed, call, abandon_on_cancel=True, limiter=limiter)
+        # A plain function may hand out a coroutine: a partial, or a wrapper without functools.wraps.
+        result = await run_in_thread(call, limiter)
         return await result if inspect.isawaitable(result) else result
     except trio.Cancelled:
         raise
@@ -141,13 +141,6 @@ async def run_inline(plugin_id: str, handler: Callable[..., Any], arguments: dic
     finally:
         FORKS.end_child()
         current_plugin.set(previous)
-
-
-def _listed(call: Callable[[], Any]) -> list[Any]:
-    try:
-        return [call()]
-    finally:
-        FORKS.end_child()
 
 
 def plugin_logger(plugin_id: str) -> logging.Logger:

@@ -83,12 +83,18 @@ class Asked(Protocol):
 
 
 class _Place:
-    """A place in the pool of threads for one call, which begins when it has the place. What trio calls a limiter."""
+    """A place in the pool of threads for one call, which begins when it has the place. What trio calls a limiter, and ``Places``
+    of ``worker_threads``."""
 
     def __init__(self, limiter: trio.CapacityLimiter, calls: Calls, run: Run) -> None:
         self._limiter = limiter
         self._calls = calls
         self._run = run
+
+    def acquire_on_behalf_of_nowait(self, borrower: Any) -> None:
+        self._limiter.acquire_on_behalf_of_nowait(borrower)
+        self._run.has_thread = True
+        self._calls.begin(self._run)
 
     async def acquire_on_behalf_of(self, borrower: Any) -> None:
         await self._limiter.acquire_on_behalf_of(borrower)

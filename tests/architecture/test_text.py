@@ -30,6 +30,9 @@ BORDERS = {
     "runner/border.py": Border(
         3, "a component is somebody else's code: whatever it raises becomes its own failure"
     ),
+    "runner/worker_threads.py": Border(
+        1, "a plain function in a thread: what it raises is raised again in the loop"
+    ),
     "runner/segments.py": Border(1, "a component whose first step is made by hand: as in runner/border.py"),
     "runner/first_step.py": Border(
         1, "what trio throws into a coroutine that was begun by hand is passed on to it"
