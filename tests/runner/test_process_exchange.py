@@ -83,6 +83,12 @@ async def count(host: ScriptedHost, plugin_id: str = "test.it") -> Any:
         pytest.param(
             "pass", "    broken = = 1\n", "SyntaxError: invalid syntax (plugin.py line 20)", id="no Python"
         ),
+        pytest.param(
+            "pass",
+            "    import time; time.sleep(60)\n",
+            "importing it took longer than 1 s (plugin.py line 20, in It)",
+            id="blocks",
+        ),
         pytest.param("pass", "    import no_such_thing\n", "(plugin.py line 20, in It)", id="no such module"),
         pytest.param(
             "pass", "    import sys; sys.exit()\n", "SystemExit (plugin.py line 20, in It)", id="exits early"
