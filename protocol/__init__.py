@@ -5,7 +5,8 @@ payloads: what it carries · methods: THE table of who may call what · structur
 chat message, segment: its parts · event_filter: which messages a handler wants · manifest: what a plugin declares, manifest_text and
 manifest_fields: reading it · codec: msgpack · framing: lengths · state: a connection's life ·
 received: what bytes meant · session: one end, sans-IO · request: what is owed to the peer ·
-link: a session over a socket · greeting: the runner's hello · flusher: when it writes ·
+rules: who may say what, when · link: a session over a socket ·
+reader: what becomes of what has come · groups: lists with a number · greeting: the runner's hello · flusher: when it writes ·
 slot: where a task waits.
 """
 
@@ -31,6 +32,7 @@ from .errors import (
 from .event_filter import EVENT_FILTER, EVERYTHING, EventFilter, Occasion, read_event_filter
 from .framing import FrameReader, frame
 from .greeting import offer_hello
+from .groups import Groups
 from .link import Closed, Link, OnDone, Payload
 from .manifest import (
     ADAPTER,
@@ -246,6 +248,7 @@ __all__ = [
     "FrameTooLarge",
     "GatewayState",
     "GatewayStateAnswer",
+    "Groups",
     "HealthAnswer",
     "INLINE",
     "Hello",

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from .envelope import Envelope, envelope_from_list, envelope_from_map
+from .envelope import COMPACT_FIELDS, NUMBERS, Envelope, envelope_from_list, envelope_from_map
 from .errors import CannotEncode, RemoteProtocolError
-from .limits import MAX_CONTAINERS, MAX_DEPTH
+from .limits import MAX_CONTAINERS, MAX_DEPTH, MAX_NAME_CHARS
 from .shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from .envelope import MessageType
 
 EXT_DATETIME = 42
 """ISO 8601 text of a ``datetime.datetime`` (protocol 1.0.0)."""
@@ -28,19 +30,34 @@ _CONTAINER_TAGS = bytes([*range(0x80, 0xA0), 0xC7, 0xC8, 0xC9, *range(0xD4, 0xD9
 """The first bytes of maps, lists and extensions."""
 
 
+KEPT_BYTES = 64 * 1024
+"""A packer whose buffer has become larger is not kept."""
+
+_spare_packers: list[Any] = []
+"""One, unless packing a value led to packing another: a new one for each value takes as long again as a small value
+(0.4 microseconds). One that has failed is not used again."""
+
+
+def _make_packer() -> Any:
+    return msgpack.Packer(use_bin_type=True, default=_encode_other, buf_size=4096)
+
+
 def encode_value(value: Any) -> bytes:
     """Pack one value.
 
     Raises:
         CannotEncode: The value, or something in it, has no form on the wire that the peer could read back.
     """
+    packer = _spare_packers.pop() if _spare_packers else _make_packer()
     try:
-        packed: bytes = msgpack.packb(value, use_bin_type=True, default=_encode_other)
+        packed: bytes = packer.pack(value)
     except CannotEncode:
         raise
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         # UnicodeEncodeError (a lone surrogate) is a ValueError; msgpack reports depth and cycles as ValueError.
         raise CannotEncode(f"the value cannot be sent: {error}") from error
+    if len(packed) <= KEPT_BYTES:
+        _spare_packers.append(packer)
     return packed
 
 
@@ -88,6 +105,53 @@ def encode_envelope(envelope: Envelope, *, compact: bool = False) -> bytes:
     if len(body) > MAX_CONTAINERS:
         _check_containers(body)
     return body
+
+
+def encode_compact(
+    request_id: int, kind: MessageType, method: str, plugin_id: str, payload: dict[str, Any],
+    error: dict[str, Any] | None, timeout_ms: int,
+) -> bytes:  # fmt: skip
+    """The same in the compact form, without an envelope in between, which takes as long as the packing (2 µs)."""
+    body = encode_value([request_id, NUMBERS[kind], method, plugin_id, timeout_ms, payload, error])
+    if len(body) > MAX_CONTAINERS:
+        _check_containers(body)
+    return body
+
+
+def decode_usual(body: bytes) -> list[Any] | None:
+    """The fields of a compact envelope that is as most are; ``None`` where ``decode_envelope`` has to look at it.
+
+    Checked is what that checks, and that there is a payload, and no error.
+    """
+    if len(body) > MAX_CONTAINERS:
+        return None
+    try:
+        fields = msgpack.unpackb(body, raw=False, strict_map_key=True, ext_hook=_decode_ext)
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+        msgpack.UnpackException,
+        RemoteProtocolError,
+    ):
+        return None
+    if type(fields) is not list or len(fields) != len(COMPACT_FIELDS):
+        return None
+    request_id, kind, method, plugin_id, timeout_ms, payload, error = fields
+    if (
+        type(request_id) is int
+        and type(kind) is int
+        and type(method) is str
+        and len(method) <= MAX_NAME_CHARS
+        and type(plugin_id) is str
+        and len(plugin_id) <= MAX_NAME_CHARS
+        and type(timeout_ms) is int
+        and type(payload) is dict
+        and error is None
+    ):
+        return fields
+    return None
 
 
 def decode_envelope(body: bytes, *, compact: bool = False) -> Envelope:

@@ -31,6 +31,7 @@ COMPACT_FIELDS = ("request_id", "message_type", "method", "plugin_id", "timeout_
 """The compact form, in this order. The type is its place in ``MESSAGE_TYPES``."""
 
 MESSAGE_TYPES = tuple(MessageType)
+NUMBERS = {kind: number for number, kind in enumerate(MESSAGE_TYPES)}
 
 
 @attrs.define(slots=True)

@@ -51,6 +51,9 @@ class FrameReader:
         """
         if self.error is not None:
             return []
+        rest = len(data) - HEADER_BYTES
+        if not self._rest and 0 < rest <= self.max_frame_bytes and _LENGTH.unpack_from(data)[0] == rest:
+            return [data[HEADER_BYTES:]]  # one whole frame, as most chunks are
         bodies: list[bytes] = []
         try:
             self._split(data, bodies)

@@ -1,10 +1,9 @@
-"""How does a session run over a real socket: the one file of the protocol that knows an event loop.
+"""How does a session run over a real socket? Here, and in the files named below, the protocol knows an event loop.
 
-A link owns its socket and three tasks: one reads, one waits for a peer that is slow to read, one looks at deadlines while
-something is pending. The reader tries ``recv`` first and waits only when the kernel has nothing; it takes 64 KiB at a time, handles every frame
-in it synchronously, and never awaits a write: two peers whose readers wait for their own writers dead-lock as soon as
-both socket buffers are full. Frames that are sent during one pass of the scheduler leave in one ``send`` at its end
-(``flusher.py``), or before that when they have become many, so that the peer has something to do meanwhile.
+A link owns its socket and three tasks: one reads (``reader.py``), one waits for a peer that is slow to read, one looks at
+deadlines while something is pending. The reader never awaits a write: two peers whose readers wait for their own writers
+dead-lock as soon as both socket buffers are full. Frames that are sent during one pass of the scheduler leave in one ``send``
+at its end (``flusher.py``), or before that when they have become many, so that the peer has something to do meanwhile.
 
 The textbook shape (a nursery, an event and a cancel scope a call) was measured and costs 1.7 times the round trip, so
 a caller is woken through its own task, and one coarse sweep stands for all deadlines.
@@ -13,26 +12,17 @@ a caller is woken through its own task, and one coarse sweep stands for all dead
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, assert_never
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
 
 from .errors import ConnectionLost, RookeryError
 from .flusher import flusher
-from .limits import DEADLINE_SWEEP, DRAIN_BYTES, EARLY_FLUSH_BYTES, READ_CHUNK_BYTES, WRITE_BUFFER_BYTES
-from .methods import METHODS, Method
-from .received import (
-    AnswerDropped,
-    BroadcastReceived,
-    Received,
-    RequestReceived,
-    RequestRefused,
-    RequestSettled,
-    RuleBroken,
-)
-from .request import Request
+from .limits import DEADLINE_SWEEP, EARLY_FLUSH_BYTES, WRITE_BUFFER_BYTES
+from .methods import METHODS
+from .reader import Reader
 from .slot import Slot
 from .state import State
 
@@ -40,7 +30,10 @@ if TYPE_CHECKING:
     import socket
 
     from .flusher import Flusher
+    from .methods import Method
+    from .reader import TakeHere
     from .received import Pending
+    from .request import Request
     from .session import Session
 
 Payload = dict[str, Any]
@@ -82,11 +75,10 @@ class Link:
         self.session = session
         session.set_wall_clock(_wall_clock_ms)
         self._sock = sock
-        self._on_request = on_request
-        self._on_broadcast = on_broadcast
-        self._on_taken = on_taken
+        self._reader = Reader(self, sock, on_request=on_request, on_broadcast=on_broadcast, on_taken=on_taken)
         self._work = trio.Event()
-        self._waiting = trio.Event()
+        self._waiting: trio.Event | None = None
+        """Of the sweep, while nothing is pending."""
         self._written = trio.Event()
         self._writing = False
         self._flusher: Flusher | None = None
@@ -125,7 +117,7 @@ class Link:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._write)
                     nursery.start_soon(self._sweep)
-                    await self._read()
+                    await self._reader.run()
                     nursery.cancel_scope.cancel()
         finally:
             end = self._closed or Closed("closed", "this side closed the connection")
@@ -134,26 +126,29 @@ class Link:
 
     def close(self, reason: str = "this side closed the connection") -> None:
         """End the link from this side at the next opportunity; ``run`` then returns."""
-        self._note("closed", reason)
+        self.note("closed", reason)
         self._scope.cancel()
+
+    def lend(self, nursery: trio.Nursery) -> None:
+        """Read in tasks of this nursery, which lives longer. To be called before ``run``; see ``take_here``."""
+        self._reader.nursery = nursery
+
+    def take_here(self, take: TakeHere | None) -> None:
+        """From now on requests are worked on in the task that has read them; with ``None`` not any more.
+
+        Args:
+            take: Called for each, instead of ``on_request``, when all that came with it has been read. Work that has to wait
+                for something is what it returns, and keeps that task of the nursery.
+        """
+        self._reader.take_here = take
 
     def drain_nowait(self) -> None:
         """Handle what the kernel still holds, until it would block.
 
         For the moment after the peer's death was proved otherwise: what it had written counts.
         """
-        left = DRAIN_BYTES
-        while left > 0 and not self.is_closed:
-            try:
-                data = self._sock.recv(READ_CHUNK_BYTES)
-            except OSError:
-                return
-            if not data:
-                return  # the reader finds the end by itself
-            if not self._handle(self.session.receive_each(data)):
-                self._scope.cancel()  # the reader may never find out: a grandchild can hold the peer's end
-                return
-            left -= len(data)
+        if not self._reader.drain_nowait():
+            self._scope.cancel()  # the reader may never find out: a grandchild can hold the peer's end
 
     async def flush(self, timeout: float) -> bool:
         """Wait until everything sent so far is in the kernel; False when that took longer than
@@ -235,9 +230,9 @@ class Link:
             ConnectionLost, CannotEncode, FrameTooLarge, LocalProtocolError: It was not sent and ``on_done`` will not be
                 called.
         """
-        if self.is_closed:
+        if self._end is not None:
             raise ConnectionLost("the connection is closed", maybe_executed=False)
-        if not self.session.pending:
+        if self._waiting is not None:
             self._waiting.set()
         timeout_ms = (
             max(1, int((deadline - trio.current_time()) * 1000)) if deadline != float("inf") else 2**31 - 1
@@ -262,7 +257,7 @@ class Link:
 
     def expect(self, pending: Pending) -> None:
         """Wait for an answer under an id that was used up before; see ``Session.expect``."""
-        if not self.session.pending:
+        if self._waiting is not None:
             self._waiting.set()
         self.session.expect(pending)
 
@@ -280,55 +275,10 @@ class Link:
         elif self.session.bytes_out > EARLY_FLUSH_BYTES:
             self.flush_nowait()
         if self.session.bytes_out > WRITE_BUFFER_BYTES:
-            self._note("stuck", f"the peer left {self.session.bytes_out} bytes unread")
+            self.note("stuck", f"the peer left {self.session.bytes_out} bytes unread")
             self._scope.cancel()
 
     # --- inside ------------------------------------------------------------------------------------------------
-
-    async def _read(self) -> None:
-        while True:
-            try:
-                data = self._sock.recv(READ_CHUNK_BYTES)
-            except BlockingIOError:
-                await trio.lowlevel.wait_readable(self._sock)
-                continue
-            except OSError as error:
-                # A peer that dies with unread input resets the connection: the same as going.
-                return self._note("eof", f"the peer went away ({error.strerror})")
-            if not data:
-                return self._note("eof", "the peer closed the connection")
-            if not self._handle(self.session.receive_each(data)):
-                # The peer may be told why (a refused first frame); it is not worth waiting for long.
-                await self.flush(0.1)
-                return None
-            if len(data) == READ_CHUNK_BYTES:
-                await trio.lowlevel.checkpoint()  # there is more: let the others run in between
-            else:
-                await trio.lowlevel.wait_readable(self._sock)
-
-    def _handle(self, received: Iterator[Received]) -> bool:
-        """Act on what arrived; False when a rule was broken and nothing more may be read."""
-        for item in received:
-            if isinstance(item, RequestSettled):
-                item.pending.on_done(item.outcome)
-            elif isinstance(item, RequestReceived):
-                self._on_request(Request(self, item, trio.current_time()))
-            elif isinstance(item, BroadcastReceived):
-                if self._on_broadcast is not None:
-                    self._on_broadcast(item.method, item.plugin_id, item.payload)
-            elif isinstance(item, RuleBroken):
-                self._note("protocol", item.error.reason)
-                self.wake_writer()
-                return False
-            elif isinstance(item, RequestRefused):
-                self.wake_writer()
-            elif isinstance(item, AnswerDropped):
-                pass  # counted by the session
-            else:
-                assert_never(item)
-        if self._on_taken is not None:
-            self._on_taken(self.session.taken)
-        return True
 
     async def _write(self) -> None:
         while True:
@@ -346,7 +296,7 @@ class Link:
                 except OSError as error:
                     # The peer went, or has only stopped reading for good; then the reader would never find out.
                     self.drain_nowait()
-                    self._note("eof", f"the peer went away ({error.strerror})")
+                    self.note("eof", f"the peer went away ({error.strerror})")
                     self._scope.cancel()
                     return
             self._writing = False
@@ -363,10 +313,11 @@ class Link:
                 # No timer while nothing waits: an idle runner must cost nothing.
                 self._waiting = trio.Event()
                 await self._waiting.wait()
+                self._waiting = None
 
     def _write_some(self) -> bool:
         """Write what the kernel takes; False when something is left and nobody sees to it."""
-        if self._writing or self.is_closed or not self.session.bytes_out:
+        if self._writing or self._end is not None or not self.session.bytes_out:
             return True
         data = self.session.data_to_send()
         try:
@@ -379,8 +330,8 @@ class Link:
         self.session.put_back(data[sent:])
         return False
 
-    def _note(self, kind: str, reason: str) -> None:
-        # The first reason is the cause, later ones follow from it.
+    def note(self, kind: str, reason: str) -> None:
+        """Why it ends, as ``Closed`` has it. The first reason is the cause, later ones follow from it."""
         self._closed = self._closed or Closed(kind, reason)
 
     def _finish(self, end: Closed) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .codec import decode_envelope, encode_envelope
+from .codec import decode_envelope, decode_usual, encode_compact, encode_envelope
 from .counters import SessionCounters
-from .envelope import Envelope, MessageType, offers_compact
+from .envelope import NUMBERS, Envelope, MessageType, offers_compact
 from .errors import (
     BadPayload,
     ConnectionLost,
@@ -30,6 +30,7 @@ from .received import (
     RequestSettled,
     RuleBroken,
 )
+from .rules import USUAL, check_may_send, check_peer_may_send
 from .shown import sendable
 from .state import Move, State, next_state
 
@@ -51,8 +52,12 @@ class Session:
         max_frame_bytes: The largest body accepted, and sent.
     """
 
+    is_quick = True
+    """False looks at every frame in full. Nothing else changes, which is what tests compare."""
+
     def __init__(self, side: Side, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
         self.side = side
+        self._asks, self._answers = USUAL[side], USUAL[side.peer]
         self.state = State.NEW
         self.max_frame_bytes = max_frame_bytes
         self.counters = SessionCounters()
@@ -65,6 +70,8 @@ class Session:
         self._out: list[bytes] = []
         self.bytes_out = 0
         self._last_id = 0
+        self._not_asked = 0
+        """Ids that were used up otherwise than by a request that waits for an answer of its own."""
         self._hello_id = 0
         self._may_be_compact = False
         """The hello offers it."""
@@ -93,11 +100,8 @@ class Session:
     # --- bytes -------------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> list[Received]:
-        """Take bytes from the stream and say what they mean, in order.
-
-        Where a rule is broken the list ends with ``RuleBroken``, and later bytes mean nothing any more. It is a value
-        and not an exception because what came before it in the same bytes still counts.
-        """
+        """Take bytes from the stream and say what they mean, in order; where a rule is broken the last is ``RuleBroken``,
+        and later bytes mean nothing. It is no exception, because what came before it in the same bytes still counts."""
         return list(self.receive_each(data))
 
     def receive_each(self, data: bytes) -> Iterator[Received]:
@@ -108,7 +112,7 @@ class Session:
         try:
             for body in self._reader.receive(data):
                 self.counters.frames_in += 1
-                yield self._take(decode_envelope(body, compact=self.is_compact))
+                yield self._take_usual(body) or self._take(decode_envelope(body, compact=self.is_compact))
             if self._reader.error is not None:
                 raise self._reader.error
         except RemoteProtocolError as error:
@@ -154,18 +158,19 @@ class Session:
             LocalProtocolError: Not this side's method, not the time for it, or too many are pending.
             CannotEncode, FrameTooLarge: The payload cannot be sent. In all three cases nothing has changed.
         """
-        self._check_mine(method, Kind.REQUEST)
-        self._check_may_speak(method)
+        if self.state is not State.OPEN or method not in self._asks:
+            check_may_send(self.side, self.state, method, Kind.REQUEST)
         if len(self.pending) >= MAX_PENDING:
             raise LocalProtocolError(f"{MAX_PENDING} requests already wait for an answer on this connection")
         request_id = self._last_id + 1
-        self._send(Envelope(request_id, MessageType.REQUEST, method, plugin_id, payload, None, timeout_ms))
+        self._send(request_id, MessageType.REQUEST, method, plugin_id, payload, None, timeout_ms)
         self._last_id = request_id + parts
         pending = self.pending[request_id] = Pending(
             request_id, method, plugin_id, deadline, on_done, tag, parts
         )
         if parts:
             self._wide[request_id] = pending
+            self._not_asked += parts
         if method == RUNNER_HELLO:
             self._hello_id = request_id
             self._begin_greeting(payload)
@@ -177,10 +182,10 @@ class Session:
         Raises:
             LocalProtocolError, CannotEncode, FrameTooLarge: As ``request``.
         """
-        self._check_mine(method, Kind.BROADCAST)
-        self._check_may_speak(method)
-        self._send(Envelope(self._last_id + 1, MessageType.BROADCAST, method, plugin_id, payload))
+        check_may_send(self.side, self.state, method, Kind.BROADCAST)
+        self._send(self._last_id + 1, MessageType.BROADCAST, method, plugin_id, payload)
         self._last_id += 1
+        self._not_asked += 1
 
     def answer(self, request_id: int, payload: dict[str, Any]) -> None:
         """Answer a request of the peer.
@@ -190,7 +195,7 @@ class Session:
             CannotEncode, FrameTooLarge: The payload cannot be sent; the answer is still owed.
         """
         method, plugin_id = self._owed(request_id)
-        self._send(Envelope(request_id, MessageType.RESPONSE, method, plugin_id, payload))
+        self._send(request_id, MessageType.RESPONSE, method, plugin_id, payload)
         self._settle_owed(request_id, method, payload)
 
     def refuse(
@@ -204,7 +209,7 @@ class Session:
         """
         method, plugin_id = self._owed(request_id)
         error = {"code": code.value, "message": sendable(message), "details": details or {}}
-        self._send(Envelope(request_id, MessageType.RESPONSE, method, plugin_id, {}, error))
+        self._send(request_id, MessageType.RESPONSE, method, plugin_id, {}, error)
         self._settle_owed(request_id, method, {})
 
     # --- parts -------------------------------------------------------------------------------------------------
@@ -212,6 +217,7 @@ class Session:
     def expect(self, pending: Pending) -> None:
         """Wait for an answer under an id that was used up before: by a part, or by a request that has been ended."""
         self.pending[pending.request_id] = pending
+        self._not_asked -= 1
         if pending.parts:
             self._wide[pending.request_id] = pending
 
@@ -245,8 +251,7 @@ class Session:
             del self.pending[pending.request_id]
             self._wide.pop(pending.request_id, None)
         return [
-            RequestSettled(pending, RequestTimedOut(f"{pending.method} was not answered in time"))
-            for pending in over
+            RequestSettled(each, RequestTimedOut(f"{each.method} was not answered in time")) for each in over
         ]
 
     def close(self, reason: str) -> list[RequestSettled]:
@@ -261,28 +266,19 @@ class Session:
 
     # --- inside ------------------------------------------------------------------------------------------------
 
-    def _send(self, envelope: Envelope) -> None:
-        if not self.is_compact:
-            envelope.timestamp_ms = self._wall_clock()
-        data = frame(encode_envelope(envelope, compact=self.is_compact), self.max_frame_bytes)
+    def _send(
+        self, request_id: int, kind: MessageType, method: str, plugin_id: str, payload: dict[str, Any],
+        error: dict[str, Any] | None = None, timeout_ms: int = DEFAULT_TIMEOUT_MS,
+    ) -> None:  # fmt: skip
+        if self.is_compact:
+            body = encode_compact(request_id, kind, method, plugin_id, payload, error, timeout_ms)
+        else:
+            fields = (request_id, kind, method, plugin_id, payload, error, timeout_ms, self._wall_clock())
+            body = encode_envelope(Envelope(*fields))
+        data = frame(body, self.max_frame_bytes)
         self._out.append(data)
         self.bytes_out += len(data)
         self.counters.frames_out += 1
-
-    def _check_mine(self, method: str, kind: Kind) -> None:
-        row = METHODS.get(method)
-        if row is None or row.caller is not self.side or row.kind is not kind:
-            raise LocalProtocolError(f"{method!r} is not a {kind.value} that the {self.side.value} may send")
-
-    def _check_may_speak(self, method: str) -> None:
-        hello = method == RUNNER_HELLO
-        if self.state is State.OPEN and not hello:
-            return
-        if self.state is State.NEW and hello:
-            return
-        if self.state is State.CLOSED:
-            raise ConnectionLost("the connection is closed", maybe_executed=False)
-        raise LocalProtocolError(f"{method!r} cannot be sent while the connection is {self.state.value}")
 
     def _owed(self, request_id: int) -> tuple[str, str]:
         try:
@@ -304,11 +300,32 @@ class Session:
         self.state = next_state(self.state, Move.ACCEPT if accepted else Move.REFUSE)
         self.is_compact = accepted and self._may_be_compact and offers_compact(answer)
 
+    def _take_usual(self, body: bytes) -> Received | None:
+        """What most frames mean. ``None`` where one has to be looked at, by way of an envelope that takes as long again."""
+        fields = decode_usual(body) if self.is_compact and self.is_quick else None
+        if fields is None or self.state is not State.OPEN:
+            return None
+        request_id, number, method, plugin_id, timeout_ms, payload, _ = fields
+        if number == NUMBERS[MessageType.RESPONSE]:
+            pending = self.pending.pop(request_id, None)
+            if pending is None:
+                return None
+            if pending.parts:
+                del self._wide[request_id]
+                pending.answered_by = request_id
+            return RequestSettled(pending, payload)
+        row = self._answers.get(method) if number == NUMBERS[MessageType.REQUEST] else None
+        if row is None or request_id in self.owed or len(self.owed) >= MAX_ANSWERS_OWED:
+            return None
+        self.owed[request_id] = (method, plugin_id)
+        self.taken = request_id
+        return RequestReceived(row, request_id, plugin_id, payload, timeout_ms)
+
     def _take(self, envelope: Envelope) -> Received:
         if envelope.message_type is MessageType.RESPONSE:
             return self._take_response(envelope)
         self.taken = envelope.request_id
-        self._check_peer_may_speak(envelope)
+        self._check_peer_may_send(envelope)
         row = METHODS.get(envelope.method)
         if envelope.message_type is MessageType.BROADCAST:
             if row is None or row.caller is self.side or row.kind is not Kind.BROADCAST:
@@ -319,51 +336,39 @@ class Session:
         return self._take_request(envelope, row)
 
     def _take_request(self, envelope: Envelope, row: Method | None) -> Received:
-        if envelope.request_id in self.owed:
-            raise RemoteProtocolError(
-                f"request id {envelope.request_id} is used again before it was answered"
-            )
+        request_id = envelope.request_id
+        if request_id in self.owed:
+            raise RemoteProtocolError(f"request id {request_id} is used again before it was answered")
         if len(self.owed) >= MAX_ANSWERS_OWED:
             raise RemoteProtocolError(f"{MAX_ANSWERS_OWED} requests are unanswered; the peer floods")
-        self.owed[envelope.request_id] = (envelope.method, envelope.plugin_id)
+        self.owed[request_id] = (envelope.method, envelope.plugin_id)
         if row is None or row.caller is self.side or row.kind is not Kind.REQUEST:
             return self._refuse_unknown(envelope, answer=True)
         if row.name == RUNNER_HELLO:
             self._begin_greeting(envelope.payload)
         if envelope.defect:
-            self.refuse(envelope.request_id, ErrorCode.E_BAD_PAYLOAD, envelope.defect)
-            return RequestRefused(envelope.method, envelope.request_id, envelope.defect)
-        return RequestReceived(
-            row, envelope.request_id, envelope.plugin_id, envelope.payload, envelope.timeout_ms
-        )
+            self.refuse(request_id, ErrorCode.E_BAD_PAYLOAD, envelope.defect)
+            return RequestRefused(envelope.method, request_id, envelope.defect)
+        return RequestReceived(row, request_id, envelope.plugin_id, envelope.payload, envelope.timeout_ms)
 
-    def _check_peer_may_speak(self, envelope: Envelope) -> None:
-        hello = envelope.method == RUNNER_HELLO and envelope.message_type is MessageType.REQUEST
-        if self.state is State.OPEN:
-            if hello:
-                raise RemoteProtocolError("a second hello arrived on an open connection")
-            return
-        if self.side is Side.HOST and self.state is State.NEW:
-            if hello:
-                return
-            if envelope.message_type is MessageType.REQUEST:
+    def _check_peer_may_send(self, envelope: Envelope) -> None:
+        try:
+            check_peer_may_send(self.side, self.state, envelope)
+        except RemoteProtocolError:
+            is_first = self.side is Side.HOST and self.state is State.NEW
+            if is_first and envelope.message_type is MessageType.REQUEST:
                 self.owed[envelope.request_id] = (envelope.method, envelope.plugin_id)
-                self.refuse(
-                    envelope.request_id, ErrorCode.E_PROTOCOL_MISMATCH, "the first frame must be runner.hello"
-                )
-            raise RemoteProtocolError(f"the first frame must be runner.hello, got {envelope.method!r:.80}")
-        raise RemoteProtocolError(
-            f"{envelope.method!r:.80} arrived while the connection is {self.state.value}"
-        )
+                text = "the first frame must be runner.hello"
+                self.refuse(envelope.request_id, ErrorCode.E_PROTOCOL_MISMATCH, text)
+            raise
 
     def _refuse_unknown(self, envelope: Envelope, *, answer: bool) -> RequestRefused:
         self.counters.refused_requests += 1
         if answer:
             text = f"the {self.side.peer.value} may not call {envelope.method!r:.80}"
             self.refuse(envelope.request_id, ErrorCode.E_METHOD_NOT_ALLOWED, text)
-        return RequestRefused(
-            envelope.method, envelope.request_id, f"{envelope.method!r:.80} is not the peer's to call"
-        )
+        text = f"{envelope.method!r:.80} is not the peer's to call"
+        return RequestRefused(envelope.method, envelope.request_id, text)
 
     def _take_response(self, envelope: Envelope) -> Received:
         if self.state is State.NEW or (self.state is State.GREETING and self.side is Side.HOST):
@@ -373,10 +378,8 @@ class Session:
             pending = self._take_part(envelope.request_id, pending)
         if pending is None:
             late = 0 < envelope.request_id <= self._last_id
-            if late:
-                self.counters.late_answers += 1
-            else:
-                self.counters.unknown_answers += 1
+            self.counters.late_answers += late
+            self.counters.unknown_answers += not late
             return AnswerDropped(envelope.request_id, late)
         if envelope.request_id == self._hello_id and self.state is State.GREETING:
             usable = envelope.error is None and not envelope.defect

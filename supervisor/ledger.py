@@ -8,7 +8,7 @@ while.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -80,8 +80,6 @@ class Ledger(Session):
     _noted: frozenset[int] = frozenset()
     _unanswered = 0
     """Requests that ended without an answer."""
-    _told = 0
-    """Broadcasts; each uses up an id."""
     _idle: trio.Event | None = None
 
     # --- while it lives ----------------------------------------------------------------------------------------
@@ -89,12 +87,12 @@ class Ledger(Session):
     @property
     def answered(self) -> int:
         """How many requests the runner has answered while it was connected."""
-        return self.last_id - self._told - len(self.pending) - self._unanswered
+        return self.last_id - self._not_asked - len(self.pending) - self._unanswered
 
     @property
     def has_served(self) -> bool:
         """Whether it has answered a request, or was never asked."""
-        return self.answered > 0 or self.last_id == self._told
+        return self.answered > 0 or self.last_id == self._not_asked
 
     @property
     def noted(self) -> frozenset[int]:
@@ -122,21 +120,12 @@ class Ledger(Session):
             await self._idle.wait()
 
     def receive_each(self, data: bytes) -> Iterator[Received]:
-        yield from super().receive_each(data)
+        received = super().receive_each(data)
+        return received if self._idle is None else self._telling_idle(received)
+
+    def _telling_idle(self, received: Iterator[Received]) -> Iterator[Received]:
+        yield from received
         self._tell_idle()
-
-    def broadcast(self, method: str, payload: dict[str, Any], *, plugin_id: str = "") -> None:
-        super().broadcast(method, payload, plugin_id=plugin_id)
-        self._told += 1
-
-    def request(self, *args: Any, parts: int = 0, **keywords: Any) -> int:
-        request_id = super().request(*args, parts=parts, **keywords)
-        self._told += parts
-        return request_id
-
-    def expect(self, pending: Pending) -> None:
-        super().expect(pending)
-        self._told -= 1
 
     def forget(self, request_id: int) -> Pending | None:
         found = super().forget(request_id)
@@ -159,8 +148,8 @@ class Ledger(Session):
             del self.pending[number]
         over = super().close(reason)
         self._count_lost([settled.pending for settled in over])
-        for pending in kept.values():
-            super().expect(pending)
+        self.pending.update(kept)
+        self._wide.update((number, each) for number, each in kept.items() if each.parts)
         self._unanswered += len(over)
         self._tell_idle()
         return over

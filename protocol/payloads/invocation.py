@@ -38,6 +38,9 @@ class Segment:
     """By name; the handlers' plugins are at the same places of ``plugins``."""
     timeouts_ms: list[int] = attrs.Factory(list)
     """What each may take, at the same places."""
+    group: int = 0
+    """What these three lists may be called from now on, until so many others were named that it is let go (``groups.py``); a
+    segment with empty lists has those of its group. 0: they are not to be remembered."""
     in_turn: bool = False
     ordering_key: str = ""
     sent_at: float = 0.0

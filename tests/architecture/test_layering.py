@@ -38,7 +38,8 @@ EXTRA_LIBRARIES = {
     "supervisor/config_edit.py": {"tomlkit"},
     "supervisor/file_changes.py": {"watchfiles"},  # an extra
     "protocol/flusher.py": {"trio"},
-    "protocol/link.py": {"trio"},  # the one file of the protocol that knows an event loop
+    "protocol/link.py": {"trio"},
+    "protocol/reader.py": {"trio"},
     "protocol/slot.py": {"trio"},
     "runner/bundled/onebot/connection.py": {"websockets"},  # an extra of the one plugin that needs it
     "runner/bundled/onebot/client.py": {"websockets"},
@@ -56,7 +57,7 @@ EFFECTS = frozenset(
 
 # All of protocol and sharding decide; what is excepted does the effects for the rest.
 PURE_FOLDERS = ("protocol", "sharding")
-IMPURE_FILES = {"protocol/link.py", "protocol/flusher.py", "protocol/slot.py"}
+IMPURE_FILES = {"protocol/link.py", "protocol/reader.py", "protocol/flusher.py", "protocol/slot.py"}
 
 # The deciding files of the other two. A file that does not exist yet is fine.
 PURE_FILES = (

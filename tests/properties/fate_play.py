@@ -126,7 +126,7 @@ class PlayedRunner:
 
     def be_read(self) -> None:
         """The host reads one answer."""
-        self.link._handle(self.ledger.receive(self.socket.pop(0)))
+        self.link._reader._handle(self.ledger.receive(self.socket.pop(0)), lambda _: None)
 
     def die(self) -> None:
         """What it had not written is gone."""

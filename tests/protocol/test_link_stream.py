@@ -22,6 +22,7 @@ from rookery.protocol import (
     Side,
 )
 from rookery.protocol import link as module
+from rookery.protocol import reader as reader_module
 from tests.doubles.links import answer_frame, hello_frame, make_end, open_host, open_links
 from tests.doubles.sessions import HELLO, raw_frame
 
@@ -200,8 +201,8 @@ async def test_a_broken_rule_in_the_last_words_ends_the_link() -> None:
 
 async def test_draining_ends_although_the_peer_goes_on_talking(monkeypatch: pytest.MonkeyPatch) -> None:
     """A peer that is not dead after all cannot hold the loop."""
-    monkeypatch.setattr(module, "DRAIN_BYTES", 1000)
-    monkeypatch.setattr(module, "READ_CHUNK_BYTES", 1000)
+    monkeypatch.setattr(reader_module, "DRAIN_BYTES", 1000)
+    monkeypatch.setattr(reader_module, "READ_CHUNK_BYTES", 1000)
     async with open_host() as (host, peer):
         broadcast = raw_frame(request_id=9, message_type="broadcast", method=RUNNER_LOADING, payload={})
         peer.send(broadcast * 100)

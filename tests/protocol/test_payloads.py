@@ -79,6 +79,7 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "plugins": [],
             "components": [],
             "timeouts_ms": [],
+            "group": 0,
             "in_turn": False,
             "ordering_key": "",
             "sent_at": 0.0,
