@@ -51,7 +51,7 @@ class Reply:
         await plugin.ctx.send.text(self.text, self.session_id, reply_to=self.reply_to)
 
 
-@attrs.frozen
+@attrs.define
 class Answer:
     payload: dict[str, Any]
     reply: Reply | None = None

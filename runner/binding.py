@@ -43,6 +43,14 @@ class Binding:
     takes_all: bool
     """The handler has ``**kwargs``: it gets what it does not name too."""
 
+    @property
+    def message_alone(self) -> str:
+        """The parameter that takes the message, where that is all that the handler takes; else ""."""
+        if self.takes_all or self.groups or len(self.steps) != 1:
+            return ""
+        parameter, key, is_message, _ = self.steps[0]
+        return parameter if is_message and key == "message" else ""
+
     def bind(self, args: dict[str, Any], copy: Callable[[], dict[str, Any]] | None = None) -> dict[str, Any]:
         """The keyword arguments for one call.
 

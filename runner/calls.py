@@ -71,6 +71,10 @@ class Calls:
 
     def __init__(self, page: OwnPage, say_started: Callable[[int], None] | None = None) -> None:
         self._page = page
+        self.note_taken = page.note_taken
+        """Say that everything up to this id has been taken from the socket."""
+        self.move = page.move
+        """Say that another part of a segment has begun instead, in the same slot."""
         self._say_started = say_started
         self._running: dict[int, Run] = {}
         self._unwanted: dict[int, Unwanted] = {}

@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 current_crumb: ContextVar[int] = ContextVar("current_crumb", default=0)
 """Of the plugin code that this task runs; 0 outside of all."""
 
-_MAX_REQUEST = (1 << 32) - 1
+MAX_REQUEST = (1 << 32) - 1
 
 
 class Crumbs(trio.abc.Instrument):
     """Leaves crumbs in a page. A process has one loop and so one of these, ``CRUMBS``; until ``open`` nobody reads them."""
 
     def __init__(self) -> None:
-        self._note: Callable[[int], None] = _note_nowhere
+        self.note: Callable[[int], None] = _note_nowhere
+        """Say what is on the CPU."""
         self._heads: list[dict[str, int]] = []
         """By phase and plugin: a crumb without its request. Packed before, because a call is no time for an enumeration's
         arithmetic, which takes longer than all the rest."""
@@ -39,41 +40,45 @@ class Crumbs(trio.abc.Instrument):
 
     def open(self, page: OwnPage, plugin_ids: Sequence[str]) -> None:
         """From now on crumbs go into a page; plugins have their number in the assignment. Called inside of trio."""
-        self._note = page.note_crumb
+        self.note = page.note_crumb
         self._know(plugin_ids)
         trio.lowlevel.add_instrument(self)
 
     def fall_silent(self) -> None:
         """The page is another process's: for a forked child."""
-        self._note = _note_nowhere
+        self.note = _note_nowhere
 
     def enter(self, plugin_id: str, phase: layout.Phase, request_id: int = 0) -> int:
         """Plugin code is about to run; give what is returned to ``leave``."""
         previous = current_crumb.get()
-        heads = self._heads[phase]
-        crumb = (heads.get(plugin_id) or heads[""]) | request_id & _MAX_REQUEST
+        crumb = self.head_of(plugin_id, phase) | request_id & MAX_REQUEST
         current_crumb.set(crumb)
-        self._note(crumb)
+        self.note(crumb)
         return previous
+
+    def head_of(self, plugin_id: str, phase: layout.Phase) -> int:
+        """A crumb without its request."""
+        heads = self._heads[phase]
+        return heads.get(plugin_id) or heads[""]
 
     def leave(self, previous: int) -> None:
         """It has ended."""
         current_crumb.set(previous)
-        self._note(previous)
+        self.note(previous)
 
     def note_none(self) -> None:
         """The loop has the CPU again."""
-        self._note(0)
+        self.note(0)
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         """Trio calls this: a task goes on with whatever it was running."""
-        self._note(task.context.get(current_crumb, 0))
+        self.note(task.context.get(current_crumb, 0))
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
         """Trio calls this: the loop has the CPU again."""
         if FORKS.is_child:
             FORKS.end_child()
-        self._note(0)
+        self.note(0)
 
     def _know(self, plugin_ids: Sequence[str]) -> None:
         numbers = {"": 0, **{plugin_id: number for number, plugin_id in enumerate(plugin_ids, 1)}}
@@ -86,7 +91,7 @@ class Crumbs(trio.abc.Instrument):
 def current_request() -> int:
     """The low 32 bits of the id of the request that this code works on; 0 when it works on none."""
     crumb = current_crumb.get()
-    return crumb & _MAX_REQUEST if crumb >> 56 == layout.Phase.CALL else 0
+    return crumb & MAX_REQUEST if crumb >> 56 == layout.Phase.CALL else 0
 
 
 def _note_nowhere(_: int) -> None:

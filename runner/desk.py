@@ -41,6 +41,7 @@ from rookery.protocol import (
     unstructure,
 )
 
+from .at_once import AtOnce
 from .calls import NOT_STARTED, Calls, Unwanted, refuse_late, refuse_unwanted
 from .config_requests import (
     ConfigRefused,
@@ -55,7 +56,6 @@ from .loader import module_name_of, purge_modules
 from .logs import RUNNER_LOGGER
 from .parking import Parking
 from .roster import NotLoaded
-from .segment_run import note_taken
 from .segments import Segments
 
 if TYPE_CHECKING:
@@ -78,11 +78,16 @@ DRAIN_SHARE = 0.9
 class Desk:
     """Answers the host.
 
+    Attributes:
+        is_at_once: False runs every call in a task of its own. Nothing else changes, which is what tests compare.
+
     Args:
         calls: The calls that run.
         owed: The ids of requests that are not answered.
         nursery: Where answers that take time are worked out; the desk lives shorter.
     """
+
+    is_at_once = True
 
     def __init__(
         self,
@@ -112,6 +117,7 @@ class Desk:
             roster, invoker, calls, nursery,
             take=self._admit, take_call=self._take_alone, is_busy=self._is_busy, hold=self._lanes.hold,
         )  # fmt: skip
+        self._at_once = AtOnce(roster, invoker, calls, self._lanes, self._parking, self._segments)
         self._is_draining = False
         self._started_at = trio.current_time()
         self._others: dict[str, Callable[[Request], Awaitable[None]]] = {
@@ -126,6 +132,19 @@ class Desk:
 
     def take(self, request: Request) -> None:
         """See to it that a request is answered; called by the link, synchronously."""
+        if request.method.name == PLUGIN_RUN_SEGMENT:
+            self._segments.note_taken(request)
+        self._take(request)
+
+    def take_here(self, request: Request, scope: trio.CancelScope) -> Awaitable[None] | None:
+        """The same where the task may be the request's from then on: what is left to do in it."""
+        is_usual = self.is_at_once and not self._is_draining and not self._stopping.has_begun
+        made = self._at_once.take(request, scope, is_usual=is_usual)
+        if made is False:
+            self._take(request)
+        return made or None
+
+    def _take(self, request: Request) -> None:
         method = request.method.name
         if method == PLUGIN_HEALTH:
             request.answer(unstructure(self._health()))
@@ -134,8 +153,6 @@ class Desk:
         elif method in self._others:
             self._nursery.start_soon(self._work_on, request, self._others[method], name=method)
         else:
-            if method == PLUGIN_RUN_SEGMENT:
-                note_taken(request)
             self._take_call(request)
 
     def _is_busy(self, plugin_id: str, key: str) -> bool:

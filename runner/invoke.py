@@ -43,7 +43,7 @@ from .forks import FORKS
 from .page import open_own_page
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sized
 
     from rookery.protocol import Method
 
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from .components import Component
     from .loaded import LoadedPlugin
 
-_RUNS: dict[str, tuple[ComponentType, ...]] = {
+RUNS: dict[str, tuple[ComponentType, ...]] = {
     PLUGIN_INVOKE_COMMAND: (ComponentType.COMMAND,),
     PLUGIN_INVOKE_ACTION: (ComponentType.ACTION,),
     # An original host registers actions as tools and calls them either way.
@@ -133,6 +133,8 @@ class Invoker:
         host_merges: bool = False,
     ) -> None:
         self._host_merges = host_merges
+        self.open_lines: tuple[Sized, Sized] = (), ()
+        """Plugins that have printed and not finished, on both streams; the end of their step ends what they print."""
         self._limiter = limiter
         self._on_step_end = on_step_end
         self._calls = calls or Calls(open_own_page(None))
@@ -201,16 +203,22 @@ class Invoker:
         scope: trio.CancelScope,
         work: Awaitable[dict[str, Any]],
         is_leaving: Callable[[], bool],
+        *,
+        noted: tuple[int | None] | None = None,
     ) -> None:
-        """Await the rest of what has begun in the task of a segment, and answer for it, exactly once.
+        """Await the rest of what has begun in a task that was nobody's in particular, and answer for it, exactly once.
 
         Args:
             scope: Around everything.
             is_leaving: Whether the plugin is being unloaded.
+            noted: The slot of its own where it was noted as begun, if it was; ``None`` notes it now.
         """
         scope.deadline = deadline_of(request)
         run = self._calls.enter(request, scope)
-        self._calls.begin(run)
+        if noted is None:
+            self._calls.begin(run)
+        else:
+            run.has_begun, [run.slot] = True, noted
         try:
             answer = await work
             if not scope.cancel_called or (is_leaving() and run.unwanted is None and not run.is_given_up):
@@ -231,7 +239,7 @@ class Invoker:
 
     def runs(self, method: str, component: Component) -> bool:
         """Whether a method runs components of this type."""
-        return component.type in _RUNS[method]
+        return component.type in RUNS[method]
 
     async def work(
         self,
@@ -266,6 +274,19 @@ class Invoker:
         if result is None and component.answer is None and component.type in SILENT:
             return SILENT[component.type]  # as most handlers do
         return await self.answer_with(component, plugin, args, result)
+
+    def answer_now(
+        self, component: Component, plugin: LoadedPlugin, args: dict[str, Any], result: Any
+    ) -> dict[str, Any] | None:
+        """What a component answers that has returned this; ``None`` when a text has to be sent first."""
+        if self._host_merges and component.type is ComponentType.HOOK_HANDLER:
+            args = {}
+        try:
+            answer = ANSWERS[component.type](component, args, result)
+        except RookeryError as error:
+            failure = error if isinstance(error, PluginFailed) else PluginFailed(str(error))
+            return self._failed(component, plugin.plugin_id, failure)
+        return answer.payload if answer.reply is None else None
 
     async def answer_with(
         self, component: Component, plugin: LoadedPlugin, args: dict[str, Any], result: Any
@@ -306,13 +327,29 @@ class Invoker:
             # Guarded, because packing walks the plugin's own objects, which another thread of it may change meanwhile.
             call_guarded(plugin.plugin_id, _pack, request, answer)
         except PluginFailed as failure:
-            cause = failure.__cause__
-            kind = "ResultTooLarge" if isinstance(cause, FrameTooLarge) else "ResultUnencodable"
-            reason = cause.reason if isinstance(cause, (CannotEncode, FrameTooLarge)) else failure.reason
-            text = f"the result of {component.name} cannot be sent: {reason}"
-            self._on_failure(plugin.plugin_id, component.name, PluginFailed(text))
-            details = {"kind": kind, "plugin_id": plugin.plugin_id, "component_name": component.name}
-            request.refuse(ErrorCode.E_UNKNOWN, text, details)
+            self._refuse_undelivered(request, plugin, component, failure)
+
+    def deliver_inside(
+        self, request: Asked, plugin: LoadedPlugin, component: Component, answer: dict[str, Any]
+    ) -> None:
+        """The same in a context of the handler's own."""
+        try:
+            _pack(request, answer)
+        except BaseException as error:
+            failure = PluginFailed(explain(error), traceback_text(error))
+            failure.__cause__ = error
+            self._refuse_undelivered(request, plugin, component, failure)
+
+    def _refuse_undelivered(
+        self, request: Asked, plugin: LoadedPlugin, component: Component, failure: PluginFailed
+    ) -> None:
+        cause = failure.__cause__
+        kind = "ResultTooLarge" if isinstance(cause, FrameTooLarge) else "ResultUnencodable"
+        reason = cause.reason if isinstance(cause, (CannotEncode, FrameTooLarge)) else failure.reason
+        text = f"the result of {component.name} cannot be sent: {reason}"
+        self._on_failure(plugin.plugin_id, component.name, PluginFailed(text))
+        details = {"kind": kind, "plugin_id": plugin.plugin_id, "component_name": component.name}
+        request.refuse(ErrorCode.E_UNKNOWN, text, details)
 
 
 def deadline_of(request: Asked) -> float:
@@ -358,7 +395,7 @@ def _find(request: Asked, plugin: LoadedPlugin) -> tuple[Component, dict[str, An
     if component is None:
         offered = ", ".join(plugin.components) or "nothing"
         raise _NotOffered(f"{plugin.plugin_id} has no component {shown(name)}; it offers {offered}")
-    if component.type not in _RUNS[method]:
+    if component.type not in RUNS[method]:
         raise _NotOffered(
             f"{method} does not run {name!r} of {plugin.plugin_id}: it is a {component.type.value}"
         )

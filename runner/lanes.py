@@ -74,7 +74,7 @@ class Lanes:
                 return  # it did not end, and those behind it went on
             del self._lanes[lane]
             if requests:
-                self._start(lane, requests)
+                self._start(lane, requests, refuse=self._give_back)
 
         return release
 
@@ -103,13 +103,21 @@ class Lanes:
 
     # --- inside ------------------------------------------------------------------------------------------------
 
-    def _start(self, lane: Lane, requests: deque[Request]) -> None:
+    def _start(
+        self, lane: Lane, requests: deque[Request], *, refuse: Callable[[Request], None] | None = None
+    ) -> None:
         scope = self._scopes.get(lane[0])
         if scope is not None and scope.start_call(self._run, lane, requests, scope):
             self._lanes[lane] = requests
         else:
             for request in requests:
-                self._refuse(request)
+                (refuse or self._refuse)(request)
+
+    def _give_back(self, request: Request) -> None:
+        """It does not begin here, because its plugin goes."""
+        if not self._park(request):
+            text = f"{request.plugin_id} is being unloaded"
+            request.refuse(ErrorCode.E_SHUTTING_DOWN, text, NOT_STARTED)
 
     async def _run(self, lane: Lane, requests: deque[Request], scope: PluginScope) -> None:
         try:
@@ -126,9 +134,7 @@ class Lanes:
                     self._start(lane, requests)
                     requests = deque()
             for request in requests:
-                if not self._park(request):
-                    text = f"{lane[0]} is being unloaded"
-                    request.refuse(ErrorCode.E_SHUTTING_DOWN, text, NOT_STARTED)
+                self._give_back(request)
 
     def _take_out(self, is_meant: Callable[[Request], bool]) -> list[Request]:
         found = []

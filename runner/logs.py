@@ -247,24 +247,25 @@ class PrintStream(io.TextIOBase):
         self._fd = fd
         self._level = level
         self._lock = threading.RLock()
-        self._lines: dict[str, Lines] = {}
+        self.lines: dict[str, Lines] = {}
+        """By plugin, those that have printed and not finished."""
         self.buffer = io.FileIO(fd, "w", closefd=False)
 
     def write(self, text: str) -> int:
         data = text.encode("utf-8", "backslashreplace")
         plugin_id = current_plugin.get()
         with self._lock:
-            lines = self._lines.get(plugin_id)
+            lines = self.lines.get(plugin_id)
             if lines is None:
-                lines = self._lines[plugin_id] = Lines(self._log)
+                lines = self.lines[plugin_id] = Lines(self._log)
             lines.feed(plugin_id, data)
         return len(text)
 
     def end_line(self, plugin_id: str) -> None:
         """The plugin has finished: what it printed without a line end is a line too."""
-        if plugin_id in self._lines:
+        if plugin_id in self.lines:
             with self._lock:
-                self._lines.pop(plugin_id).end()
+                self.lines.pop(plugin_id).end()
 
     def _log(self, plugin_id: str, line: str) -> None:
         if line:

@@ -52,6 +52,10 @@ class RawOutput(trio.abc.Instrument):
         for pipe in self._pipes:
             self._look.register(pipe.fd, select.POLLIN)
         self._last = ""
+        self._has_read = False
+        """Since the last end of a call: a line may be open."""
+        self._is_relieved = False
+        """The thread may have taken something out of a pipe."""
         self._token: trio.lowlevel.TrioToken | None = None
         self._taken = threading.Event()
         self._is_over = False
@@ -79,25 +83,23 @@ class RawOutput(trio.abc.Instrument):
         plugin_id = task.context.get(current_plugin)
         if plugin_id:
             self._last = plugin_id
-            if self._look.poll(0) or self._overflows:
+            if self._look.poll(0) or self._is_relieved:
                 self._read(plugin_id)
 
     def take(self, plugin_id: str) -> None:
         """Read what is there as this plugin's; it has finished, so an open line ends too."""
         if plugin_id:
             self._last = plugin_id
-        if self._look.poll(0) or self._overflows:
+        if self._look.poll(0) or self._is_relieved:
             self._read(plugin_id)
-        for pipe in self._pipes:
-            if pipe.lines.is_open:
-                pipe.lines.end()
-
-    @property
-    def _overflows(self) -> bool:
-        out, err = self._pipes  # by name: this is asked after each step of each handler
-        return bool(out.overflow or err.overflow or out.dropped or err.dropped)
+        if self._has_read:
+            self._has_read = False
+            for pipe in self._pipes:
+                if pipe.lines.is_open:
+                    pipe.lines.end()
 
     def _read(self, plugin_id: str) -> None:
+        self._is_relieved, self._has_read = False, True
         for pipe in self._pipes:
             data, dropped = pipe.read()
             if data:
@@ -143,7 +145,11 @@ class RawOutput(trio.abc.Instrument):
     def _relieve_until_taken(self) -> bool:
         pause = RELIEF[0]
         while not self._taken.wait(pause):
+            self._is_relieved = (
+                True  # before: whoever waits for room in the pipe may end its step before this goes on
+            )
             relieved = [pipe.relieve() for pipe in self._pipes]
+            self._is_relieved |= any(relieved)
             pause = RELIEF[0] if any(relieved) else min(2 * pause, RELIEF[1])
         return not self._is_over
 

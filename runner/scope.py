@@ -65,8 +65,11 @@ class PluginScope:
         """Run our own code for a call of the host; False when the plugin goes. It ends with the plugin at the latest."""
         if self._nursery is None:
             return False
+        try:
+            self._nursery.start_soon(self._run_call, func, args, name=f"{self.plugin_id}: call")
+        except RuntimeError:
+            return False  # it is closed, and has not gone yet
         self.in_flight += 1
-        self._nursery.start_soon(self._run_call, func, args, name=f"{self.plugin_id}: call")
         return True
 
     def admit(self, scope: trio.CancelScope) -> None:

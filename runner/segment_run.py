@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .calls import Unwanted
+    from .roll import Roll
 
 ENVELOPE_BYTES = 4096
 """Room in a frame for what stands around an answer."""
@@ -38,8 +39,10 @@ class Run:
         "args",
         "is_answered",
         "own_args",
+        "own_message",
         "place",
         "request",
+        "roll",
         "slot",
         "speaking",
         "told",
@@ -47,12 +50,17 @@ class Run:
         "waits",
     )
 
-    def __init__(self, request: Request, told: Segment, args: dict[str, Any]) -> None:
+    def __init__(
+        self, request: Request, told: Segment, args: dict[str, Any], roll: Roll | None = None
+    ) -> None:
         self.request = request
         self.told = told
+        self.roll = roll
         self.args = args
         self.own_args: Callable[[], dict[str, Any]] = partial(decode_value, told.args)
         """The arguments once more, for somebody who may change them. Whoever keeps this keeps no more than them."""
+        own_args = self.own_args
+        self.own_message: Callable[[], dict[str, Any]] = lambda: own_args()["message"]
         self.place = 0
         """Of the handler that is next."""
         self.slot: int | None = None
@@ -146,13 +154,16 @@ def note_taken(request: Request) -> None:
         session.taken = max(session.taken, request.request_id + len(plugins))
 
 
-def read_segment(payload: dict[str, Any]) -> Segment:
+def read_segment(payload: dict[str, Any], *, is_known: bool = False) -> Segment:
     """Check a segment.
+
+    Args:
+        is_known: Its lists are those of a group, which were checked before.
 
     Raises:
         BadPayload: It is none.
     """
-    told = _read_quickly(payload) or structure(payload, Segment)
+    told = _read_quickly(payload, is_known=is_known) or structure(payload, Segment)
     if not len(told.plugins) == len(told.components) == len(told.timeouts_ms) > 0:
         raise BadPayload(
             "the three lists name as many plugins, components and times, one at least", "plugins"
@@ -162,7 +173,7 @@ def read_segment(payload: dict[str, Any]) -> Segment:
     return told
 
 
-def _read_quickly(payload: dict[str, Any]) -> Segment | None:
+def _read_quickly(payload: dict[str, Any], *, is_known: bool) -> Segment | None:
     """A segment as it usually is; ``None`` when something about it is not, and the slow way has to name it."""
     method, args, key = payload.get("method"), payload.get("args"), payload.get("ordering_key", "")
     plugins, components, times = payload.get("plugins"), payload.get("components"), payload.get("timeouts_ms")
@@ -176,7 +187,7 @@ def _read_quickly(payload: dict[str, Any]) -> Segment | None:
         return None
     if type(plugins) is not list or type(components) is not list or type(times) is not list:
         return None
-    if (
+    if not is_known and (
         set(map(type, plugins)) != {str}
         or set(map(type, components)) != {str}
         or set(map(type, times)) != {int}

@@ -22,30 +22,27 @@ from rookery.protocol import (
     BadPayload,
     ComponentType,
     ErrorCode,
+    Groups,
     RemoteProtocolError,
     Request,
-    SegmentAnswer,
     decode_value,
-    unstructure,
 )
 from rookery.protocol import page as layout
 
 from .answers import SILENT
+from .burst import ALONE, LATE, THROUGH, Bursts
 from .calls import NOT_STARTED, refuse_unwanted
-from .crumbs import CRUMBS
-from .first_step import Suspended, begin, first_step, resume
-from .message import Message
-from .segment_run import Run, read_segment
+from .first_step import Begun, Suspended, first_step, resume
+from .roll import Roll
+from .segment_run import Run, note_taken, read_segment
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from .calls import Calls, Unwanted
-    from .components import Component
     from .invoke import Invoker
-    from .loaded import LoadedPlugin
+    from .roll import Member
     from .roster import Roster
-    from .scope import PluginScope
 
 BURST = 0.05
 """Seconds after which the loop gets the processor back, and after which handlers in turn go back to the host."""
@@ -53,9 +50,6 @@ BURST = 0.05
 SHARE = 0.25
 """Of the shortest time of handlers in turn, after which no other begins: it has the rest of that time, and its host may have
 stopped waiting for the one before when all of it is over, and asked those after it elsewhere."""
-
-_SHARED = frozenset({str, int, float, bool, bytes, type(None), Message})
-"""What handlers may share: nothing in it can be changed, or it copies itself before."""
 
 
 class Segments:
@@ -87,6 +81,8 @@ class Segments:
         self._take_call = take_call
         self._is_busy = is_busy
         self._hold = hold
+        self._bursts = Bursts(invoker, calls, is_busy=is_busy)
+        self._groups: Groups[_Lists] = Groups()
         self._waiting: dict[int, Run] = {}
         """Those of which no handler has begun, by the request's id."""
         self._by_key: dict[str, Run] = {}
@@ -98,24 +94,61 @@ class Segments:
 
     # --- of the desk -------------------------------------------------------------------------------------------
 
+    def note_taken(self, request: Request) -> None:
+        """A segment was taken from the socket, whatever becomes of it: so were the ids of its parts, and its lists are known."""
+        payload = request.payload
+        group = payload.get("group")
+        if type(group) is int and group > 0:
+            if payload.get("plugins"):
+                lists: tuple[Any, ...] = tuple(payload.get(name) for name in _LISTS)
+                if all(type(each) is list for each in lists):
+                    self._groups.add(group, len(lists[0]), _Lists(*lists))
+            elif (known := self._groups.get(group)) is not None:
+                payload.update(zip(_LISTS, known.lists, strict=True))
+        note_taken(request)
+        self._calls.note_taken(request.link.session.taken)
+
     def take(self, request: Request) -> None:
         """Run a segment, after what came before it in its conversation."""
+        run = self._read(request)
+        if run is not None:
+            self._waiting[request.request_id] = run
+            self._nursery.start_soon(self._work_off, run, name="segment")
+
+    def take_here(self, request: Request, scope: trio.CancelScope) -> Awaitable[None] | None:
+        """The same in this task: what is left to do in it, if it has to wait for something.
+
+        Args:
+            scope: Around the task.
+        """
+        run = self._read(request)
+        begun = None if run is None else first_step(self._begin(run, scope))
+        return resume(begun) if type(begun) is Suspended else None
+
+    def _read(self, request: Request) -> Run | None:
+        """A segment as it is to be run; ``None`` when it was refused."""
+        known = self._groups.get(request.payload.get("group") or 0)
+        is_known = known is not None and known.roll is not None
         try:
-            told = read_segment(request.payload)
+            told = read_segment(request.payload, is_known=is_known)
             args = decode_value(told.args)
             if type(args) is not dict:
                 raise BadPayload(f"must be a packed map, got {type(args).__name__}", "args")
         except BadPayload as error:
             request.refuse_bad_payload(error)
-            return
+            return None
         except RemoteProtocolError as error:
             request.refuse_bad_payload(BadPayload(str(error), "args"))
-            return
-        run = Run(request, told, args)
+            return None
+        roll = known.roll if known is not None else None
+        if roll is None:
+            roll = Roll(self._roster.loaded, self._roster.scopes, told.plugins, told.components)
+            if known is not None:
+                known.roll = roll
+        run = Run(request, told, args, roll)
         if told.ordering_key:
             self._by_key[told.ordering_key] = run
-        self._waiting[request.request_id] = run
-        self._nursery.start_soon(self._work_off, run, name="segment")
+        return run
 
     def is_behind(self, request: Request, key: str) -> bool:
         """Keep a request back whose conversation has a segment that is not through; False when there is none."""
@@ -123,6 +156,10 @@ class Segments:
         if run is not None:
             run.waits.append(request)
         return run is not None
+
+    def holds(self, key: str) -> bool:
+        """Whether a conversation has a segment that is not through."""
+        return key in self._by_key
 
     def expand(self, request_ids: Iterable[int]) -> list[int]:
         """The same ids, and those of the parts that go on for them."""
@@ -158,125 +195,76 @@ class Segments:
             self._let_on(run)
             return
         with trio.CancelScope() as scope:
-            if run.told.in_turn:
-                await self._burst_in_turn(run, scope)
-            else:
-                self._running[run.request.request_id] = run
-                await self._burst(run, scope)
+            await self._begin(run, scope)
+
+    async def _begin(self, run: Run, scope: trio.CancelScope) -> None:
+        if run.told.in_turn:
+            await self._burst_in_turn(run, scope)
+        else:
+            self._running[run.request.request_id] = run
+            await self._burst(run, scope)
 
     async def _burst_in_turn(self, run: Run, scope: trio.CancelScope) -> None:
-        told, calls = run.told, self._calls
-        end = trio.current_time() + min(BURST, _time_left(run))
-        silence = SILENCE[told.method]
-        last = len(told.plugins) - 1
-        for place in range(last + 1):
-            found = self._find(run, place)
-            if found is None:
-                if place:
-                    self._tell(run, place - 1, silence)
-                else:
-                    self._take_alone(run, place)
-                return
-            # Noted first and looked at the clock then: what is noted last is what the host takes as begun.
-            run.slot = calls.note(run.slot, run.part_id(place))
-            if place and trio.current_time() > end:
+        silence, last = SILENCE[run.told.method], len(run.told.plugins) - 1
+        end = time.monotonic() + min(BURST, _time_left(run))
+        while True:
+            member, made = self._bursts.run(run, end)
+            place = run.place
+            if made is THROUGH:
+                self._tell(run, last, silence)
+            elif made is ALONE and not place:
+                self._take_alone(run, place)
+            elif made is ALONE or made is LATE:
                 self._tell(run, place - 1, silence)
-                return
-            answer = await self._step(run, place, found, scope)
-            if answer is _GOES_ON:
-                return
-            if place == last or not _is_silent(answer, silence):
-                self._tell(run, place, answer, found)
-                return
+            elif type(made) is Begun:
+                await self._go_on(run, place, member, scope, made)
+            elif place < last and _is_silent(made, silence):
+                run.place += 1
+                continue
+            else:
+                self._tell(run, place, made, member)
+            return
 
     async def _burst(self, run: Run, scope: trio.CancelScope) -> None:
-        told, calls = run.told, self._calls
-        end = trio.current_time() + BURST
-        silence = SILENCE[told.method]
-        count = len(told.plugins)
-        while run.place < count:
-            if trio.current_time() > end:
+        silence, count = SILENCE[run.told.method], len(run.told.plugins)
+        made: Any = None
+        while made is not THROUGH and run.unwanted is None:
+            member, made = self._bursts.run(run, time.monotonic() + BURST)
+            place = run.place
+            if made is LATE:
                 await trio.lowlevel.checkpoint()
-                end = trio.current_time() + BURST
-            place, run.place = run.place, run.place + 1
-            if run.unwanted is not None:
-                refuse_unwanted(run.part(place), run.unwanted)
                 continue
-            found = self._find(run, place)
-            if found is None:
+            run.place += 1
+            if made is ALONE:
                 self._take_alone(run, place)
-                continue
-            run.slot = calls.note(run.slot, run.part_id(place))
-            answer = await self._step(run, place, found, scope)
-            if answer is _GOES_ON:
+            elif type(made) is Begun:
+                await self._go_on(run, place, member, scope, made)
                 return
-            if not _is_silent(answer, silence):
-                self._tell(run, place, answer, found)
+            elif made is not THROUGH and not _is_silent(made, silence):
+                self._tell(run, place, made, member)
+        for place in range(run.place, count):
+            assert run.unwanted is not None
+            refuse_unwanted(run.part(place), run.unwanted)
         del self._running[run.request.request_id]
-        run.request.answer(unstructure(SegmentAnswer(speaking=run.speaking)))
+        run.request.answer({"speaking": run.speaking})
         run.is_answered = True
-        calls.free(run.slot)
+        self._calls.free(run.slot)
         for say in run.answers:
             say()
         self._let_on(run)
-
-    def _find(self, run: Run, place: int) -> _Found | None:
-        """What is needed to run a handler here and now; ``None`` when it has to become a request of its own."""
-        told = run.told
-        plugin_id = told.plugins[place]
-        plugin = self._roster.loaded.get(plugin_id)
-        scope = self._roster.scopes.get(plugin_id)
-        if plugin is None or scope is None or not scope.is_open:
-            return None
-        component = plugin.components.get(told.components[place])
-        if component is None or not component.is_inline or not self._invoker.runs(told.method, component):
-            return None
-        if self._is_busy(plugin_id, told.ordering_key):
-            return None
-        try:
-            arguments = component.binding.bind(run.args, run.own_args)
-            if not all(type(value) in _SHARED for value in arguments.values()):
-                arguments = component.binding.bind(run.own_args())
-        except BadPayload:
-            return None
-        return plugin, scope, component, arguments
-
-    async def _step(self, run: Run, place: int, found: _Found, scope: trio.CancelScope) -> Any:
-        """The handler's answer, or that it goes on by itself."""
-        plugin, _, component, arguments = found
-        invoker, task = self._invoker, trio.lowlevel.current_task()
-        context = task.context.copy()
-        try:
-            step = context.run(begin, component, arguments, plugin.plugin_id, run.part_id(place))
-        except BaseException as error:  # whatever it is: it is the handler's
-            CRUMBS.note_none()
-            return invoker.fail(component, plugin, error)
-        if type(step) is not Suspended:
-            CRUMBS.note_none()
-            invoker.end_step(plugin.plugin_id)
-            if step is None:
-                return SILENT[component.type]
-            # What it has returned may be something to say, or a text to be sent first.
-            step = first_step(invoker.answer_with(component, plugin, run.args, step))
-            if type(step) is not Suspended:
-                return step
-            work: Awaitable[dict[str, Any]] = resume(step)
-        else:
-            work = invoker.work(component, plugin, run.args, {}, handler=partial(resume, step))
-        # From here on this task is the handler's.
-        task.context = context
-        await self._go_on(run, place, found, scope, work)
-        return _GOES_ON
 
     async def _go_on(
         self,
         run: Run,
         place: int,
-        found: _Found,
+        member: Member | None,
         scope: trio.CancelScope,
-        work: Awaitable[dict[str, Any]],
+        begun: Begun,
     ) -> None:
-        plugin, plugin_scope, component, _ = found
+        """From here on this task is the handler's."""
+        assert member is not None
+        trio.lowlevel.current_task().context = begun.context
+        plugin, plugin_scope, component = member.plugin, member.scope, member.component
         key = run.told.ordering_key
         part = run.part(place)
         release = self._hold(plugin.plugin_id, key) if key else None
@@ -289,7 +277,7 @@ class Segments:
             self._nursery.start_soon(self._go_through, run, name="segment")
         try:
             await self._invoker.conclude(
-                part, plugin, component, scope, work, lambda: not plugin_scope.is_open
+                part, plugin, component, scope, begun.work, lambda: not plugin_scope.is_open
             )
         finally:
             plugin_scope.let_go(scope)
@@ -314,13 +302,13 @@ class Segments:
             part.on_answered = partial(self._calls.free, slot)
             self._take_call(part)
 
-    def _tell(self, run: Run, place: int, answer: Any, found: _Found | None = None) -> None:
+    def _tell(self, run: Run, place: int, answer: Any, member: Member | None = None) -> None:
         """Answer for one handler."""
         part = run.part(place)
-        if found is None:
+        if member is None:
             part.answer(dict(answer))
         else:
-            self._invoker.deliver(part, found[0], found[2], answer)
+            self._invoker.deliver(part, member.plugin, member.component, answer)
         if run.told.in_turn:
             self._calls.free(run.slot)
             self._let_on(run)
@@ -335,9 +323,19 @@ class Segments:
             self._take(request)
 
 
-_Found = tuple["LoadedPlugin", "PluginScope", "Component", dict[str, Any]]
+_LISTS = ("plugins", "components", "timeouts_ms")
 
-_GOES_ON = object()
+
+class _Lists:
+    """What a group stands for."""
+
+    __slots__ = ("lists", "roll")
+
+    def __init__(self, *lists: Any) -> None:
+        self.lists = lists
+        self.roll: Roll | None = None
+        """Once they have been checked."""
+
 
 _EVENT, _HOOK = SILENT[ComponentType.EVENT_HANDLER], SILENT[ComponentType.HOOK_HANDLER]
 

@@ -101,6 +101,7 @@ async def serve(start: Start, sock: socket.socket) -> int:
 
 async def _serve(link: Link, inbox: Inbox, page: OwnPage, start: Start) -> int:
     async with trio.open_nursery() as nursery:
+        link.lend(nursery)
         nursery.start_soon(_run_link, link)
         answer = await _say_hello(link, start)
         code = REFUSED
@@ -151,7 +152,11 @@ async def _be_runner(
     CRUMBS.open(page, [assigned.plugin_id for assigned in assignment.plugins])
     FORKS.watch(CRUMBS.fall_silent)
     calls = Calls(page, partial(_say_started, link) if "started" in answer.features else None)
-    async with _captured_output(link, start, assignment.log_level, nursery) as (shipper, on_step_end):
+    async with _captured_output(link, start, assignment.log_level, nursery) as (
+        shipper,
+        on_step_end,
+        streams,
+    ):
         for remark in start.remarks:
             _log.warning("%s", remark)
         scopes: dict[str, PluginScope] = {}
@@ -169,6 +174,7 @@ async def _be_runner(
             calls=calls,
             host_merges=answer.assignment is not None,  # an original host replaces them all
         )
+        invoker.open_lines = streams[0].lines, streams[1].lines
         stopping = Stopping()
         reloader = Reloader(roster, discover, assignment.external_plugins)
         desk = Desk(roster, invoker, reloader, stopping, nursery, calls=calls, owed=link.session.owed)
@@ -181,6 +187,7 @@ async def _be_runner(
         inbox.rounds = rounds
         nursery.start_soon(_watch_sigterm, stopping)
         inbox.open(desk.take, desk.hear)
+        link.take_here(desk.take_here)
         with stopping.interrupts(trio.CancelScope()):
             with roster.first_loading():
                 ready = await load_all(roster, discover(), assignment.external_plugins)
@@ -244,7 +251,7 @@ async def _unload_all(roster: Roster, stopping: Stopping) -> None:
 @contextlib.asynccontextmanager
 async def _captured_output(
     link: Link, start: Start, log_level: int, nursery: trio.Nursery
-) -> AsyncIterator[tuple[LogShipper, Callable[[str], None]]]:
+) -> AsyncIterator[tuple[LogShipper, Callable[[str], None], tuple[PrintStream, PrintStream]]]:
     """Everything that is logged, printed or written goes to the host, with the name of its plugin."""
     shipper = LogShipper()
     shipper.attach(link)
@@ -262,11 +269,12 @@ async def _captured_output(
 
         def on_step_end(plugin_id: str) -> None:
             for stream in streams:
-                stream.end_line(plugin_id)
+                if stream.lines:
+                    stream.end_line(plugin_id)
             if raw is not None:
                 raw.take(plugin_id)
 
-        yield shipper, on_step_end
+        yield shipper, on_step_end, streams
     # Whatever comes from here on is for who reads the pipes when this process is dead.
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
 

@@ -28,6 +28,7 @@ class Call:
         "component",
         "deadline",
         "is_settled",
+        "is_waiting",
         "lane",
         "line",
         "link",
@@ -55,6 +56,8 @@ class Call:
         self.deadline = deadline
         self.on_settled = on_settled
         self.is_settled = False
+        self.is_waiting = False
+        """It is in the dispatcher's ``Waiting``."""
         self.lane: Lane | None = None
         self.line: Line | None = None
         """Where it waits."""

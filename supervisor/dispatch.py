@@ -9,8 +9,8 @@ other, which saves a round trip and two wake-ups between two of them. For any ot
 keeps them.
 
 Every call settles exactly once, by its deadline and a sweep at the latest: the link sweeps what was sent, ``waiting.py``
-what waits. Waiting costs no task: a call is an object in a queue with a callback. What becomes of the calls of a runner that
-dies: those that had not begun go to the next one, before any that were made later; others are lost, or may run again.
+what waits. Waiting costs no task: a call is an object in a queue. What becomes of the calls of a runner that dies: those that
+had not begun go to the next one, before any that were made later; others are lost, or may run again.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from rookery.protocol import METHODS, PLUGIN_CANCEL, ConnectionLost, RequestTime
 
 from .call import Call, OnSettled, Outcome, Payload
 from .fate import DispatchFailed, Fate, failure_of, never_began, takes_nothing
-from .gate import Gate
+from .gate import INNER_METHODS, Gate
 from .holding import Holding
 from .open_calls import OpenCalls
 from .refusals import Refusals
-from .retries import MAX_ATTEMPTS, RetryBudget
+from .retries import MAX_ATTEMPTS, MOST, RetryBudget
 from .segment import Segment
 from .segments import Segments
 from .tally import Tally
@@ -97,9 +97,11 @@ class Dispatcher:
             key: Calls of one plugin with the same key run one after the other; ``None`` waits for nobody.
         """
         gate = self._gates[component.shard]
-        call = Call(component, method, args, deadline, on_settled, self.take_numbers(1))
-        self.budget.earn()
-        self.open.note_open()
+        self._number += 1
+        call = Call(component, method, args, deadline, on_settled, self._number)
+        if self.budget.left < MOST:
+            self.budget.earn()
+        self.open.count += 1
         if key is None:
             self._enter(gate, call)
             return call
@@ -132,8 +134,7 @@ class Dispatcher:
     ) -> Payload:
         """Send a call and wait for its result. A checkpoint.
 
-        A cancel gives the call up: one that still waits is withdrawn and counted nowhere, one that was sent runs on, and
-        its lane goes on when it ends.
+        A cancel gives the call up: one that waits is withdrawn, uncounted; one that was sent runs on, its lane behind it.
 
         Args:
             timeout: Seconds; ``None`` takes the component's own, or else the method's.
@@ -158,7 +159,7 @@ class Dispatcher:
         """Nobody wants the result any more: a call that waits ends uncounted, one that was sent is cancelled, unheard."""
         if isinstance(call, Segment):
             self.segments.withdraw(call)
-        elif call in self._waiting:
+        elif call.is_waiting:
             self._end(call)
         else:
             call.forget()
@@ -187,16 +188,12 @@ class Dispatcher:
             read_started: What it has begun, for a runner that takes segments; ``None`` for any other.
         """
         gate = self._gates[name]
-        gate.link, gate.is_given_up, gate.orders, gate.cancels = link, False, orders, cancels
-        gate.read_started = read_started
+        gate.open(link, orders=orders, cancels=cancels, read_started=read_started)
         self.pump(gate)
 
     def close_shard(self, name: str, *, given_up: str = "") -> None:
-        """The shard takes no calls for now; what waits keeps waiting, if this dispatcher waits at all.
-
-        Args:
-            given_up: Why nobody can say when it will again: then waiting calls fail at once, and new ones too.
-        """
+        """The shard takes no calls for now; what waits keeps waiting, if this dispatcher waits at all. Given up, it takes none
+        until nobody can say when, and why is told: waiting calls fail at once, and new ones too."""
         gate = self._gates[name]
         gate.link = None
         gate.is_given_up = bool(given_up)
@@ -251,7 +248,7 @@ class Dispatcher:
 
     def _enter(self, gate: Gate, call: Call) -> None:
         """The call is the first of its lane: on to its shard."""
-        window = gate.window_of(call.method)
+        window = gate.inner if call.method in INNER_METHODS else gate.outer
         if self.is_closing:
             self._fail_soon(gate, call, Fate.SHUTTING_DOWN, "the host is stopping")
         elif self.refusals.any and (refusal := self.refusals.of(call)):
@@ -263,8 +260,8 @@ class Dispatcher:
         elif call.deadline <= trio.current_time():
             self._fail_soon(gate, call, Fate.TIMEOUT, call.too_late)
         elif gate.link is not None and window.has_room and not window.line:
-            self._send(gate, gate.link, call)
-        elif call in self._waiting:
+            self._send(gate, gate.link, window, call)
+        elif call.is_waiting:
             window.line.append(call)
         elif gate.waiting >= gate.queue_limit:
             self._overload(gate, call)
@@ -276,15 +273,16 @@ class Dispatcher:
         self._fail_soon(gate, call, Fate.OVERLOADED, f'{gate.waiting} calls wait for shard "{gate.shard}"')
 
     def pump(self, gate: Gate) -> None:
+        if not gate.waiting:
+            return  # as after most calls
         for window in (gate.inner, gate.outer):
             while gate.link is not None and window.has_room and (call := window.line.take()) is not None:
                 if call.deadline <= trio.current_time():
                     self._time_out(call)
                 else:
-                    self._send(gate, gate.link, call)
+                    self._send(gate, gate.link, window, call)
 
-    def _send(self, gate: Gate, link: Link, call: Call) -> None:
-        window = gate.window_of(call.method)
+    def _send(self, gate: Gate, link: Link, window: Window, call: Call) -> None:
         try:
             call.request_id = link.send(
                 call.method,
@@ -303,7 +301,8 @@ class Dispatcher:
             self._fail_soon(gate, call, failure.fate, failure.message)
         else:
             window.in_flight += 1
-            self._waiting.remove(gate, call)
+            if call.is_waiting:
+                self._waiting.remove(gate, call)
 
     def take_end(self, gate: Gate, window: Window, call: Call, outcome: Payload | RookeryError) -> None:
         """A call that was sent is over."""
@@ -353,7 +352,7 @@ class Dispatcher:
         if gate.is_given_up or not self._waits:
             self._fail_soon(gate, call, Fate.UNAVAILABLE, gate.why_away)
             return
-        if call not in self._waiting:
+        if not call.is_waiting:
             self._waiting.add(gate, call)
         gate.window_of(call.method).line.put_back(call)
 
@@ -381,7 +380,8 @@ class Dispatcher:
 
     def _end(self, call: Call) -> None:
         call.is_settled = True
-        self._waiting.remove(self._gates[call.component.shard], call)
+        if call.is_waiting:
+            self._waiting.remove(self._gates[call.component.shard], call)
         line, call.line = call.line, None
         if line is not None:
             line.note_ended()

@@ -10,6 +10,7 @@ from rookery.protocol import (
     PLUGIN_INVOKE_HOOK,
     PLUGIN_INVOKE_LLM_PROVIDER,
     PLUGIN_INVOKE_MESSAGE_GATEWAY,
+    Groups,
 )
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class Gate:
     __slots__ = (
         "cancels",
         "counters",
+        "groups",
         "inner",
         "is_given_up",
         "link",
@@ -143,12 +145,27 @@ class Gate:
         """The runner keeps lanes itself, as the last one did."""
         self.read_started: Callable[[], frozenset[int] | None] | None = None
         """Which requests have begun; None for a runner that takes no segments."""
+        self.groups: Groups[None] = Groups()
+        """Lists of handlers that the runner knows by a number."""
         self.segments = 0
         """Segments that are out. Each counts once, until it is known which of its handlers go on."""
         self.waiting = 0
         """Calls that wait for this shard, in its lines or in a lane."""
         self.outer = Window(max_inflight)
         self.inner = Window(max_inflight)
+
+    def open(
+        self,
+        link: Link,
+        *,
+        orders: bool,
+        cancels: bool,
+        read_started: Callable[[], frozenset[int] | None] | None,
+    ) -> None:
+        """A runner is there, which knows nothing yet; see ``Dispatcher.open_shard``."""
+        self.link, self.is_given_up, self.orders, self.cancels = link, False, orders, cancels
+        self.read_started = read_started
+        self.groups = Groups()
 
     def open_lane(self, place: tuple[str, str]) -> Lane:
         """A new lane before this gate. What its calls are told of their order holds until it is empty again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound="Component")
 
 
+_NUMBERS = count(1)
+
+
 class Neighbours(Generic[C]):
     """Handlers of one shard, in their order.
 
@@ -19,9 +23,11 @@ class Neighbours(Generic[C]):
         seconds: What a handler may take.
     """
 
-    __slots__ = ("handlers", "longest", "names", "plugins", "shortest", "timeouts", "timeouts_ms")
+    __slots__ = ("handlers", "longest", "names", "number", "plugins", "shortest", "timeouts", "timeouts_ms")
 
     def __init__(self, handlers: Sequence[C], seconds: Callable[[C], float]) -> None:
+        self.number = next(_NUMBERS)
+        """What runners may call them; see ``Groups`` of the protocol."""
         self.handlers = handlers
         self.plugins = [handler.plugin_id for handler in handlers]
         self.names = [handler.name for handler in handlers]

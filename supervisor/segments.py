@@ -101,12 +101,14 @@ class Segments:
             number=dispatcher.take_numbers(count),
             sent_at=now,
         )
+        is_known = neighbours.number in gate.groups
         payload: Payload = {
             "method": method,
             "args": b"",
-            "plugins": neighbours.plugins,
-            "components": neighbours.names,
-            "timeouts_ms": neighbours.timeouts_ms,
+            "group": neighbours.number,
+            "plugins": [] if is_known else neighbours.plugins,
+            "components": [] if is_known else neighbours.names,
+            "timeouts_ms": [] if is_known else neighbours.timeouts_ms,
             "in_turn": segment.in_turn,
             "ordering_key": key or "",
             "sent_at": clock,
@@ -123,10 +125,12 @@ class Segments:
             )
         except RookeryError:
             return None  # each alone says why
+        if not is_known:
+            gate.groups.add(neighbours.number, count, None)
         segment.pending, segment.link = link.session.pending[request_id], link
         gate.segments += 1
         dispatcher.budget.earn(count)
-        dispatcher.open.note_open()
+        dispatcher.open.count += 1
         return segment
 
     def withdraw(self, segment: Segment) -> None:
@@ -180,7 +184,7 @@ class Segments:
         call = segment.call = segment.call_of(place)
         if segment.is_over:
             call.forget()
-        dispatcher.open.note_open()
+        dispatcher.open.count += 1
         if not isinstance(outcome, dict):
             dispatcher.take_failure(gate, call, outcome)
         elif pending.answered_by == pending.request_id:
@@ -206,7 +210,7 @@ class Segments:
         """A handler answers for itself, and is from now on a call like any other."""
         window = gate.window_of(call.method)
         window.in_flight += 1
-        self._dispatcher.open.note_open()
+        self._dispatcher.open.count += 1
         call.request_id, call.link = request_id, link
         done = partial(self._dispatcher.take_end, gate, window, call)
         link.expect(Pending(request_id, call.method, call.component.plugin_id, call.deadline, done, call))
@@ -234,7 +238,7 @@ class Segments:
             if lost:
                 hung = has_begun and place == last and getattr(error, "hung", False)
                 failure = ConnectionLost(str(error), maybe_executed=has_begun, hung=hung)
-            dispatcher.open.note_open()
+            dispatcher.open.count += 1
             dispatcher.take_failure(gate, segment.call_of(place), failure)
         self._note_silent(gate, segment, silent)
 

@@ -37,12 +37,14 @@ class Waiting:
         if not self._calls:
             self._work.set()
         self._calls[call] = None
+        call.is_waiting = True
         gate.waiting += 1
 
     def remove(self, gate: Gate, call: Call) -> None:
         """It does not wait any more; harmless when it did not."""
         if call in self._calls:
             del self._calls[call]
+            call.is_waiting = False
             gate.waiting -= 1
 
     def all(self) -> list[Call]:

@@ -33,10 +33,12 @@ BORDERS = {
     "runner/worker_threads.py": Border(
         1, "a plain function in a thread: what it raises is raised again in the loop"
     ),
-    "runner/segments.py": Border(1, "a component whose first step is made by hand: as in runner/border.py"),
     "runner/first_step.py": Border(
-        1, "what trio throws into a coroutine that was begun by hand is passed on to it"
+        2,
+        "a component whose first step is made by hand, and what trio throws into it: as in runner/border.py",
     ),
+    "runner/burst.py": Border(1, "many such components, one behind the other"),
+    "runner/invoke.py": Border(1, "what a component has returned is packed, which may run code of its own"),
     "supervisor/store_writer.py": Border(
         1, "an operation may be the embedding host's code and must not harm the next"
     ),

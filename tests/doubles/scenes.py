@@ -66,10 +66,15 @@ class Scene:
     @property
     def components(self) -> list[list[str]]:
         """Who was asked, request by request."""
-        return [
-            request.payload.get("components") or [request.payload["component_name"]]
-            for request in self.wire.asked
-        ]
+        named: dict[int, list[str]] = {}
+        found = []
+        for payload in (request.payload for request in self.wire.asked):
+            if "group" not in payload:
+                found.append([payload["component_name"]])
+            else:
+                known = named.setdefault(payload["group"], payload["components"])
+                found.append(payload["components"] or known)
+        return found
 
     @property
     def fates(self) -> list[Fate | str]:

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rookery.runner import Plugin, event_handler, hook, tool
+from rookery.runner import Message, Plugin, event_handler, hook, tool
 
 TIMEOUT = 60.0
 """Seconds; a benchmark measures long waits and does not end them."""
@@ -33,7 +33,7 @@ class Bench(Plugin):
 def plain_handler() -> Any:
     """A new function for each: a component is known by its function's name."""
 
-    def seen(self: Bench, message: object) -> None:
+    def seen(self: Bench, message: Message) -> None:
         return None
 
     return seen
@@ -42,7 +42,7 @@ def plain_handler() -> Any:
 def async_handler() -> Any:
     """The same, awaited."""
 
-    async def seen(self: Bench, message: object) -> None:
+    async def seen(self: Bench, message: Message) -> None:
         return None
 
     return seen
