@@ -227,12 +227,26 @@ def _read_shards(tables: object, notes: Notes) -> tuple[ShardSettings, ...]:
         if shard.name in shards:
             notes.add(path, f"a second [[shard]] with the name {shard.name!r}", "a name of its own for each")
             continue
-        shards[shard.name] = shard
+        shards[shard.name] = _with_files(shard, path, notes)
     with_terminal = [shard.name for shard in shards.values() if shard.terminal]
     for name in with_terminal[1:]:
         told = f"true, and shard {with_terminal[0]!r} has the terminal already"
         notes.add(f"shard.{name}.terminal", told, "true for one shard at most")
     return tuple(shards.values())
+
+
+def _with_files(shard: ShardSettings, key: str, notes: Notes) -> ShardSettings:
+    """The same with whole paths; what is not there is noted."""
+    told = {"python": shard.python, "requirements": shard.requirements}
+    files = {
+        name: _absolute(Path(notes.file), text)
+        for name, text in told.items()
+        if text is not None and _is_path(text)
+    }
+    for name, path in files.items():
+        if not path.is_file():
+            notes.add(f"{key}.{name}", f"{told[name]!r}, and there is no such file")
+    return attrs.evolve(shard, **{name: str(path) for name, path in files.items()})
 
 
 def _shard_path(index: int, table: object) -> str:

@@ -129,6 +129,9 @@ def _advise_drain(most: float) -> str:
     return f"lower drain to {most:g}" if most >= 0 else "lower term_grace and kill_wait"
 
 
+FILE_FORM = Form(lambda text: bool(text.strip()) and "\0" not in text, "the path of a file")
+
+
 @attrs.frozen(kw_only=True)
 class ShardSettings:
     """One shard, and what its runner is allowed.
@@ -150,6 +153,10 @@ class ShardSettings:
     """How its runners start."""
     runtime: Runtime = Runtime.AUTO
     """Which event loop its plugins find."""
+    python: str | None = attrs.field(default=None, validator=attrs.validators.optional(FILE_FORM))
+    """The path of the interpreter of its runners; None is the host's own."""
+    requirements: str | None = attrs.field(default=None, validator=attrs.validators.optional(FILE_FORM))
+    """The path of a file of requirements, as pip reads it, for which its runners get an environment of their own."""
     terminal: bool = False
     """Whether it gets the host's standard input and output."""
     capabilities: tuple[str, ...] | None = attrs.field(
@@ -186,6 +193,13 @@ class ShardSettings:
                 given=f"'zygote' with trust {self.trust!r}: forked runners share the layout of their memory and the"
                 " seed of their hashes, which helps whoever attacks one of them from another",
                 advice="set start to 'spawn', or leave it out",
+            )
+        if self.python is not None and self.requirements is not None:
+            raise Clash(
+                "python",
+                "requirements",
+                given="both, and an interpreter that somebody has made is not installed into",
+                advice="install what is in requirements into that environment, or leave python out",
             )
         if self.significance is Significance.ONE_SHOT and self.restart.mode is RestartMode.PERMANENT:
             raise Clash(

@@ -15,6 +15,7 @@ from .capabilities import register_render
 from .config_push import ConfigPush
 from .court import Court
 from .dead_letters import DeadLetters
+from .environments import Environments
 from .errors import UsageError
 from .event_names import ON_STOP
 from .group import Groups
@@ -87,6 +88,7 @@ class Supervisor:
         self.catalog = catalog
         self.plan = plan
         self.custody = custody
+        self.environments = Environments(settings.state_dir, custody.start)
         self.host_version = version("rookery")
         self.parts = Parts(settings, catalog, store, process)
         self.renderer = Renderer(settings.render, custody.spawn)
@@ -173,8 +175,9 @@ class Supervisor:
             host_version=self.host_version,
             terminal=self._terminal if settings.terminal else {},
             judge=self.court,
-            spawn=self.custody.start,
+            spawn=self.environments.start_of(settings),
         )
+        self.environments.prepare(shard)
         if hold:
             shard.hold(hold, reason)
         self.groups.add(shard)

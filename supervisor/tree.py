@@ -140,6 +140,7 @@ async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
     parts.observers.add(reports.observe)
     root.start_soon(reports.run)
     root.start_soon(supervisor.custody.run)
+    root.start_soon(supervisor.environments.run)
     await root.start(partial(serve_control, supervisor.settings.state_dir, command_table(supervisor)))
     await root.start(parts.capabilities.run)
     await root.start(parts.models.run)
