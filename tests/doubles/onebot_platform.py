@@ -16,7 +16,8 @@ from websockets.trio.connection import Connection
 from websockets.trio.server import ServerConnection, serve
 
 ACCOUNT = 10000
-PATIENCE = 20.0
+PATIENCE = 60.0
+"""Seconds: a bot starts in one, and in many on a machine that does much else."""
 
 
 @attrs.define(eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 import trio
 from websockets.exceptions import InvalidStatus
 
-from tests.doubles.onebot_platform import Platform, open_platform_client, open_platform_server
+from tests.doubles.onebot_platform import PATIENCE, Platform, open_platform_client, open_platform_server
 from tests.whole.deployment import EXAMPLE, kill, rookery, runner_pids, start
 
 pytestmark = pytest.mark.slow
@@ -77,7 +78,8 @@ async def running(
     finally:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+            told = process.communicate()[1].decode(errors="replace")
+            logging.getLogger("bot").error("it did not end, and told:\n%s", told)
 
 
 def forward(url: str) -> dict[str, str]:
@@ -99,7 +101,7 @@ async def ask(platform: Platform, text: str, *, number: int, answers: int = 1, *
 
 async def wait_open(port: int) -> None:
     """Somebody listens there."""
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         while True:
             try:
                 await (await trio.open_tcp_stream("127.0.0.1", port)).aclose()
@@ -194,7 +196,7 @@ async def test_the_chat_policy_keeps_a_group_out_until_it_changes(state_dir: Pat
 
         (tmp_path / "chats.toml").write_text("[defaults.group]\n")
         os.utime(tmp_path / "chats.toml", (1, 1))
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE):
             number = 3
             while not platform.sent()[1:]:
                 await platform.say("!roll 1d1", number=number)
@@ -221,7 +223,7 @@ async def test_a_gateway_is_taken_offline_and_brought_back(state_dir: Path, tmp_
         await ask(platform, "!roll 1d1", number=1)
 
         offline = await rookery("offline", "--config", bot.config, "rookery.onebot", state=bot.state)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             await platform.ended.wait()
         told = (await bot.status())["platform"]
         again = await rookery("offline", "--config", bot.config, "--all", state=bot.state)
