@@ -28,7 +28,6 @@ from rookery.protocol import (
     unstructure,
 )
 
-from .config_edit import edited, read_text, write_text
 from .errors import UsageError
 from .reloading import when_free
 from .shard_state import ShardState
@@ -210,6 +209,12 @@ class ConfigPush:
             ConfigRejected: The plugin does not allow it; the file stays.
             RookeryError: The plugin cannot be asked now, or the file cannot be written.
         """
+        from .config_edit import (
+            edited,
+            read_text,
+            write_text,
+        )  # its library takes a twentieth of a second to load
+
         path = self.file_of(plugin_id)
         names = key.split(".")
         if not all(names):
