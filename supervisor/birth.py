@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import attrs
+import trio
 
 from .channels import Channels
 from .isolation import child_environment, confine
@@ -72,6 +73,7 @@ async def _bear(shard: Shard, run: str, *, may_be_forked: bool) -> Newborn:
             on_failure.callback(page.close)
         channels = Channels(shard.terminal if shard.settings.terminal else {}, page)
         on_failure.callback(channels.close)
+        await trio.lowlevel.cancel_shielded_checkpoint()  # a start is a lot at once: others first
         made = shard.spawn(_launch(shard, run, channels, may_be_forked=may_be_forked))
         child: Child = await made if inspect.isawaitable(made) else made
         channels.close_child_ends()
@@ -88,7 +90,7 @@ def _launch(shard: Shard, run: str, channels: Channels, *, may_be_forked: bool) 
         descriptors += ["--runtime", Runtime.ASYNCIO]
     launch = Launch(
         command=(*shard.runner_command, *descriptors),
-        environment=child_environment(os.environ),
+        environment=child_environment(os.environ, shard.settings.environment),
         stdout=channels.stdout,
         stderr=channels.stderr,
         inherited=channels.inherited,

@@ -129,6 +129,10 @@ def _advise_drain(most: float) -> str:
     return f"lower drain to {most:g}" if most >= 0 else "lower term_grace and kill_wait"
 
 
+VARIABLE_FORM = Form(
+    lambda text: re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\*?|\*", text) is not None,
+    "the name of a variable; a * at its end stands for any rest",
+)
 FILE_FORM = Form(lambda text: bool(text.strip()) and "\0" not in text, "the path of a file")
 
 
@@ -157,6 +161,9 @@ class ShardSettings:
     """The path of the interpreter of its runners; None is the host's own."""
     requirements: str | None = attrs.field(default=None, validator=attrs.validators.optional(FILE_FORM))
     """The path of a file of requirements, as pip reads it, for which its runners get an environment of their own."""
+    environment: tuple[str, ...] = attrs.field(default=(), validator=Each(VARIABLE_FORM))
+    """Variables of the host's environment that its plugins get besides what any program needs; ``*`` at the end of a name
+    stands for any rest."""
     terminal: bool = False
     """Whether it gets the host's standard input and output."""
     capabilities: tuple[str, ...] | None = attrs.field(

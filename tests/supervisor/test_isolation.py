@@ -32,3 +32,19 @@ def test_the_hosts_own_variables_stay_with_it() -> None:
     }
 
     assert child_environment(given) == {"PATH": "/bin", "TMPDIR": "/t", "PYTHONPATH": "/p"}
+
+
+def test_keys_of_services_reach_no_plugin_unless_its_operator_says_so() -> None:
+    """What any program needs goes through; the rest by name, or by the beginning of one; the host's own never."""
+    given = {
+        "PATH": "/bin",
+        "LC_ALL": "C",
+        "OPENAI_API_KEY": "secret",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "MY_SETTING": "1",
+        "ROOKERY_X": "1",
+    }
+
+    assert child_environment(given) == {"PATH": "/bin", "LC_ALL": "C"}
+    assert child_environment(given, ["MY_*"]) == {"PATH": "/bin", "LC_ALL": "C", "MY_SETTING": "1"}
+    assert child_environment(given, ["*"]).keys() == given.keys() - {"ROOKERY_X"}

@@ -118,3 +118,23 @@ def test_what_is_not_there_is_a_mistake_of_the_configuration(
         load_settings(deployment.write())
 
     assert said in str(refused.value)
+
+
+async def test_a_plugin_reads_no_key_of_the_host(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forked and spawned; one shard is given what its operator names."""
+    monkeypatch.setenv("SERVICE_API_KEY", "secret")
+    monkeypatch.setenv("FOR_PLUGINS_X", "public")
+    show = '@tool("show")\nasync def show(self):\n    import os\n    return sorted(os.environ)'
+    deployment.plugin("forked", "forked", show)
+    deployment.plugin("spawned", "spawned", show)
+    deployment.tables["spawned"] = 'start = "spawn"\nenvironment = ["FOR_PLUGINS_*"]'
+    deployment.tables |= {"old": "autostart = false", "new": "autostart = false"}
+    async with deployment.run() as supervisor:
+        forked, spawned = [await supervisor.invoke(f"test.{name}", "show") for name in ("forked", "spawned")]
+
+    assert "PATH" in forked
+    assert {"SERVICE_API_KEY", "FOR_PLUGINS_X"} & set(forked) == set()
+    assert "FOR_PLUGINS_X" in spawned
+    assert "SERVICE_API_KEY" not in spawned
