@@ -281,6 +281,7 @@ class Shard:
             async with trio.open_nursery() as lost:
                 while await self._wait_to_start():
                     report = await self._live_once()
+                    await trio.lowlevel.cancel_shielded_checkpoint()  # an end is a lot at once: others first
                     self._follow(report)
                     if self._newly_lost is not None:
                         self._lost.append(self._newly_lost)
@@ -345,9 +346,7 @@ class Shard:
             self._tell_death("stopped", None)
             return
         if report.planned or not self._is_wanted:
-            self._tell_death(
-                "back at once" if self._is_wanted else "stopped", 0.0 if self._is_wanted else None
-            )
+            self._tell_death(*(("back at once", 0.0) if self._is_wanted else ("stopped", None)))
             self.move(_S.IDLE if self._is_wanted else _S.STOPPED, "it ended as planned", by="T22")
             return
         judgement = self._judge.judge(self, report)

@@ -54,6 +54,35 @@ async def test_a_death_is_known_with_its_proof(autojump_clock: MockClock) -> Non
         await watched.wait_deaths(1)
 
 
+class Turns(trio.abc.Instrument):
+    """Counts the turns of the loop."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        self.count += 1
+
+
+async def test_others_have_a_turn_between_an_end_and_what_follows(autojump_clock: MockClock) -> None:
+    """To settle, sweep and reap is one turn of the loop, and to judge and to tell is another."""
+    turns, at = Turns(), []
+    trio.lowlevel.add_instrument(turns)
+
+    def note(record: object) -> None:
+        if isinstance(record, RunnerDied):
+            at.append(turns.count)
+
+    async with running([work, work]) as (watched, runners):
+        await watched.shard.state.wait_value(READY)
+        watched.traffic.on_lost = lambda: at.append(turns.count)
+        watched.shard.observers.add(note)
+        runners.started[0].die(-9)
+        await watched.wait_deaths(1)
+
+        assert at[1] > at[0]
+
+
 async def test_a_stop_after_a_death_does_not_make_it_planned(autojump_clock: MockClock) -> None:
     """Whoever loses a call to a crash and stops the host for it is still told of a crash."""
 
