@@ -70,6 +70,8 @@ class Client:
     """The one that is used; newer ones replace older ones."""
     _account: str = ""
     """The account of the connection, once it is known and as long as the platform says that it is online."""
+    _back_until: float = 0.0
+    """Until when an account whose connection was lost counts as there: as long as a message would wait for it."""
     _told: str = ""
     """The account that the host takes for ready."""
     _changed: trio.lowlevel.ParkingLot = attrs.Factory(trio.lowlevel.ParkingLot)
@@ -233,7 +235,8 @@ class Client:
         connection = Connection(socket, self._logger)
         if self._connection is not None:
             self._connection.lose("a newer connection has replaced it")
-        self._connection, self._account = connection, ""
+            self._lose_account()
+        self._connection = connection
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._identify, connection, claimed)
@@ -243,9 +246,16 @@ class Client:
                 nursery.cancel_scope.cancel()
         finally:
             if self._connection is connection:
-                self._connection, self._account = None, ""
+                self._connection = None
+                self._lose_account()
             self._note_change()
         return reason
+
+    def _lose_account(self) -> None:
+        """The connection of the account has ended."""
+        if self._account:
+            self._account = ""
+            self._back_until = trio.current_time() + self.settings.send_wait
 
     async def _identify(self, connection: Connection, claimed: str) -> None:
         """Find out which account it is: by what it claims, by asking, or by its first event."""
@@ -278,7 +288,7 @@ class Client:
             case AccountSeen(self_id=account):
                 if self._connection is connection and self._account == account:
                     self._logger.warning("%s: account %s is offline", settings.place, account)
-                    self._account = ""
+                    self._account, self._back_until = "", 0.0
                     self._note_change()
             case MessageHeard():
                 self._see(connection, received.self_id)
@@ -295,24 +305,19 @@ class Client:
 
     async def _keep_host_told(self) -> None:
         while True:
-            account = self._account if self._connection is not None else ""
-            if account == self._told:
+            now = trio.current_time()
+            if self._account == self._told:
                 await self._changed.park()
-            elif account:
-                await self._tell(account, ready=True)
-            elif self._connection is None and not self._leaving and await self._is_back_soon():
-                continue
+            elif self._account:
+                await self._tell(self._account, ready=True)
+            elif now < self._back_until and not self._leaving:
+                with trio.move_on_at(self._back_until):
+                    await self._changed.park()
             else:
                 with trio.move_on_after(DRAIN_TIMEOUT):
                     await self.inbound.wait_empty()
                 self.inbound.close()
                 await self._tell(self._told, ready=False)
-
-    async def _is_back_soon(self) -> bool:
-        """Wait as long as a message would; True when something has changed meanwhile."""
-        with trio.move_on_after(self.settings.send_wait) as patience:
-            await self._changed.park()
-        return not patience.cancelled_caught
 
     async def _tell(self, account: str, *, ready: bool) -> None:
         details = {"endpoint": self.settings.place}

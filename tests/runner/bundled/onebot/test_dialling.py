@@ -81,6 +81,29 @@ async def test_a_server_that_stays_away_is_reported(host: FakeHost, nursery: tri
         await client.say(answer())
 
 
+async def test_a_platform_that_comes_and_goes_is_reported_too(
+    server: PlatformServer, host: FakeHost, nursery: trio.Nursery
+) -> None:
+    """A connection that never tells its account does not count as a return."""
+    client = dialling(host, server.url, send_wait=0.3)
+    nursery.start_soon(client.run)
+    await (await server.accept()).wait_asked("get_login_info")
+    await host.wait_reports(1)
+
+    async def hang_up() -> None:
+        while True:
+            platform = await server.accept()
+            platform.silent.add("get_login_info")
+            await platform.socket.aclose(1012, "not yet")
+
+    nursery.start_soon(hang_up)
+    assert client._connection is not None
+    client._connection.lose("the test says so")
+    await host.wait_reports(2)
+
+    assert host.reports == [(True, "10000"), (False, "10000")]
+
+
 @pytest.mark.parametrize("token", ["", "wrong"])
 async def test_a_token_that_is_not_right_is_told(
     host: FakeHost, nursery: trio.Nursery, caplog: pytest.LogCaptureFixture, token: str
