@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import signal
 import socket
@@ -38,6 +39,7 @@ def main() -> NoReturn:
     except OSError as error:
         _end_with(HOST_LOST, f"rookery.runner: cannot reach the host at {start.address!r}: {error.strerror}")
     _prepare_process(start)
+    gc.freeze()  # what is here now is no plugin's, and stays: a collection need not look at it
     if not start.has_asyncio:
         raise SystemExit(trio.run(serve, start, sock))
     from .guest import run_as_guest  # a twentieth of a second that other runners do not need

@@ -21,6 +21,7 @@ from ..host_log import SHOWN, open_host_log
 from ..plugin_watch import PluginWatch
 from ..sd_notify import ServiceSocket
 from ..tree import open_supervisor
+from .collector import settle_objects
 from .descriptors import open_missing_descriptors
 from .durations import seconds
 from .lines import Teller
@@ -149,6 +150,7 @@ async def _say_ready(supervisor: Supervisor, begun: float) -> None:
         late = ", ".join(f'shard "{name}" ({state})' for name, state in states if state != "ready")
         logger.warning("still waiting for %s; messages wait too", late)
         await supervisor.wait_ready()
+    settle_objects()
     shards = supervisor.shards.values()
     loaded = sum(len(shard.loaded) for shard in shards)
     planned = sum(len(shard.plugins) for shard in shards)
