@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 
@@ -63,6 +64,13 @@ def save(path: Path, before: str, after: str) -> None:
     os.replace(new, path)
 
 
+@attrs.frozen
+class Worked:
+    """A burst has been worked on."""
+
+    paths: set[Path]
+
+
 @asynccontextmanager
 async def watched(deployment: Deployment, by: str = "kernel") -> AsyncIterator[Supervisor]:
     """A deployment whose plugins are watched, from the moment on at which a change is seen."""
@@ -78,6 +86,7 @@ async def watched(deployment: Deployment, by: str = "kernel") -> AsyncIterator[S
                 seen.set()
             if rest := burst - {probe}:
                 yield rest
+                deployment.records.append(Worked(rest))  # asked for the next one
 
     async with deployment.run() as supervisor, trio.open_nursery() as nursery:
         nursery.start_soon(PluginWatch(supervisor, watch=watch, retry=0.05).run)
@@ -152,6 +161,21 @@ async def test_a_saved_configuration_is_told_and_nothing_is_reloaded(
         await eventually(supervisor, "it", ["old", "you"])
     assert "config.toml, line 1, column" in caplog.text
     assert deployment.told(PluginReloaded) == []
+    updates = [each.text for each in deployment.told(LogWritten) if each.text.startswith("update")]
+    assert updates == ["update: you"]
+
+
+async def test_what_a_runner_writes_itself_is_no_news(deployment: Deployment) -> None:
+    """W21: newer code has its file written anew, and its plugin is not told of its own configuration."""
+    config = code_of(deployment).with_name("config.toml")
+    config.write_text('config_version = 2\nname = "x"\n')
+    async with watched(deployment) as supervisor:
+        save(code_of(deployment), "config_version = 2", "config_version = 3")
+        await deployment.wait_told(Worked, lambda worked: config in worked.paths)
+        assert "config_version = 3" in config.read_text()
+        config.write_text('config_version = 3\nname = "you"\n')
+
+        await eventually(supervisor, "it", ["old", "you"])
     updates = [each.text for each in deployment.told(LogWritten) if each.text.startswith("update")]
     assert updates == ["update: you"]
 
