@@ -134,6 +134,7 @@ def status_lines(status: dict[str, Any], *, colour: bool) -> list[str]:
         )
     if status["logs"]["lost"]:
         remarks.append(f"{status['logs']['lost']} lines are missing in the log file")
+    remarks += _platform_remarks(status.get("platform") or {})
     remarks += [
         f"{each['component']} is not asked: it has not come back in time again and again;"
         f" tried in {seconds(each['left'])}, passed over {each['skipped']} times"
@@ -162,6 +163,23 @@ def _join(cells: tuple[str, ...], widths: list[int]) -> str:
         for name, cell, width in zip(COLUMNS, cells, widths, strict=True)
     ]
     return "  ".join(padded).rstrip()
+
+
+def _platform_remarks(platform: dict[str, Any]) -> list[str]:
+    """What an operator has to know; of gateways that work, or have done their job, that is nothing."""
+    offline = platform.get("offline", {})
+    remarks = [
+        f"{plugin_id} is offline: {reason}; `rookery online {plugin_id}` brings it back"
+        for plugin_id, reason in offline.items()
+    ]
+    remarks += [
+        f"gateway {each['gateway']} of {each['plugin_id']} is not connected"
+        for each in platform.get("drivers", ())
+        if each["state"] == "not ready" and not each["reported"].get("finished")
+    ]
+    return remarks + [
+        f"the chat policy stays as it was: {each}" for each in platform.get("chat_policy_mistakes", ())
+    ]
 
 
 def _remarks(shard: dict[str, Any]) -> list[str]:

@@ -84,6 +84,32 @@ def test_colour_tells_the_state(state: str, colour: str) -> None:
     )
 
 
+def test_a_gateway_that_does_not_work_is_a_remark() -> None:
+    """With how it comes back; one that works is none."""
+    drivers = [
+        {"plugin_id": "a.b", "gateway": "gw", "state": state, "reported": reported}
+        for state, reported in (
+            ("ready", {}),
+            ("not ready", {}),
+            ("not ready", {"finished": True}),
+            ("offline", {}),
+        )
+    ]
+    platform = {
+        "drivers": drivers,
+        "offline": {"a.c": "holidays"},
+        "chat_policy_mistakes": ["chats.toml: no"],
+    }
+
+    lines = status_lines({**STATUS, "platform": platform}, colour=False)
+
+    assert lines[-3:] == [
+        "a.c is offline: holidays; `rookery online a.c` brings it back",
+        "gateway gw of a.b is not connected",
+        "the chat policy stays as it was: chats.toml: no",
+    ]
+
+
 def test_a_log_that_cannot_be_written_is_a_remark() -> None:
     """With where the newest lines are."""
     logs = {"degraded": True, "reason": "No space left on device", "lost": 12}
