@@ -16,8 +16,10 @@ only for plugins that it trusts.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import gc
+import importlib
 import json
 import os
 import socket
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 
 ZYGOTE_FLAG = "--zygote"
 """``--zygote ORDERS LIFELINE``: the numbers of the socket on which orders come, and of the host's pipe."""
+
+PRELOAD_VARIABLE = "ROOKERY_PRELOAD"
+"""Set by the host: modules to import, with commas between them."""
 
 MAX_ORDER_BYTES = 1 << 18
 MAX_DESCRIPTORS = 64
@@ -58,11 +63,19 @@ def be_zygote(arguments: Sequence[str]) -> list[str]:
         sys.stderr.write(f"rookery.runner: there can be no zygote here: {error.strerror or error}\n")
         leave_at_once(BAD_START)
     warm_up()
+    _preload(os.environ.pop(PRELOAD_VARIABLE, ""))
     move_environment()
     # What is here now is never garbage. Counting its references would make every runner copy the pages it lies on.
     gc.collect()
     gc.freeze()
     return zygote.work()
+
+
+def _preload(names: str) -> None:
+    """Import what runners are going to import. What is not there is missed by the plugin that wants it, with its name."""
+    for name in filter(None, names.split(",")):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 class _Zygote:

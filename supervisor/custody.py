@@ -26,7 +26,7 @@ from .zygote import NoZygote, Order
 from .zygote_keeper import ZygoteKeeper
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Sequence
     from pathlib import Path
 
     from .process import Launch, Started
@@ -141,7 +141,11 @@ class Custody:
 
 @asynccontextmanager
 async def open_custody(
-    state_dir: Path, *, owns_process: bool = False, forks: tuple[str, ...] = ()
+    state_dir: Path,
+    *,
+    owns_process: bool = False,
+    forks: tuple[str, ...] = (),
+    preloads: Sequence[str] = (),
 ) -> AsyncIterator[Custody]:
     """Answer for the runners of a host for as long as the block runs; what is left at the end is ended.
 
@@ -149,6 +153,7 @@ async def open_custody(
         state_dir: Owned by this host.
         owns_process: Nobody else starts children in this process, as in the command line's; an embedded host does not own it.
         forks: The command of a runner that may be forked, without its arguments; empty when none is to be.
+        preloads: Modules that forked runners are going to import.
     """
     runs, names = RunsDirectory(state_dir), RunNames()
     await runs.sweep()
@@ -164,7 +169,7 @@ async def open_custody(
             reaper=reaper,
             groups=groups,
             fixed_means={"adoption": "on" if reaper is not None else "off", "cgroup": group_text},
-            keeper=ZygoteKeeper(forks) if forks and reaper is not None else None,
+            keeper=ZygoteKeeper(forks, preloads) if forks and reaper is not None else None,
         )
         try:
             yield custody

@@ -27,3 +27,12 @@ def resolve_runtime(shard: Runtime, manifests: Iterable[Manifest]) -> Runtime:
     if shard is not Runtime.AUTO:
         return shard
     return Runtime.TRIO if all(manifest.is_native for manifest in manifests) else Runtime.ASYNCIO
+
+
+SDK_MODULES = ("maibot_sdk", "rookery.runner.compat.sdk_plugin")
+"""What a runner imports that has plugins of the SDK; most of its start."""
+
+
+def preloads_of(manifests: Iterable[Manifest]) -> tuple[str, ...]:
+    """The modules that runners with these plugins are going to import."""
+    return () if all(manifest.is_native for manifest in manifests) else SDK_MODULES

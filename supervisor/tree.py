@@ -35,6 +35,7 @@ from .isolation import hide_variables
 from .opened_chats import restore_opened_chats
 from .planning import make_plan, wants_zygote
 from .run_lock import hold_run_lock
+from .runtime import preloads_of
 from .state_directory import make_state_dir
 from .store import open_store
 from .supervisor import Supervisor
@@ -98,6 +99,7 @@ async def open_supervisor(
                 settings.state_dir,
                 owns_process=owns_process,
                 forks=RUNNER_COMMAND if wants_zygote(settings, plan) else (),
+                preloads=preloads_of(each.manifest for each in catalog.plugins.values()),
             ) as custody,
             open_store(settings.state_dir / STORE_FILE) as store,
         ):

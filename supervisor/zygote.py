@@ -21,7 +21,7 @@ from .isolation import child_environment
 from .process import Launch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .process import Process
 
@@ -40,6 +40,9 @@ PRELUDE_LIMIT = 30.0
 MAX_ANSWER_BYTES = 65_536
 TAIL_BYTES = 4096
 """Of what it has written, for the line about its death."""
+
+PRELOAD_VARIABLE = "ROOKERY_PRELOAD"
+"""Names the modules that a zygote imports before it forks; no runner gets it."""
 
 _SPARE = {"ROOKERY_SPARE": "-" * 512}
 """Room for the environment of a runner where the zygote shows its own: the name of the run is not in the zygote's."""
@@ -86,12 +89,19 @@ class Zygote:
     Args:
         spawn: Starts it.
         command: Of a runner, without its arguments.
+        preloads: Modules that its runners are going to import.
 
     Raises:
         OSError: It cannot be started; nothing is left of it.
     """
 
-    def __init__(self, spawn: Callable[[Launch], Process], command: tuple[str, ...], run: str) -> None:
+    def __init__(
+        self,
+        spawn: Callable[[Launch], Process],
+        command: tuple[str, ...],
+        run: str,
+        preloads: Sequence[str] = (),
+    ) -> None:
         self._environment = child_environment(os.environ)
         with ExitStack() as on_failure, ExitStack() as childs:
             self._orders, its_orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -110,7 +120,7 @@ class Zygote:
             self._process = spawn(
                 Launch(
                     command=(*command, ZYGOTE_FLAG, *numbers, _SPARE_ARGUMENT),
-                    environment={**self._environment, **_SPARE},
+                    environment={**self._environment, **_SPARE, PRELOAD_VARIABLE: ",".join(preloads)},
                     stdout=words,
                     stderr=words,
                     inherited=(its_orders.fileno(), lifeline),

@@ -16,7 +16,7 @@ from .exit_report import signal_name
 from .zygote import ZYGOTE_NAME, Forked, NoZygote, Order, OrderLost, Zygote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .process import Launch, Process
 
@@ -40,10 +40,12 @@ class ZygoteKeeper:
 
     Args:
         command: Of a runner, without its arguments.
+        preloads: Modules that its runners are going to import.
     """
 
-    def __init__(self, command: tuple[str, ...]) -> None:
+    def __init__(self, command: tuple[str, ...], preloads: Sequence[str] = ()) -> None:
         self.command = command
+        self._preloads = preloads
         self._turn = trio.Lock()
         self._first = trio.Event()
         """The first one is warm, or will not be."""
@@ -119,7 +121,7 @@ class ZygoteKeeper:
         """From its start to its death; afterwards it is said why there is none."""
         self._number += 1
         try:
-            zygote = Zygote(spawn, self.command, f"{ZYGOTE_NAME}.{self._number}")
+            zygote = Zygote(spawn, self.command, f"{ZYGOTE_NAME}.{self._number}", self._preloads)
         except OSError as error:
             self._why_not = f"no zygote can be started: {error.strerror}"
             self._first.set()
