@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -121,6 +122,7 @@ class PlatformServer:
     """An implementation that listens: rookery dials."""
 
     port: int
+    scheme: str = "ws"
     headers: list[dict[str, str]] = attrs.Factory(list)
     """Those of each handshake."""
     _send: trio.MemorySendChannel[Platform] = attrs.field(init=False)
@@ -131,7 +133,7 @@ class PlatformServer:
 
     @property
     def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/"
+        return f"{self.scheme}://127.0.0.1:{self.port}/"
 
     async def accept(self) -> Platform:
         """The next connection."""
@@ -145,10 +147,12 @@ class PlatformServer:
 
 
 @asynccontextmanager
-async def open_platform_server(*, token: str = "", port: int = 0) -> AsyncIterator[PlatformServer]:
-    """Serve on a free port of the loopback; on leaving every connection is cut."""
+async def open_platform_server(
+    *, token: str = "", port: int = 0, context: ssl.SSLContext | None = None
+) -> AsyncIterator[PlatformServer]:
+    """Serve on a free port of the loopback, with TLS when a context is given; on leaving every connection is cut."""
     listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
-    server = PlatformServer(int(listeners[0].socket.getsockname()[1]))
+    server = PlatformServer(int(listeners[0].socket.getsockname()[1]), "ws" if context is None else "wss")
 
     def check(connection: ServerConnection, request: Any) -> Any:
         server.headers.append(dict(request.headers.raw_items()))
@@ -159,7 +163,9 @@ async def open_platform_server(*, token: str = "", port: int = 0) -> AsyncIterat
     async with trio.open_nursery() as nursery:
 
         async def run() -> None:
-            await serve(server.serve_one, listeners=listeners, process_request=check, compression=None)
+            await serve(
+                server.serve_one, listeners=listeners, process_request=check, compression=None, ssl=context
+            )
 
         nursery.start_soon(run)
         yield server

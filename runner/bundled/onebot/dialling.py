@@ -69,7 +69,11 @@ def explain(error: Exception) -> str:
         return f"the platform refuses us (HTTP {status}){advice}"
     if isinstance(error, InvalidHandshake):
         return f"no WebSocket there: {error}"
-    return f"cannot connect: {str(error) or type(error).__name__}"
+    # trio wraps what TLS says into an error without words.
+    cause: BaseException = error
+    while cause.__cause__ is not None and not str(cause):
+        cause = cause.__cause__
+    return f"cannot connect: {str(cause) or type(cause).__name__}"
 
 
 def tls_context(way: Dial) -> ssl.SSLContext | None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import ssl
-import subprocess
 from pathlib import Path
 
 import attrs
@@ -13,6 +10,7 @@ import trio
 import trio.testing
 
 from rookery.runner.bundled.irc.settings import Endpoint
+from tests.doubles.certificates import Certificate, make_certificate
 from tests.doubles.irc_peers import open_person, open_scripted_server, welcome
 from tests.doubles.ircd import Ircd
 
@@ -21,43 +19,9 @@ from .conftest import FakeHost, client_for
 pytestmark = pytest.mark.slow
 
 
-@attrs.frozen
-class Certificate:
-    """A self-signed certificate for 127.0.0.1."""
-
-    certificate: Path
-    key: Path
-
-    def context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self.certificate, self.key)
-        return context
-
-
 @pytest.fixture
 def certificate(state_dir: Path) -> Certificate:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed: no certificate to test TLS with")
-    made = Certificate(state_dir / "certificate.pem", state_dir / "key.pem")
-    subprocess.run(
-        [
-            *(
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-                "-nodes",
-            ),
-            *("-keyout", str(made.key), "-out", str(made.certificate), "-days", "2"),
-            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return made
+    return make_certificate(state_dir)
 
 
 async def test_tls_with_a_real_server(
