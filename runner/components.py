@@ -117,8 +117,8 @@ def collect_components(plugin: Plugin[Any]) -> dict[str, Component]:
         if (other := components.get(name)) is not None:
             name = _name_of_version(declared, other)
         if name in components or (other is not None and name == declared.name):
-            kinds = {declared.type, components[declared.name].type}
-            kind = f"two {declared.type}s" if len(kinds) == 1 else " and ".join(f"a {each}" for each in kinds)
+            taken = components[declared.name].type
+            kind = f"two {taken}s" if taken is declared.type else f"a {declared.type} and a {taken}"
             raise DeclarationError(
                 f"{where}: {kind} of {type(plugin).__name__} are called {declared.name!r}, and the host knows a"
                 " plugin's components by name; give one of them another name"

@@ -67,7 +67,7 @@ def test_one_version_twice_is_a_mistake() -> None:
 
     with pytest.raises(DeclarationError, match=r"Twice.other: two APIs of Twice are called 'look'"):
         collect_components(Twice())
-    with pytest.raises(DeclarationError, match=r"Both.other: a \w+ and a \w+ of Both are called 'look'"):
+    with pytest.raises(DeclarationError, match=r"Both.other: a API and a TOOL of Both are called 'look'"):
         collect_components(Both())
 
 
