@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .platform.accounts import BotAccount
+from .platform.accounts import MAX_ACCOUNTS, BotAccount
 from .store_errors import StoreError
 
 if TYPE_CHECKING:
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
     from .platform.accounts import Accounts
     from .store import Store
+
+
+# An account is a claim of a gateway, and a gateway may claim as many as it likes.
+_FORGET = """
+DELETE FROM bot_account WHERE (platform, account_id) IN (
+    SELECT platform, account_id FROM bot_account ORDER BY last_seen DESC LIMIT -1 OFFSET ?
+)"""
 
 
 async def restore_accounts(store: Store, accounts: Accounts) -> None:
@@ -29,6 +36,7 @@ async def restore_accounts(store: Store, accounts: Accounts) -> None:
 
         def operation(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT OR REPLACE INTO bot_account VALUES (?, ?, ?, ?, ?, ?)", row)
+            connection.execute(_FORGET, (MAX_ACCOUNTS,))
 
         try:
             store.submit(operation)

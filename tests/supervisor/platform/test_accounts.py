@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from rookery.supervisor import account_record
 from rookery.supervisor.account_record import restore_accounts
 from rookery.supervisor.platform.accounts import INBOUND, NOTE_PERIOD, READY, Accounts, BotAccount
 from rookery.supervisor.platform.routes import Driver, RouteKey, route_key
@@ -74,3 +77,20 @@ async def test_accounts_outlive_the_host(tmp_path: Path) -> None:
         await restore_accounts(store, after)
 
     assert after.all == before.all
+
+
+async def test_the_store_keeps_no_more_than_memory_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many accounts a gateway claims."""
+    monkeypatch.setattr(account_record, "MAX_ACCOUNTS", 3)
+    async with open_store(tmp_path / "store.db") as store:
+        accounts = Accounts(limit=3)
+        await restore_accounts(store, accounts)
+        for number in range(10):
+            _note(accounts, route_key("qq", str(number)), now=float(number))
+
+        again = Accounts()
+        await restore_accounts(store, again)
+
+    assert [each.account_id for each in again.all] == ["7", "8", "9"]
