@@ -269,6 +269,9 @@ class Desk:
         """Its plugin is not here: it waits if that is to be again, or is refused."""
         if self._parking.park(request):
             return
+        if self._stopping.has_begun:  # it waited here for its turn, and the plugin went first
+            request.refuse(ErrorCode.E_SHUTTING_DOWN, "this runner is shutting down", NOT_STARTED)
+            return
         request.refuse(
             ErrorCode.E_PLUGIN_NOT_FOUND, f"the plugin {request.plugin_id!r:.100} is not loaded here"
         )
