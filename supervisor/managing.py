@@ -152,7 +152,7 @@ class Managing:
         kinds = {"TOOL", "ACTION"} if kind in ("TOOL", "ACTION") else {kind}
         return [
             Switchable(component, component.enabled, partial(self._turn, component.full_name))
-            for registration in self._registry.registrations
+            for registration in self._registry.known
             for component in registration.components
             if component.type.value in kinds
         ]

@@ -246,6 +246,12 @@ class Registry:
         """What is live, by plugin id."""
         return tuple(self._live[plugin_id] for plugin_id in sorted(self._live))
 
+    @property
+    def known(self) -> tuple[Registration, ...]:
+        """The same with what plugins have registered that still load, in the place of what is live of them."""
+        known = {**self._live, **self._staged}
+        return tuple(known[plugin_id] for plugin_id in sorted(known))
+
     def registration(self, plugin_id: str) -> Registration | None:
         return self._live.get(plugin_id)
 

@@ -15,5 +15,12 @@ MANIFEST: dict[str, Any] = {
     "host_application": {"min_version": "1.0.0", "max_version": "99.0.0"},
     "sdk": {"min_version": "2.0.0", "max_version": "2.99.99"},
     "i18n": {"default_locale": "en"},
-    "capabilities": ["send.text", "database.save", "database.get", "api.call", "api.replace_dynamic"],
+    "capabilities": [
+        "send.text",
+        "database.save",
+        "database.get",
+        "api.call",
+        "api.replace_dynamic",
+        "component.disable",
+    ],
 }

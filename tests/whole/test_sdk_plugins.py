@@ -40,6 +40,7 @@ class It(MaiBotPlugin):
         self.ticks = 0
         self.ticking = asyncio.create_task(self.tick())
         self.lock = asyncio.Lock()
+        self.switched = await self.ctx.component.disable_component("off", "TOOL")
 
     async def on_unload(self):
         self.ticking.cancel()
@@ -80,6 +81,10 @@ class It(MaiBotPlugin):
     async def keep(self, **kwargs):
         await self.ctx.db.save("notes", {"title": "one", "text": "kept"}, key_field="title", key_value="one")
         return await self.ctx.db.get("notes", {"title": "one"})
+
+    @Tool("off", description="is switched off while its plugin loads")
+    async def off(self, **kwargs):
+        return "on"
 
     @Tool("wait", description="never ends")
     async def wait(self, **kwargs):
@@ -140,10 +145,13 @@ async def test_every_kind_of_component_is_called_as_its_author_expects(deploymen
         )
         event = await supervisor.dispatch_event("on_message", message("hi"))
         row = await call(supervisor, "keep")
+        off = supervisor.parts.registry.component("test.sdk", "off")
         assert await supervisor.invoke("test.native", "greet") == "hello"
 
     assert hook.kwargs["matched_groups"] == {"sdk": "was here"}
     assert event.continues
+    assert off is not None
+    assert not off.enabled
     assert [each["text"] for each in row] == ["kept"]
     data = next(deployment.state.rglob("unloaded"))
     assert data.read_text() == "True"
