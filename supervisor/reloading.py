@@ -100,14 +100,21 @@ class Reloading:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._send, self._receive = trio.open_memory_channel[_Order](float("inf"))  # people, and one watcher
+        self._open: list[_Order] = []
+        """Those that somebody waits for."""
         self.failures: dict[str, str] = {}
         """Plugins whose latest reload failed, with the reason; their running version may go on."""
 
     async def run(self) -> None:
-        """Carry out orders until cancelled."""
-        async for order in self._receive:
-            order.result = await self._work(order)
-            order.done.set()
+        """Carry out orders until cancelled; who still waits is told that the host stops."""
+        try:
+            async for order in self._receive:
+                order.result = await self._work(order)
+                order.done.set()
+        finally:
+            for order in self._open:
+                order.result = order.result or _refused(order.plugin_ids)
+                order.done.set()
 
     async def reload(self, plugin_ids: Iterable[str] | None = None, reason: str = "manual") -> ReloadResult:
         """Reload plugins and what needs them. A cancel gives up waiting, not the reload.
@@ -120,10 +127,14 @@ class Reloading:
             plugin_ids = [each for shard in self._supervisor.shards.values() for each in shard.plugins]
         wanted = tuple(dict.fromkeys(text for each in plugin_ids if (text := each.strip())))
         if self._supervisor.is_stopping:
-            return ReloadResult(requested=wanted, failed=dict.fromkeys(wanted, "the host is stopping"))
+            return _refused(wanted)
         order = _Order(wanted, reason)
+        self._open.append(order)
         self._send.send_nowait(order)
-        await order.done.wait()
+        try:
+            await order.done.wait()
+        finally:
+            self._open.remove(order)
         assert order.result is not None
         return order.result
 
@@ -349,6 +360,10 @@ class Reloading:
                         shard=homes[plugin_id].name, plugin_id=plugin_id, error=text, reason=reason
                     )
                 )
+
+
+def _refused(plugin_ids: tuple[str, ...]) -> ReloadResult:
+    return ReloadResult(requested=plugin_ids, failed=dict.fromkeys(plugin_ids, "the host is stopping"))
 
 
 def _dependents(roots: Iterable[str], needs: dict[str, set[str]]) -> list[str]:

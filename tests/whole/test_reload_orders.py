@@ -316,3 +316,25 @@ async def test_what_is_loaded_and_why_not_can_be_asked(deployment: Deployment) -
     assert "SyntaxError" in reasons["test.bad"]
     assert "(the running version goes on)" in reasons["test.it"]
     assert "shard 'two' is stopped" in reasons["test.stopped"]
+
+
+async def test_who_waits_for_a_reload_when_the_host_stops_is_told(deployment: Deployment) -> None:
+    """An application's own task may outlive the block; it does not wait for ever."""
+    deployment.plugin("one", "it", CODE)
+    results: list[Any] = []
+    async with trio.open_nursery() as nursery:
+        async with deployment.run() as supervisor:
+            change(deployment, "it", ('self.ctx.logger.info("old loaded")', "await trio.sleep(1.5)"))
+
+            async def reload() -> None:
+                results.append(await supervisor.reload_plugin("test.it"))
+
+            nursery.start_soon(reload)
+            while not supervisor.reloading._open:
+                await trio.sleep(0.01)
+        with trio.fail_after(5):
+            while not results:
+                await trio.sleep(0.01)
+        results.append(await supervisor.reload_plugin("test.it"))
+    assert results[1].failed == {"test.it": "the host is stopping"}
+    assert not results[0] or results[0].reloaded == ["test.it"]
