@@ -26,7 +26,6 @@ from rookery.protocol import (
     ErrorCode,
     FrameTooLarge,
     Invocation,
-    LLMInvocation,
     RookeryError,
     check_sendable,
     shown,
@@ -41,6 +40,7 @@ from .crumbs import CRUMBS
 from .failure import explain, traceback_text
 from .forks import FORKS
 from .page import open_own_page
+from .provider import choose_provider
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sized
@@ -377,16 +377,10 @@ def _find(request: Asked, plugin: LoadedPlugin) -> tuple[Component, dict[str, An
     name, args = payload.get("component_name"), payload.get("args")
     method = request.method.name
     if method == PLUGIN_INVOKE_LLM_PROVIDER:
-        if not plugin.providers:
-            raise _NotOffered(f"{plugin.plugin_id} offers no model provider")
-        told = structure(payload, LLMInvocation)
-        provider = plugin.providers.get(told.client_type)
-        if provider is None:
-            served = ", ".join(plugin.providers) or "none"
-            raise _NotOffered(
-                f"{plugin.plugin_id} serves no models of the client type {shown(told.client_type)}; it serves {served}"
-            )
-        return provider, {"operation": told.operation, "request": told.request}
+        found = choose_provider(plugin.plugin_id, plugin.providers, payload)
+        if isinstance(found, str):
+            raise _NotOffered(found)
+        return found
     if type(name) is not str or type(args) is not dict:
         # Not as usual: the slow way knows every rule and names the mistake.
         invocation = structure(payload, Invocation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rookery.protocol import ComponentType, LLMProviderDeclaration, shown
+from rookery.protocol import ComponentType, LLMInvocation, LLMProviderDeclaration, shown, structure
 
 from .components import Declared, marking
 from .errors import DeclarationError
@@ -45,6 +45,26 @@ def llm_provider(
         return Declared(type=ComponentType.LLM_PROVIDER, name=client_type.strip(), metadata=metadata)
 
     return marking("llm_provider", EXAMPLE, declare)
+
+
+def choose_provider(
+    plugin_id: str, providers: Mapping[str, Component], payload: dict[str, Any]
+) -> tuple[Component, dict[str, Any]] | str:
+    """The provider that a request means and what it is called with, or why there is none.
+
+    Raises:
+        BadPayload: The request is none.
+    """
+    if not providers:
+        return f"{plugin_id} offers no model provider"
+    told = structure(payload, LLMInvocation)
+    provider = providers.get(told.client_type)
+    if provider is None:
+        served = ", ".join(providers)
+        return (
+            f"{plugin_id} serves no models of the client type {shown(told.client_type)}; it serves {served}"
+        )
+    return provider, {"operation": told.operation, "request": told.request}
 
 
 def declarations_of(providers: Mapping[str, Component]) -> list[LLMProviderDeclaration]:
