@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 MAX_DEPTH = 16
 """Calls within each other. Honest plugins stay below five."""
 
-MAX_OPEN = 256
-"""Calls of one plugin that have not ended; more is a circle that its runner does not tell of, or a flood."""
+MAX_OPEN = 1_000
+"""Calls of one plugin that have not ended: more than an honest burst has. Beyond it is a circle that its runner does not
+tell of, or a flood."""
 
 TIMEOUT = 60.0
 """Seconds for an API that says nothing of its own, if its caller has that long."""
@@ -110,7 +111,7 @@ class ApiCalls:
         timeout = min(left - min(MARGIN, left / 10), offered.api.timeout or TIMEOUT)
         opened = self._open(origin, offered, parent)
         try:
-            return await self._run(offered, _told(offered, args), opened, now + timeout)
+            return await self._run(offered, told(offered, args), opened, now + timeout)
         except DispatchFailed as failure:
             if opened.circle and failure.fate is Fate.HANDLER_ERROR:
                 # Said by each plugin of the circle in turn, the reason would be lost in its own repetitions.
@@ -188,7 +189,7 @@ class ApiCalls:
         return "most of them of " + ", ".join(name for name, _ in names.most_common(3))
 
 
-def _told(offered: OfferedApi, args: dict[str, Any]) -> dict[str, Any]:
+def told(offered: OfferedApi, args: dict[str, Any]) -> dict[str, Any]:
     """One function of a plugin may stand behind several dynamic APIs: it is told which one is meant."""
     if not offered.is_dynamic:
         return args

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from rookery.protocol import METHODS, PLUGIN_INVOKE_MESSAGE_GATEWAY, Invocation, Side
+from rookery.protocol import (
+    METHODS,
+    PLUGIN_INVOKE_API,
+    PLUGIN_INVOKE_LLM_PROVIDER,
+    PLUGIN_INVOKE_MESSAGE_GATEWAY,
+    Invocation,
+    Side,
+)
 
+from .api_calls import told
 from .fate import DispatchFailed, Fate
 from .load_status import LoadState, failure_reasons, load_statuses
 from .platform.departure import Sending
@@ -107,9 +115,7 @@ class Surface:
                 " tool, an API or a gateway can",
             )
         answer = await self._parts.dispatcher.call(found, method, args or {}, timeout=timeout)
-        if answer.get("success") is False:
-            raise DispatchFailed(Fate.HANDLER_ERROR, str(answer.get("result")), maybe_executed=True)
-        return answer.get("result")
+        return _result_of(answer)
 
     async def invoke_plugin(
         self,
@@ -144,6 +150,57 @@ class Surface:
         """Call a gateway itself: no route, no hooks, no receipt."""
         return await self.invoke_plugin(
             PLUGIN_INVOKE_MESSAGE_GATEWAY, plugin_id, component_name, args, timeout_ms
+        )
+
+    async def invoke_api(
+        self,
+        name: str,
+        args: dict[str, Any] | None = None,
+        *,
+        version: str = "",
+        timeout: float | None = None,
+    ) -> Any:
+        """Call an API of a plugin, public or not, and return its result.
+
+        Args:
+            name: ``plugin.id.api`` or ``api``, either with ``@version`` behind it.
+            timeout: Seconds; ``None`` takes the API's own.
+
+        Raises:
+            ApiRefused: There is none, or it is off.
+            DispatchFailed: It raised, or could not be asked in time.
+        """
+        offered = self._parts.apis.find(name, version, None)
+        answer = await self._parts.dispatcher.call(
+            offered.component, PLUGIN_INVOKE_API, told(offered, args or {}), timeout=timeout
+        )
+        return _result_of(answer)
+
+    async def invoke_llm_provider(
+        self,
+        plugin_id: str,
+        client_type: str,
+        operation: str,
+        request: dict[str, Any] | None = None,
+        timeout_ms: int = TIMEOUT_MS,
+    ) -> PluginAnswer:
+        """Ask a plugin that serves a kind of language model; the request is passed on as it is.
+
+        Raises:
+            DispatchFailed: It does not serve it, or could not be asked in time.
+        """
+        provider = self._parts.providers.find(client_type)
+        if provider is None or provider.plugin_id != plugin_id:
+            raise DispatchFailed(Fate.REFUSED, f"{plugin_id} does not serve the client type {client_type!r}")
+        told_of = {"client_type": client_type, "operation": operation, "request": request or {}}
+        payload = await self._parts.dispatcher.call(
+            provider, PLUGIN_INVOKE_LLM_PROVIDER, told_of, timeout=timeout_ms / 1000
+        )
+        return PluginAnswer(
+            method=PLUGIN_INVOKE_LLM_PROVIDER,
+            plugin_id=plugin_id,
+            component_name=client_type,
+            payload=payload,
         )
 
     async def send_message(self, message: MessageMap, *, timeout: float | None = None) -> Receipt:
@@ -215,3 +272,9 @@ class Surface:
         if found is None:
             raise DispatchFailed(Fate.REFUSED, f"{plugin_id} has no component {name!r}")
         return found
+
+
+def _result_of(answer: dict[str, Any]) -> Any:
+    if answer.get("success") is False:
+        raise DispatchFailed(Fate.HANDLER_ERROR, str(answer.get("result")), maybe_executed=True)
+    return answer.get("result")
