@@ -119,16 +119,17 @@ class RunnerWatch:
         self._ask_if_due(awake, head, is_stopped=is_stopped)
         look = self._seen(awake, head, is_stopped=is_stopped)
         finding = self._health.note(look, self._child.look)
-        self._is_at_rest = isinstance(finding, Fine) and _is_at_rest(look)
+        self._is_at_rest = isinstance(finding, Fine) and not self._link.session.pending and _is_at_rest(look)
         return finding
 
     def _ask_if_due(self, awake: float, head: layout.PageHead | None, *, is_stopped: bool) -> None:
-        """A loop that runs is asked at each look, so that it is known in time what hangs, if it hangs."""
+        """A loop that runs, or owes an answer, is asked at each look, so that it is known in time what hangs, if it hangs: trio
+        as a guest of another loop waits, by its own account, while that one hangs in a handler."""
         if head is None or not head.turns:
             return
         if math.isinf(self._question_at):
             self._question_at = awake + self._chance * QUESTION_PERIOD  # not all runners in the same second
-        if head.turns % 2 == 0 or is_stopped or awake >= self._question_at:
+        if head.turns % 2 == 0 or is_stopped or self._link.session.pending or awake >= self._question_at:
             self._question_at = awake + QUESTION_PERIOD
             self._asked += self._ask()
 

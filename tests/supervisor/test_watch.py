@@ -31,7 +31,7 @@ class Runner:
     seen: ProcessLook = attrs.field(factory=lambda: ProcessLook(state="S", rss=MIB))
     session: Any = attrs.field(
         factory=lambda: SimpleNamespace(
-            is_in_frame=False, last_id=0, counters=SimpleNamespace(frames_in=3, unknown_answers=0)
+            is_in_frame=False, last_id=0, pending={}, counters=SimpleNamespace(frames_in=3, unknown_answers=0)
         )
     )
     has_unwritten: bool = False
@@ -99,6 +99,20 @@ async def test_a_runner_that_works_is_asked_at_each_look(runner: Runner, autojum
         runner.answer()
 
     assert runner.questions == 10
+
+
+async def test_a_runner_that_owes_an_answer_is_asked_at_each_look(
+    runner: Runner, autojump_clock: MockClock
+) -> None:
+    """Its loop may be the guest of one that hangs: then it waits, by its own account."""
+    watch = runner.watch()
+    watch.look(0.0)
+    runner.session.pending, runner.session.last_id = {7: None}, 7
+    runner.write(layout.READ_AT, 7)
+    found = [type(watch.look(1.0 + second)).__name__ for second in range(4)]
+
+    assert runner.questions == 4
+    assert found == ["Fine", "Fine", "Fine", "Suspect"]
 
 
 async def test_an_idle_runner_that_cannot_be_woken_is_found(
