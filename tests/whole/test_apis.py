@@ -50,6 +50,18 @@ async def ask(self, name: str, version: str = "", args: dict | None = None, time
         return [failed.kind, failed.maybe_executed, str(failed)]
 
 @tool(description="")
+async def ask_often(self, times: int) -> object:
+    answers = []
+
+    async def one(number: int) -> None:
+        answers.append(await self.ctx.api.call("test.lends.double", version="1", number=number))
+
+    async with trio.open_nursery() as nursery:
+        for number in range(times):
+            nursery.start_soon(one, number)
+    return sum(answers)
+
+@tool(description="")
 async def look(self, name: str) -> object:
     return [await self.ctx.api.get(name), [each["full_name"] for each in await self.ctx.api.list()]]
 """
@@ -105,6 +117,16 @@ async def test_plugins_of_different_runners_call_each_other(deployment: Deployme
     assert wrong[0] == "refused"
     assert known["version"] == "2"
     assert listed == ["test.lends.die", *["test.lends.double"] * 2, "test.lends.hang"]
+
+
+async def test_five_hundred_calls_at_once_are_a_normal_burst(deployment: Deployment) -> None:
+    """All of them are answered, though far fewer are let in at a time."""
+    deployment.plugin("one", "asks", ASKS, capabilities=["api.*"])
+    deployment.plugin("two", "lends", LENDS)
+    async with deployment.run() as supervisor:
+        total = await supervisor.invoke("test.asks", "ask_often", {"times": 500}, timeout=PATIENCE)
+
+    assert total == 2 * sum(range(500))
 
 
 async def test_a_callee_ends_with_its_caller(deployment: Deployment) -> None:
