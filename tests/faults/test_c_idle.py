@@ -35,6 +35,14 @@ async def hold_later(self):
         re.match("(a+)+$", "a" * 50 + "b")
     threading.Thread(target=hold, daemon=True).start()
 
+@tool("block_as_guest_later")
+async def block_as_guest_later(self):
+    import asyncio, time
+    async def block():
+        await asyncio.sleep(0.5)
+        time.sleep(3600)
+    self.kept = asyncio.get_running_loop().create_task(block())
+
 @tool("greet")
 async def greet(self):
     return "hello"
@@ -75,6 +83,17 @@ async def test_what_hangs_while_nothing_is_asked_is_found(
 
     assert (died.report.shard, died.report.kind) == ("games", ExitKind.HANG)
     assert died.report.hang in classes
+
+
+async def test_a_loop_that_has_trio_for_a_guest_and_hangs_is_found(deployment: Deployment) -> None:
+    """C5: trio waits, by its own account; it is asked, and cannot answer."""
+    deployment.tables["games"] = 'runtime = "asyncio"'
+    async with deployment.run() as supervisor:
+        await supervisor.invoke("test.odd", "block_as_guest_later", {}, timeout=20.0)
+        died = await deployment.wait_told(RunnerDied)
+
+    assert (died.report.shard, died.report.kind) == ("games", ExitKind.HANG)
+    assert died.report.hang in (HangClass.BLOCKED, HangClass.LOCKED)
 
 
 async def test_an_idle_runner_that_is_stopped_is_continued(deployment: Deployment) -> None:
