@@ -185,6 +185,7 @@ _SEGMENT = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(
     st.lists(_SEGMENT | _ANYTHING, max_size=4),
     st.dictionaries(st.sampled_from(sorted(_message())), _ANYTHING),
