@@ -78,6 +78,7 @@ class Trials:
             return
         is_taken = exchange.step == "taken"
         self.grant(shard, plugin_id, trial.newer if is_taken else trial.older)
+        self._granting.admit(shard, plugin_id)  # it has registered long ago
         if is_taken:
             self._registry.publish([plugin_id], [plugin_id])
         else:

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
-from rookery.protocol import PLUGIN_BOOTSTRAP, PLUGIN_REGISTER_COMPONENTS, PLUGIN_UNREGISTER, RunnerReady
+from rookery.protocol import (
+    PLUGIN_BOOTSTRAP,
+    PLUGIN_REGISTER_COMPONENTS,
+    PLUGIN_UNREGISTER,
+    Exchange,
+    RunnerReady,
+)
 from rookery.supervisor.granting import MAX_WITHHELD
 from rookery.supervisor.observers import CapabilitiesGranted, CapabilitiesRevoked
 from tests.doubles.connections import TOOL, Border, Runner, declaration, registration, report_of_end
@@ -122,3 +128,28 @@ async def test_an_end_is_told_once(autojump_clock: MockClock) -> None:
         border.traffic.runner_lost(runner.shard, report_of_end(planned=True))  # type: ignore[arg-type]
 
         assert [told.reason for told in border.heard(CapabilitiesRevoked)] == ["it was unloaded"]
+
+
+@pytest.mark.parametrize("end", ["taken", "dropped"])
+async def test_a_plugin_that_asks_for_nothing_keeps_what_everybody_may(
+    autojump_clock: MockClock, end: str
+) -> None:
+    """Also when newer code of it was tried: what it offers while it runs can still be changed."""
+    async with open_stage("one") as stage:
+        border = Border(stage, declared=DECLARED)
+        runner = Runner(border, "p.a", ready=True)
+
+        def introduce() -> None:
+            bootstrap(runner)
+            runner.ask(PLUGIN_REGISTER_COMPONENTS, registration("p.a", [TOOL]), plugin_id="p.a")
+
+        def step(name: str) -> None:
+            exchange = Exchange(plugin_id="p.a", step=name)
+            border.traffic.plugin_exchanged(runner.shard, exchange)  # type: ignore[arg-type]
+
+        introduce()
+        step("trial")
+        introduce()
+        step(end)
+
+        assert border.grants.allows("p.a", "api.replace_dynamic")

@@ -28,6 +28,9 @@ class NotedGranting:
     def grant(self, shard: object, plugin_id: str, wanted: list[str]) -> None:
         self.granted = tuple(wanted)
 
+    def admit(self, shard: object, plugin_id: str) -> None:
+        """It may use what everybody may."""
+
     def revoke(self, shard: object, plugin_id: str, reason: str) -> None:
         self.granted = ()
 
