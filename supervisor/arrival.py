@@ -10,6 +10,10 @@ import attrs
 import trio
 
 from rookery.protocol import (
+    PLUGIN_BOOTSTRAP,
+    PLUGIN_REGISTER_COMPONENTS,
+    PLUGIN_REGISTER_PLUGIN,
+    PLUGIN_UNREGISTER,
     RUNNER_EXCHANGE,
     RUNNER_EXTEND,
     RUNNER_HELLO,
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
 
     from .ledger import Ledger
     from .page import Page
+    from .reception import Reception
     from .shard import Shard
 
 FEATURES = (
@@ -88,6 +93,8 @@ class Arrival:
         paths: The directory of each plugin that it is to load, in the order of the assignment; empty before the hello.
         features: What the runner can do beyond protocol 1.0.0 and the host uses; empty before the hello.
         page: Where the runner says who it is; None when it has none.
+        reception: Where a runner of the original kind was awaited; None for one of rookery's own.
+        changed: Set when such a runner that works has registered a plugin anew, or has let one go.
         reads_own_output: Whether the runner takes care of its output pipes; known after the hello.
     """
 
@@ -112,6 +119,8 @@ class Arrival:
         self.link: Link | None = None
         self.ledger: Ledger | None = None
         self.page: Page | None = None
+        self.reception: Reception | None = None
+        self.changed = trio.Event()
         self.features: frozenset[str] = frozenset()
         self.loading = ""
         self.ready_at: float | None = None
@@ -149,7 +158,22 @@ class Arrival:
         elif request.method.name == RUNNER_READY:
             self._take_ready(request)
         else:
+            if self.reception is not None:
+                self._follow_original(request)
             self._shard.traffic.handle_request(self._shard, request)
+
+    def note_stranger(self, pid: int) -> None:
+        """A process has connected that has no business here, and was turned away."""
+        self._tell_violation(f"process {pid} connected in the place of its runner, and was turned away")
+
+    def _follow_original(self, request: Request) -> None:
+        """It says of no plugin that it loads it; that it introduces one says as much."""
+        name = request.method.name
+        if self._shard.state.value is ShardState.LOADING:
+            if name == PLUGIN_BOOTSTRAP and request.plugin_id in self.paths:
+                self.loading = request.plugin_id
+        elif name in (PLUGIN_REGISTER_COMPONENTS, PLUGIN_REGISTER_PLUGIN, PLUGIN_UNREGISTER):
+            self.changed.set()
 
     def take_broadcast(self, method: Method, plugin_id: str, payload: Payload) -> None:
         try:
@@ -180,13 +204,20 @@ class Arrival:
         if shard.state.value is not ShardState.HELLO:
             self._turn_away(request, "the host stops this runner")
             return
+        if self.reception is not None and not self.reception.admits(hello.session_token):
+            self._turn_away(request, "invalid session token")
+            self._tell_violation("its hello has another token than it was given")
+            self._refuse("its hello has another token than it was given")
+            return
         assignment = shard.assign(shard, self._number, dict(self._blocked))
         self.paths = {assigned.plugin_id: assigned.path for assigned in assignment.plugins}
         answer = HelloAnswer(
             accepted=True,
             host_version=shard.host_version,
             features=[feature for feature in FEATURES if feature in hello.features],
-            assignment=attrs.evolve(assignment, terminal=dict(self._terminal)),
+            assignment=attrs.evolve(assignment, terminal=dict(self._terminal))
+            if self.reception is None or "assignment" in hello.features
+            else None,
         )
         try:
             request.answer(unstructure(answer))
@@ -195,11 +226,14 @@ class Arrival:
             self._refuse(f"what it is to load cannot be sent: {error}")
             return
         self.features = frozenset(answer.features)
-        self.reads_own_output = "logs" in hello.features
+        self.reads_own_output = "logs" in hello.features and self.reception is None
         self.greeted.set()
         shard.move(ShardState.LOADING, "its hello was accepted", by="T5")
         self._latest = trio.current_time() + max(self._start_max, shard.settings.timeouts.load)
         self._take_loading(Loading(plugin_id=""))
+        if self.reception is not None and "loading" not in self.features:
+            self._limit_text = "not ready in time; an original runner does not say what it does meanwhile"
+            self._move_limit(self._latest)
         assert self.link is not None
         shard.link = self.link
         shard.features = self.features
@@ -267,10 +301,15 @@ class Arrival:
             request.refuse_bad_payload(error)
             self._condemn(ExitKind.PROTOCOL, f"its ready cannot be used: {error}")
             return
+        if self._ready.is_set() and self.reception is not None:
+            request.answer(unstructure(Accepted()))  # one that is asked twice says it twice
+            return
         if self._ready.is_set():
             request.refuse(ErrorCode.E_METHOD_NOT_ALLOWED, "this runner was ready before")
             self._condemn(ExitKind.PROTOCOL, "it said that it is ready twice")
             return
+        if self.reception is not None:
+            ready = self._without_strange_failures(ready)
         if not self._may_name([*ready.loaded_plugins, *ready.failed_plugins, *ready.inactive_plugins], "has"):
             request.refuse(ErrorCode.E_UNAUTHORIZED, "ready names plugins of another shard")
             return
@@ -291,16 +330,27 @@ class Arrival:
         shard.traffic.runner_ready(shard, ready)
         shard.become_ready()
 
+    def _without_strange_failures(self, ready: RunnerReady) -> RunnerReady:
+        """An original runner reads manifests itself, and names one that it cannot read as that says: no claim to anything."""
+        return attrs.evolve(
+            ready,
+            failed_plugins=[each for each in ready.failed_plugins if each in self.paths],
+            inactive_plugins=[each for each in ready.inactive_plugins if each in self.paths],
+        )
+
     def _is_who_it_says(self) -> bool:
         """Whether the process that keeps the page is the one that was started; a page that nobody keeps proves nothing."""
         head = self.page.read_head() if self.page is not None else None
         if head is None or not head.pid or head.pid == self._shard.pid:
             return True
         claim = f"process {head.pid} speaks for it, and {self._shard.pid} was started"
-        record = SecurityViolation(shard=self._shard.name, incarnation=self._number, claim=claim)
-        self._shard.observers.notify(record)
+        self._tell_violation(claim)
         self._condemn(ExitKind.PROTOCOL, claim)
         return False
+
+    def _tell_violation(self, claim: str) -> None:
+        record = SecurityViolation(shard=self._shard.name, incarnation=self._number, claim=claim)
+        self._shard.observers.notify(record)
 
     def _report_failed(self, ready: RunnerReady) -> None:
         shard = self._shard

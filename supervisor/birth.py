@@ -9,8 +9,9 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import attrs
@@ -25,10 +26,13 @@ from .start_mode import StartMode
 from .zygote import OrderLost
 
 if TYPE_CHECKING:
+    from .original_runner import OriginalRunner
     from .shard import Shard
 
 RUNNER_COMMAND = (sys.executable, "-P", "-m", "rookery.runner")
 """``-P``: the directory that the host was started in is no place to import from."""
+
+NOTHING_BLOCKED: Mapping[str, str] = MappingProxyType({})
 
 Start = Callable[[Launch], "Child | Awaitable[Child]"]
 """Starts a process; one that is forked takes some turns of the loop."""
@@ -49,16 +53,19 @@ class Newborn:
             self.page.close()
 
 
-async def bear(shard: Shard, number: int) -> Newborn:
+async def bear(shard: Shard, number: int, blocked: Mapping[str, str] = NOTHING_BLOCKED) -> Newborn:
     """Start a runner. Not cancelled once it may be there.
 
     Args:
         number: Of the incarnation.
+        blocked: For one that is told so by its environment: plugins that it must not load, with the reasons.
 
     Raises:
         OSError: It could not be started; nothing is left of it.
     """
     run = f"{shard.name}.{number}"
+    if shard.original is not None:
+        return await _bear_original(shard, shard.original, number, blocked)
     may_be_forked = shard.settings.start is not StartMode.SPAWN and shard.runner_command == RUNNER_COMMAND
     try:
         return await _bear(shard, run, may_be_forked=may_be_forked)
@@ -79,6 +86,26 @@ async def _bear(shard: Shard, run: str, *, may_be_forked: bool) -> Newborn:
         channels.close_child_ends()
         on_failure.pop_all()
     return Newborn(child, channels, page)
+
+
+async def _bear_original(
+    shard: Shard, original: OriginalRunner, number: int, blocked: Mapping[str, str]
+) -> Newborn:
+    run = f"{shard.name}.{number}"
+    assignment = shard.assign(shard, number, dict(blocked))
+    with ExitStack() as on_failure:
+        channels = Channels({})
+        on_failure.callback(channels.close)
+        plugins = {each.plugin_id: each.path for each in assignment.plugins}
+        reception = original.open_reception(run, plugins)
+        channels.receive_at(reception)
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        launch = original.launch(shard, run, channels, reception, assignment.external_plugins, blocked)
+        made = shard.spawn(confine(launch))
+        child: Child = await made if inspect.isawaitable(made) else made
+        channels.close_child_ends()
+        on_failure.pop_all()
+    return Newborn(child, channels, None)
 
 
 def _launch(shard: Shard, run: str, channels: Channels, *, may_be_forked: bool) -> Launch:

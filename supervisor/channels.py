@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .page import Page
+    from .reception import Reception
 
 _FIRST_FREE = 3
 """Below it are the three standard descriptors, which mean something else in the child. A host that was started without
@@ -33,6 +34,7 @@ class Channels:
         stdout, stderr: The write ends, the child's descriptors 1 and 2.
         terminal: The terminal's descriptors as the child knows them.
         page: The shared page, as a number; None without one. Its owner closes it.
+        reception: Where a runner that inherits no link is awaited; None for the others.
         ping: The child's end of the pipe that ``ask`` writes to; None without a page, where the answer stands.
 
     Raises:
@@ -41,6 +43,7 @@ class Channels:
 
     def __init__(self, terminal: Mapping[str, int], page: Page | None = None) -> None:
         self.page = page.descriptor if page is not None else None
+        self.reception: Reception | None = None
         self._ours = ExitStack()
         self._childs = ExitStack()
         with ExitStack() as on_failure:
@@ -76,6 +79,11 @@ class Channels:
             return os.write(self._questions, b"?") == 1
         except OSError:
             return False  # it has answered none of the last ten thousands, or is dead
+
+    def receive_at(self, reception: Reception) -> None:
+        """The link comes from there: it takes the place of the socket here. The reception is owned by these from now on."""
+        self.reception = reception
+        self._ours.callback(reception.close)
 
     def close_child_ends(self) -> None:
         self._childs.close()

@@ -246,7 +246,14 @@ def _with_files(shard: ShardSettings, key: str, notes: Notes) -> ShardSettings:
     for name, path in files.items():
         if not path.is_file():
             notes.add(f"{key}.{name}", f"{told[name]!r}, and there is no such file")
-    return attrs.evolve(shard, **{name: str(path) for name, path in files.items()})
+    if shard.runner_directory is not None and _is_path(shard.runner_directory):
+        place = files["runner_directory"] = _absolute(Path(notes.file), shard.runner_directory)
+        if not place.is_dir():
+            notes.add(
+                f"{key}.runner_directory", f"{shard.runner_directory!r}, and there is no such directory"
+            )
+    whole: dict[str, Any] = {name: str(path) for name, path in files.items()}
+    return attrs.evolve(shard, **whole)
 
 
 def _shard_path(index: int, table: object) -> str:

@@ -55,6 +55,9 @@ class HealthPolicy:
     """A frame of the runner's that has begun is complete by then."""
     unkillable_timeout: float = attrs.field(default=60.0, validator=Range(1))
     """A killed process that is still there after so long is lost: its shard goes on with a new one."""
+    interval: float = attrs.field(default=10.0, validator=Range(0, above=True))
+    """A runner of the original kind has no beats: it is asked so often for its health, and killed when it lets two questions
+    in a row pass, the first for so long and the second for 5 at most."""
     lag_guard: float = attrs.field(default=0.5, validator=Range(0, 10))
     """When the host itself is later than this, the time counts for no runner."""
 

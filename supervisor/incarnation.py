@@ -23,6 +23,7 @@ from .arrival import Arrival
 from .autopsy import Sentence
 from .birth import bear
 from .burial import Course, bury, report_no_process
+from .checkup import check_up
 from .exit_report import ExitKind
 from .farewell import drain
 from .hang import HangClass
@@ -145,7 +146,7 @@ class Incarnation:
         shard = self._shard
         shard.move(ShardState.SPAWNING, "its turn to start", by="T2")
         try:
-            newborn = await bear(shard, self._number)
+            newborn = await bear(shard, self._number, self._blocked)
         except OSError as error:
             return report_no_process(shard, self._course, error)
         with closing(newborn):
@@ -167,6 +168,7 @@ class Incarnation:
             on_broadcast=arrival.take_broadcast,
         )
         arrival.link, arrival.ledger, arrival.page = link, ledger, page
+        arrival.reception = channels.reception
         out, err = (
             OutputPipe(descriptor, partial(self._log_output, arrival, level))
             for descriptor, level in ((channels.out, logging.INFO), (channels.err, logging.WARNING))
@@ -185,10 +187,12 @@ class Incarnation:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch_death, runner)
-                nursery.start_soon(self._talk, runner)
+                nursery.start_soon(self._talk, runner, channels)
                 nursery.start_soon(arrival.keep_limits)
                 nursery.start_soon(_read_for_it, runner)
                 nursery.start_soon(self._suspicion.inquire, runner)
+                if channels.reception is not None:
+                    nursery.start_soon(check_up, self._shard, runner, self.condemn)
                 await self._turn.wait()
                 await self._make_it_leave(runner)
                 nursery.cancel_scope.cancel()
@@ -212,7 +216,10 @@ class Incarnation:
         self._patience.cancel()
         self._turn.set()
 
-    async def _talk(self, runner: LiveRunner) -> None:
+    async def _talk(self, runner: LiveRunner, channels: Channels) -> None:
+        if channels.reception is not None:
+            stranger = runner.arrival.note_stranger
+            await channels.reception.receive(channels.socket, runner.child.pid, stranger)
         closed = await runner.link.run()
         if closed.kind == "protocol":
             self.condemn(ExitKind.PROTOCOL, closed.reason)
@@ -352,7 +359,8 @@ class Incarnation:
 
 async def _read_for_it(runner: LiveRunner) -> None:
     """Read the output of a runner that does not do it itself, as those of the original kind."""
-    await runner.arrival.greeted.wait()
+    if runner.arrival.reception is None:
+        await runner.arrival.greeted.wait()
     if not runner.arrival.reads_own_output:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(runner.out.pump)

@@ -23,6 +23,7 @@ from rookery.sharding import (
 
 from .errors import ConfigError, Mistake
 from .llm.offers import check_offers
+from .original_settings import wrong_plugins
 from .settings import EVERY, Settings, ShardSettings
 from .start_mode import StartMode, resolve
 from .suggestion import one_of, suggest
@@ -66,6 +67,7 @@ def make_plan(settings: Settings, catalog: Catalog) -> ShardPlan:
         raise ConfigError(
             [*mistakes, *(_retell(found, settings) for found in error.contradictions)]
         ) from None
+    mistakes += wrong_plugins(settings, catalog, plan)
     if mistakes:
         raise ConfigError(mistakes)
     return plan
@@ -77,7 +79,12 @@ def make_seats(settings: Settings) -> tuple[Seat, ...]:
     A [[shard]] that has the name of one of these sets it up; it is no second one.
     """
     named = {
-        shard.name: Seat(shard.name, shard.trust, capacity=shard.capacity, explicit_only=bool(shard.plugins))
+        shard.name: Seat(
+            shard.name,
+            shard.trust,
+            capacity=shard.capacity,
+            explicit_only=bool(shard.plugins or shard.runner),
+        )
         for shard in settings.shards
     }
     numbered = (f"shard-{number}" for number in range(1, settings.placement.shards + 1))
@@ -97,7 +104,7 @@ def shard_settings(settings: Settings, plan: ShardPlan) -> tuple[ShardSettings, 
         attrs.evolve(
             shard,
             plugins=plan.plugins_of(shard.name),
-            start=resolve(shard.start, settings.start, shard.trust),
+            start=StartMode.SPAWN if shard.runner else resolve(shard.start, settings.start, shard.trust),
         )
         for shard in (*named.values(), *sorted(others, key=_place_of))
     )

@@ -22,6 +22,7 @@ from rookery.sharding import Policy
 from .health import HealthPolicy
 from .limits import ShardLimits
 from .llm.settings import LlmSettings
+from .original_settings import check_original
 from .platform.routes import Route
 from .quarantine import QuarantinePolicy
 from .ranges import CAPABILITY, TABLE_NAME, Clash, Each, Form, Range
@@ -133,6 +134,7 @@ VARIABLE_FORM = Form(
     lambda text: re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\*?|\*", text) is not None,
     "the name of a variable; a * at its end stands for any rest",
 )
+ARGUMENT_FORM = Form(lambda text: bool(text) and "\0" not in text, "a word of a command")
 FILE_FORM = Form(lambda text: bool(text.strip()) and "\0" not in text, "the path of a file")
 
 
@@ -161,6 +163,10 @@ class ShardSettings:
     """The path of the interpreter of its runners; None is the host's own."""
     requirements: str | None = attrs.field(default=None, validator=attrs.validators.optional(FILE_FORM))
     """The path of a file of requirements, as pip reads it, for which its runners get an environment of their own."""
+    runner: tuple[str, ...] = attrs.field(default=(), validator=Each(ARGUMENT_FORM))
+    """The command of a runner of the original kind (protocol 1.0.0), which holds its plugins; () is rookery's own."""
+    runner_directory: str | None = attrs.field(default=None, validator=attrs.validators.optional(FILE_FORM))
+    """The directory that it runs in; None is that of the configuration."""
     environment: tuple[str, ...] = attrs.field(default=(), validator=Each(VARIABLE_FORM))
     """Variables of the host's environment that its plugins get besides what any program needs; ``*`` at the end of a name
     stands for any rest."""
@@ -193,6 +199,7 @@ class ShardSettings:
     """Plain functions of plugins that run in threads at once."""
 
     def __attrs_post_init__(self) -> None:
+        check_original(self)
         if self.start is StartMode.ZYGOTE and self.trust != TRUSTED:
             raise Clash(
                 "start",

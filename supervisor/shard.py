@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rookery.protocol import Assignment, Link
 
     from .logs import LogSink
+    from .original_runner import OriginalRunner
     from .process import Child
     from .settings import ShardSettings
     from .shard_traffic import ShardTraffic
@@ -61,6 +62,7 @@ class Shard:
         loaded: The plugins that work now.
         failed: The plugins that could not be loaded the last time, with the reasons.
         next_start: When the next attempt is due, on trio's clock; None when none is.
+        original: What its runners are, where they are not rookery's own; set before the first one starts.
         is_paused: Its runner was stopped on purpose, with the host's terminal: nobody may take it for hung.
     """
 
@@ -89,14 +91,13 @@ class Shard:
         self.log_sink = log_sink
         self.host_version = host_version
         self.terminal = terminal
-        self.runner_command = runner_command
-        self.spawn = spawn
+        self.runner_command, self.spawn = runner_command, spawn
+        self.original: OriginalRunner | None = None
         self.state: AsyncValue[ShardState] = AsyncValue(_S.IDLE if settings.autostart else _S.DISABLED)
-        self.incarnation = 0
+        self.incarnation = self.restarts = 0
         self.pid: int | None = None
         self.since = 0.0
         self.reason = self.transition = ""
-        self.restarts = 0
         self.link: Link | None = None
         self.features: frozenset[str] = frozenset()
         self.loaded: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ from .load_status import LoadStatus, failure_reasons, load_statuses
 from .log_ring import LogRing
 from .logs import LogSink
 from .observers import GatewayReported, ShardMoved
+from .original_runner import original_of
 from .outcome import Outcome
 from .planning import shard_settings
 from .reloading import Reloading
@@ -161,7 +162,8 @@ class Supervisor:
             hold: Seconds that it waits at least, and why.
         """
         manifests = [self.catalog.plugins[each].manifest for each in plugins if each in self.catalog.plugins]
-        settings = attrs.evolve(settings, runtime=resolve_runtime(settings.runtime, manifests))
+        if not settings.runner:
+            settings = attrs.evolve(settings, runtime=resolve_runtime(settings.runtime, manifests))
         self.parts.dispatcher.add_shard(
             settings.name, max_inflight=settings.max_inflight, queue_limit=settings.queue_limit
         )
@@ -172,11 +174,13 @@ class Supervisor:
             traffic=self.parts.traffic,
             observers=self.parts.observers,
             log_sink=self.log_sink,
-            host_version=self.host_version,
+            host_version=self.settings.sdk_host_version if settings.runner else self.host_version,
             terminal=self._terminal if settings.terminal else {},
             judge=self.court,
             spawn=self.environments.start_of(settings),
         )
+        here = self.settings.path.parent
+        shard.original = original_of(settings, self.settings.state_dir, here)
         self.environments.prepare(shard)
         if hold:
             shard.hold(hold, reason)

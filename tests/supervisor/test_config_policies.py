@@ -177,8 +177,8 @@ NEEDED = f"{SHARD}significance = 'required'\n"
                      "its own for each; change one of the two, or leave order out: the file has an order of its own",
                      id="two in one place"),
         pytest.param(f"{SHARD}overflow = 'block'", "shard.a.overflow: got an unknown key, expected one of 'autostart', "
-                     "'capabilities', 'capacity', 'group', 'health', 'limits', 'max_inflight', 'name', 'order', 'plugins', 'quarantine', "
-                     "'queue_limit' or 7 more", id="what is not built"),
+                     "'capabilities', 'capacity', 'environment', 'group', 'health', 'limits', 'max_inflight', 'name', 'order', 'plugins', "
+                     "'python' or 13 more", id="what is not built"),
     ],
 )  # fmt: skip
 def test_a_refused_policy_says_what_to_change(text: str, line: str, tmp_path: Path) -> None:
