@@ -74,13 +74,13 @@ class SimRunner(StartingRunner):
 
     @property
     def suspects(self) -> set[str]:
-        """Plugins whose calls had begun and were not over, or were told to begin."""
-        return {run.plugin_id for run in self._begun.values() if not run.is_over}
+        """Plugins whose calls had begun and were not over, or were told to begin, or whose answers nobody could read."""
+        return {run.plugin_id for run in self._begun.values()}
 
     @property
     def suspect_events(self) -> set[str]:
         """What those calls were about."""
-        return {run.event_id for run in self._begun.values() if not run.is_over}
+        return {run.event_id for run in self._begun.values()}
 
     # --- what befalls one that works ---------------------------------------------------------------------------
 
@@ -133,7 +133,7 @@ class SimRunner(StartingRunner):
     def _flood(self, kind: str) -> None:
         self.blame(kind)
         for each in range(150):
-            self._write(_answer(10**9 + each, {"success": True, "result": [0, 0]}))
+            self._write(self._answer(10**9 + each, {"success": True, "result": [0, 0]}))
 
     def _grow(self, kind: str) -> None:
         self.blame(kind)
@@ -261,7 +261,7 @@ class SimRunner(StartingRunner):
         if self._fires("handler error"):
             answer["success"] = False
         if self._fires("strange answer"):
-            self._write(_answer(run.request_id + 10**6, answer))
+            self._write(self._answer(run.request_id + 10**6, answer))
         if self.session.owed.get(run.request_id) is None:
             return self._over(run)
         self.session.answer(run.request_id, answer)
@@ -274,7 +274,7 @@ class SimRunner(StartingRunner):
         if not self._is_mute:
             self.books.note_answer(run.number, self)
         if self._fires("answer twice"):
-            self._write(_answer(run.request_id, answer))
+            self._write(self._answer(run.request_id, answer))
         if self._fires("death after an answer"):
             return self.die(self._status_of_death(), "death after an answer")
         return self._over(run)
@@ -287,7 +287,8 @@ class SimRunner(StartingRunner):
 
     def _over(self, run: Run) -> None:
         run.is_over = True
-        self._begun.pop(run.request_id, None)
+        if not (self._is_mute or self.wire.is_broken or self.wire.has_ended):
+            self._begun.pop(run.request_id, None)
         self._running.pop(run.request_id, None)
         if run.slot is not None and self.page is not None:
             self.page.end(run.slot)
@@ -327,7 +328,7 @@ class SimRunner(StartingRunner):
     def _die_of(self, plugin_id: str, kind: str) -> None:
         self.die(self._status_of_death(), f"{kind} of {plugin_id}")
 
-
-def _answer(request_id: int, payload: dict[str, Any]) -> bytes:
-    """An answer that no session would give."""
-    return frame(encode_envelope(Envelope(request_id, MessageType.RESPONSE, "", "", payload)))
+    def _answer(self, request_id: int, payload: dict[str, Any]) -> bytes:
+        """An answer that no session would give."""
+        envelope = Envelope(request_id, MessageType.RESPONSE, "", "", payload)
+        return frame(encode_envelope(envelope, compact=self.session.is_compact))

@@ -29,7 +29,7 @@ from tests.simulator.load import Load
 from tests.simulator.orders import Orders
 from tests.simulator.plan import Plan, make_plan
 from tests.simulator.runner import SimRunner
-from tests.simulator.starting import FEATURES, FULL
+from tests.simulator.starting import COMPACT, FULL, KINDS
 from tests.simulator.wire import Weather, Wire, notify_closing, wait_readable, wait_writable
 from tests.simulator.world import Spinning, Violation, World, jump
 
@@ -102,6 +102,7 @@ class Simulation:
         self.seconds = minutes * 60.0
         self.forks = chance.random() < 0.5
         self.ends_abruptly = chance.random() < 0.25
+        self.kind, self.spared_kind = chance.choice(KINDS), chance.choice((FULL, COMPACT))
         self.runners: list[SimRunner] = []
         self._wires: dict[int, Wire] = {}
         self._original_page_file = page_module._make_file
@@ -188,7 +189,7 @@ class Simulation:
             if self.faults.fires(kind, shard):
                 self.world.note(f"no process for {shard}: {kind}")
                 raise OSError(number, kind)
-        features = FULL if shard in self.plan.spared else self.world.random.choice(FEATURES)
+        features = self.spared_kind if shard in self.plan.spared else self.kind
         pid = FIRST_PID + len(self.runners)
         runner = SimRunner(self.world, self.faults, wire, launch, pid, books=self.books, features=features)
         self.world.note(f"{runner} begins")
@@ -276,6 +277,10 @@ class _Custody:
     def __init__(self, start: Callable[[Launch], SimRunner | Awaitable[SimRunner]]) -> None:
         self.start = start
 
+    def spawn(self, launch: Launch) -> SimRunner:
+        """Nothing but runners is started here."""
+        raise AssertionError(f"{launch.run} was started")
+
     async def run(self) -> None:
         await trio.sleep_forever()
 
@@ -285,6 +290,11 @@ class _Store:
 
     def submit(self, operation: Any, on_done: Any = None, *, size: int = 0) -> None:
         """Drop it."""
+
+    async def run(self, operation: Any, *, size: int = 0) -> list[Any]:
+        """Find nothing."""
+        await trio.lowlevel.checkpoint()
+        return []
 
     def save_message_nowait(self, *args: Any, **kwargs: Any) -> None:
         """Drop it."""

@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from tests.simulator.world import World
 
 FULL = ("assignment", "loading", "logs", "ordered", "beats", "started", "cancel", "recall", "extend")
-FEATURES = (
+COMPACT = (*FULL, "compact")
+KINDS = (
     FULL,
-    FULL,
-    FULL,
+    COMPACT,
+    COMPACT,
+    COMPACT,
     tuple(each for each in FULL if each != "ordered"),
     ("assignment", "loading", "logs"),
 )
-"""Of runners of ours, of older ones, and of others."""
+"""Features of runners of ours, of older ones, and of others. A host starts runners of one kind."""
 
 COMPONENTS = [
     {"name": "once", "component_type": "TOOL"},
