@@ -44,6 +44,7 @@ class ShardCounters:
     errors: int = 0
     lost: int = 0
     restarts: int = 0
+    flaps: int = 0
 
 
 @attrs.define
@@ -79,6 +80,8 @@ class Counters:
     dead_lettered: int = 0
     """Events that are not dispatched any more, because they ended several runners."""
     restarts: int = 0
+    flaps: int = 0
+    """How often a runner was suspect and showed life again."""
     violations: int = 0
     """Runners that claimed to be what they are not."""
     latencies: Latencies = attrs.Factory(Latencies)

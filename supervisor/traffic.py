@@ -135,6 +135,8 @@ class Traffic:
 
     def runner_recovered(self, shard: Shard) -> None:
         """It does again: what has waited meanwhile goes out."""
+        self._counters.flaps += 1
+        self._counters.of_shard(shard.name).flaps += 1
         self._open(shard)
 
     def runner_works(self, shard: Shard) -> None:

@@ -367,3 +367,19 @@ async def test_a_shard_that_is_given_up_fails_its_calls(autojump_clock: MockCloc
         border.traffic.shard_given_up("one", "it failed five times")
 
         assert "it failed five times" in str(told[0])
+
+
+async def test_a_runner_that_is_suspect_for_a_while_is_counted(autojump_clock: MockClock) -> None:
+    """T11: it flaps. One that only goes on working does not, and is opened again when it had given calls back."""
+    async with open_stage(closed=("one",)) as stage:
+        border = Border(stage)
+        shard: Any = Runner(border, "p.a").shard
+        border.traffic.runner_ready(shard, RunnerReady(loaded_plugins=["p.a"]))
+
+        border.traffic.runner_suspect(shard)
+        border.traffic.runner_recovered(shard)
+        stage.dispatcher.close_shard("one")
+        border.traffic.runner_works(shard)
+
+        assert stage.dispatcher.is_open("one")
+        assert border.counters.flaps == border.counters.of_shard("one").flaps == 1
