@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 OVER = "over"
 """Stands for an event: nothing more will be heard."""
 
+SAY_TIMEOUT = 15.0
+"""Seconds that a browser may take to read what it is told: one that reads nothing has stopped, or was stopped."""
+
 CHUNK = 256 * 1024
 MAX_MESSAGE_BYTES = 96 * 1024 * 1024
 """A picture of the largest size, in base64, with much to spare."""
@@ -117,11 +120,14 @@ class DevTools:
         try:
             async with self._turn:
                 # What was begun is said to its end: a half message would be the browser's end.
-                with trio.CancelScope(shield=True):
+                with trio.move_on_after(SAY_TIMEOUT, shield=True) as saying:
                     await self._out.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._end("the browser has closed its end")
             raise RenderFailed(RenderKind.UNAVAILABLE, self.why_over) from None
+        if saying.cancelled_caught:
+            self._end("the browser does not listen")
+            raise RenderFailed(RenderKind.UNAVAILABLE, self.why_over)
 
     async def _read(self) -> None:
         buffer = bytearray()
