@@ -11,6 +11,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AbstractTable
 
 from .errors import UsageError
+from .foreign_file import read_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ def read_text(path: Path) -> str:
         UsageError: It cannot be read.
     """
     try:
-        return path.read_text("utf-8-sig")
+        return read_foreign(path).decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
         return ""
     except OSError as error:

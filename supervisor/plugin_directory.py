@@ -14,6 +14,7 @@ import attrs
 from rookery.protocol import MANIFEST_NAMES, Manifest, ManifestError, is_plugin_id, parse_manifest
 
 from .errors import Mistake
+from .foreign_file import read_foreign
 
 NATIVE_MANIFEST, ORIGINAL_MANIFEST = MANIFEST_NAMES
 MODULE_NAME = "plugin.py"
@@ -84,7 +85,7 @@ def guess_plugin_id(file_name: str, text: bytes) -> str:
 
 def _read_manifest(file: Path) -> tuple[Manifest | None, str, list[Mistake]]:
     try:
-        text = file.read_bytes()
+        text = read_foreign(file)
     except OSError as error:
         return None, "", [Mistake(file=str(file), key="", given=f"it cannot be read: {error.strerror}")]
     try:

@@ -10,6 +10,7 @@ import attrs
 
 from .catalog import InstalledPlugin
 from .dispatch import Dispatcher
+from .foreign_file import read_foreign
 from .registry import Registry
 from .settings import EVERY, Settings
 from .speech import Speech
@@ -73,7 +74,7 @@ class Powers:
         registration = self.registry.registration(plugin_id)
         defaults = registration.default_config if registration else {}
         installed = self.installed.get(plugin_id)
-        own = _own_config(installed.path) if installed else {}
+        own = own_config(installed.path) if installed else {}
         return _laid_over(_laid_over(defaults, own), self.config_over(plugin_id))
 
     def global_config(self) -> dict[str, Any]:
@@ -106,11 +107,11 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
     return merged
 
 
-def _own_config(directory: Path) -> dict[str, Any]:
+def own_config(directory: Path) -> dict[str, Any]:
+    """What stands in a plugin's own file."""
     try:
-        with (directory / CONFIG_FILE).open("rb") as file:
-            return tomllib.load(file)
-    except (OSError, ValueError):
+        return tomllib.loads(read_foreign(directory / CONFIG_FILE).decode())
+    except (OSError, ValueError, RecursionError):
         return {}  # a plugin with a broken file was not loaded, with that as the reason
 
 
