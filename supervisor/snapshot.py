@@ -112,6 +112,7 @@ def _status_of(shard: Shard, supervisor: Supervisor, now: float) -> ShardStatus:
         counted=len(shard.history.deaths),
         rss=shard.rss,
         lost=shard.lost_pids,
+        runner=shard.settings.runner,
         dropped_lines=supervisor.log_sink.dropped_of(shard.name),
         next_start=None if shard.next_start is None else max(0.0, shard.next_start - now),
     )

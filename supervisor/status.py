@@ -49,6 +49,8 @@ class ShardStatus:
     """Resident memory of the runner in bytes; 0 while it is not known."""
     lost: tuple[int, ...] = ()
     """Processes of earlier runners that the kernel has not let go."""
+    runner: tuple[str, ...] = ()
+    """The command of its runners, where they are of the original kind; empty for rookery's own."""
     dropped_lines: int = 0
     """Lines of its log that were dropped because it wrote too much at once, since the host's start."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,14 @@ def plan_lines(settings: Settings, catalog: Catalog, plan: ShardPlan, *, verbose
     if any(shard.plugins for shard in shards):
         lines += ["", *_aligned(shard_rows(shard for shard in shards if shard.plugins))]
         lines += ["", *_aligned(group_rows(settings.groups, shards))]
+    if foreign := [shard for shard in shards if shard.runner]:
+        lines += [
+            "",
+            *(
+                f"{each.name} has a runner of the original kind: {shlex.join(each.runner)}"
+                for each in foreign
+            ),
+        ]
     if verbose:
         for shard in shards:
             lines += ["", f"shard {shard.name}", *_aligned(_allowances(shard), indent="  ")]

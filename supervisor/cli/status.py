@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -185,6 +186,8 @@ def _platform_remarks(platform: dict[str, Any]) -> list[str]:
 def _remarks(shard: dict[str, Any]) -> list[str]:
     """What an operator wants to know of a shard that is not well."""
     told = [f"{shard['name']} is suspect: {shard['reason']}"] if shard["state"].upper() == "SUSPECT" else []
+    if shard.get("runner"):
+        told.append(f"{shard['name']} has a runner of the original kind: {shlex.join(shard['runner'])}")
     told += [
         f"{name} in {shard['name']} did not load: {reason}"
         for name, reason in shard["failed_plugins"].items()
