@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 ENDED = frozenset({ShardState.FAILED, ShardState.STOPPED, ShardState.DISABLED})
 """States in which a shard does not come up by itself soon."""
 
+RENDER_DIRECTORY = "render"
+
 UNLOAD_SHARE = 0.25
 """The part of the time for draining that is kept for the plugins' own unloading."""
 
@@ -92,7 +94,7 @@ class Supervisor:
         self.environments = Environments(settings.state_dir, custody.start)
         self.host_version = version("rookery")
         self.parts = Parts(settings, catalog, store, process)
-        self.renderer = Renderer(settings.render, custody.spawn)
+        self.renderer = Renderer(settings.render, custody.spawn, settings.state_dir / RENDER_DIRECTORY)
         register_render(self.parts.capabilities, self.renderer)
         for observer in (self._note, *observers):
             self.parts.observers.add(observer)
@@ -124,6 +126,7 @@ class Supervisor:
         self.dispatch_hook = surface.dispatch_hook
         self.invoke = surface.invoke
         self.invoke_plugin = surface.invoke_plugin
+        self.invoke_api, self.invoke_llm_provider = surface.invoke_api, surface.invoke_llm_provider
         self.invoke_message_gateway = surface.invoke_message_gateway
         self.send_message = surface.send_message
         self.send_message_to_external = surface.send_message_to_external

@@ -113,7 +113,7 @@ class Browser:
                 await self.process.wait_dead()
             self.process.sweep()
             self.process.abandon()
-            await trio.to_thread.run_sync(_remove, self.profile)
+            await trio.to_thread.run_sync(remove, self.profile)
 
 
 def find_executable(wanted: str | None) -> str:
@@ -132,22 +132,33 @@ def find_executable(wanted: str | None) -> str:
     raise RenderFailed(RenderKind.NOT_CONFIGURED, text)
 
 
-async def start_browser(
-    settings: RenderSettings, spawn: Callable[[Launch], Process], run: str, *, has_network: bool
+def start_browser(
+    settings: RenderSettings,
+    spawn: Callable[[Launch], Process],
+    directory: Path,
+    run: str,
+    *,
+    has_network: bool,
 ) -> Browser:
-    """Start one and wait until it answers; ``Browser.devtools.run`` is the caller's to run.
+    """Start one. ``Browser.devtools.run`` and ``greet`` are the caller's to run. Blocks for a millisecond.
 
     Args:
         spawn: Starts a process by whose end everything ends that it has started.
+        directory: Where it keeps its files; made when it is not there.
         run: What it is known by.
 
     Raises:
         RenderFailed: It does not start.
     """
     executable = find_executable(settings.executable)
-    profile = Path(tempfile.mkdtemp(prefix="rookery-render-"))
+    try:
+        directory.mkdir(mode=0o700, exist_ok=True)
+        profile = Path(tempfile.mkdtemp(dir=directory))
+    except OSError as error:
+        text = f"there is no room for the browser's files in {directory}: {error.strerror}"
+        raise RenderFailed(RenderKind.UNAVAILABLE, text) from None
     with ExitStack() as on_failure, ExitStack() as always:
-        on_failure.callback(_remove, profile)
+        on_failure.callback(remove, profile)
         to_browser, from_us = os.pipe()
         from_browser, to_us = os.pipe()
         for descriptor in (to_browser, to_us):
@@ -228,5 +239,6 @@ def _words_of(profile: Path) -> str:
     return text
 
 
-def _remove(profile: Path) -> None:
+def remove(profile: Path) -> None:
+    """Remove a directory with all that is in it, as far as that is possible."""
     shutil.rmtree(profile, ignore_errors=True)

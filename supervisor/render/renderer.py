@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .browser import greet, start_browser
+from .browser import greet, remove, start_browser
 from .failure import RenderFailed, RenderKind
 from .page import take_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from ..process import Launch, Process
     from .browser import Browser
@@ -31,10 +32,12 @@ class Renderer:
 
     Args:
         spawn: Starts a process by whose end everything ends that it has started.
+        directory: Where browsers keep their files while they run; nobody else's.
     """
 
-    def __init__(self, settings: RenderSettings, spawn: Callable[[Launch], Process]) -> None:
+    def __init__(self, settings: RenderSettings, spawn: Callable[[Launch], Process], directory: Path) -> None:
         self.settings = settings
+        self._directory = directory
         self._spawn = spawn
         self._places = trio.CapacityLimiter(settings.max_concurrent)
         self._browsers: dict[bool, Browser] = {}
@@ -50,6 +53,8 @@ class Renderer:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep browsers, until cancelled; then all of them are gone."""
+        if self._directory.exists():  # of a host that was killed
+            await trio.to_thread.run_sync(remove, self._directory)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             task_status.started()
@@ -107,9 +112,8 @@ class Renderer:
             if self._nursery is None:
                 raise RenderFailed(RenderKind.UNAVAILABLE, "the host is stopping")
             self._number += 1
-            browser = await start_browser(
-                self.settings, self._spawn, f"render@.{self._number}", has_network=has_network
-            )
+            run = f"render@.{self._number}"
+            browser = start_browser(self.settings, self._spawn, self._directory, run, has_network=has_network)
             self._nursery.start_soon(self._keep, browser, name=f"browser {browser.process.pid}")
             try:
                 await greet(browser)

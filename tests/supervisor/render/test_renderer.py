@@ -60,7 +60,8 @@ async def _open(
     custody: Custody, directory: Path, mode: str = "works", **settings: Any
 ) -> AsyncIterator[Studio]:
     executable = str(write_browser(directory, mode))
-    renderer = Renderer(RenderSettings(**{"executable": executable, **settings}), custody.spawn)
+    chosen = RenderSettings(**{"executable": executable, **settings})
+    renderer = Renderer(chosen, custody.spawn, directory / "render")
     with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             await nursery.start(renderer.run)
@@ -100,6 +101,19 @@ async def test_a_picture_is_made_by_a_browser_that_is_kept(open_studio: Opener) 
         *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "FONTCONFIG_PATH", "HOME"),
         *("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "ROOKERY_RUN"),
     }
+
+
+async def test_no_file_of_a_browser_is_left(open_studio: Opener, tmp_path: Path) -> None:
+    """Neither its own, nor those of a host that was killed."""
+    left = tmp_path / "render" / "old" / "profile"
+    left.mkdir(parents=True)
+    async with open_studio() as studio:
+        await studio.render()
+
+        (profile,) = (tmp_path / "render").iterdir()
+
+    assert not left.exists()
+    assert not profile.exists()
 
 
 async def test_a_page_without_network_has_a_browser_without_one(open_studio: Opener) -> None:
