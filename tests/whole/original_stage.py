@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from rookery.supervisor import Supervisor
+import trio
+
+from rookery.supervisor import Supervisor, load_settings, open_supervisor
 from tests.whole.host import Deployment
 from tests.whole.sdk_plugins import MANIFEST
 
@@ -46,6 +50,18 @@ class OriginalStage(Deployment):
     def behave(self, behaviour: str) -> None:
         """What the stand-ins that are started from now on do wrong."""
         (self.home / "behave").write_text(behaviour)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Supervisor]:
+        """Run it, and do not wait until it is up."""
+        settings = load_settings(self.write())
+        async with open_supervisor(settings, observers=[self.records.append]) as supervisor:
+            yield supervisor
+
+    async def wait_line(self, start: str) -> None:
+        """Until a stand-in has written such a line."""
+        while not any(line.startswith(start) for line in self.journal):
+            await trio.sleep(0.01)  # a real process on the real clock
 
     @property
     def journal(self) -> list[str]:
