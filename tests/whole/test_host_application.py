@@ -80,12 +80,16 @@ async def bring(self, text: str) -> bool:
     )
     return await self.ctx.gateway.route_message("out", message)
 
+@api("stock")
+async def stock(self, thing: str) -> str:
+    return f"no {thing} left"
+
 @action(description="Wraps a thing up, too.")
 async def wrap(self) -> list:
     return [True, "wrapped by the gate"]
 """
 
-TALLY = '''
+TALLY = """
 from rookery.runner import Field, Plugin, PluginConfig, tool
 
 
@@ -97,7 +101,7 @@ class It(Plugin[ItConfig]):
     @tool(description="Says what it was told to say.")
     async def greet(self) -> str:
         return self.config.greeting
-'''
+"""
 
 VERSION = '@tool(description="")\nasync def version(self) -> str:\n    return "{}"'
 
@@ -128,11 +132,14 @@ async def test_it_asks_its_plugins(deployment: Deployment) -> None:
         dear = await shop.invoke_hook("shop.before_sale", price=50)
         rounded = await shop.dispatch_hook("pre_sale", price=37, name="tea")
         asked = await shop.invoke("test.clerk", "ask", {"name": "tea"})
+        stock = await shop.surface.invoke_api("test.gate.stock", {"thing": "tea"})
+        with pytest.raises(DispatchFailed, match="does not serve"):
+            await shop.surface.invoke_llm_provider("test.gate", "parrot", "response")
 
     assert changed is not None
     assert (continues, changed["processed_plain_text"]) == (True, "please tea")
     assert (cheap.kwargs, dear.stopped_by) == ({"price": 4}, "test.clerk.judge")
-    assert (rounded, asked) == ({"price": 30, "name": "tea"}, 9)
+    assert (rounded, asked, stock) == ({"price": 30, "name": "tea"}, 9, "no tea left")
     told = [record.text for record in deployment.records if "saw on_" in getattr(record, "text", "")]
     assert [text.split()[-1] for text in told] == ["on_start", "on_stop"]
 
@@ -222,4 +229,4 @@ async def test_it_changes_what_its_plugins_are(deployment: Deployment) -> None:
     assert loaded == ("test.clerk", "test.gate", "test.newer", "test.tally")
     assert statuses == dict.fromkeys(loaded, "success")
     assert (is_loading, reasons, sorted(versions)) == (False, {}, list(loaded))
-    assert (counts.plugins, counts.by_shard) == (4, {"desk": 8, "door": 5})
+    assert (counts.plugins, counts.by_shard) == (4, {"desk": 8, "door": 6})
