@@ -6,6 +6,7 @@ make a plugin the master of the others.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,10 @@ Reload = Callable[[str, str], Awaitable["ReloadResult"]]
 
 WriteConfig = Callable[[str, str, Any], Awaitable[bool]]
 """A plugin's id, a dotted key and its value → whether the running plugin has taken it. Raises ``RookeryError``."""
+
+
+MOST_SOON = 2
+"""Reloads of a plugin that it has asked for and that have not ended: one is carried out, and one takes what was saved meanwhile."""
 
 
 @attrs.frozen
@@ -80,6 +85,8 @@ class Managing:
         self._observers = observers
         self._installed = installed
         self._start_soon = start_soon
+        self._soon: Counter[str] = Counter()
+        """Reloads that nobody waits for, by plugin."""
 
     # --- what is allowed ---------------------------------------------------------------------------------------
 
@@ -93,8 +100,16 @@ class Managing:
 
     def reload_soon(self, plugin_id: str, reason: str) -> None:
         """Reload a plugin without waiting for it: it could not end while a call of it waits."""
-        if self.reload is not None:
-            self._start_soon(self.reload, plugin_id, reason)
+        if self._soon[plugin_id] < MOST_SOON:
+            self._soon[plugin_id] += 1
+            self._start_soon(self._reload, plugin_id, reason)
+
+    async def _reload(self, plugin_id: str, reason: str) -> None:
+        try:
+            if self.reload is not None:
+                await self.reload(plugin_id, reason)
+        finally:
+            self._soon[plugin_id] -= 1
 
     # --- what is there -----------------------------------------------------------------------------------------
 

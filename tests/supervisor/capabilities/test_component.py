@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from rookery.protocol import ErrorCode, Manifest
 from rookery.supervisor.api_table import ApiTable
@@ -309,6 +310,30 @@ async def test_a_plugin_that_reloads_itself_is_not_waited_for_by_its_own_call(sc
     assert answer == {"success": True}
     await begun.wait()
     release.set()
+
+
+async def test_a_plugin_that_reloads_itself_again_and_again_fills_no_queue(scene: Scene) -> None:
+    """One order is carried out and one waits, which takes everything that was saved meanwhile."""
+    may_end, begun = trio.Event(), 0
+
+    async def reload(plugin_id: str, reason: str) -> ReloadResult:
+        nonlocal begun
+        begun += 1
+        await may_end.wait()
+        return ReloadResult(requested=(plugin_id,))
+
+    scene.managing.reload = reload
+
+    answers = [await scene.ask("component.reload_plugin", {"plugin_name": "p.a"}) for _ in range(50)]
+    await wait_all_tasks_blocked()
+    waiting = begun
+    may_end.set()
+    await wait_all_tasks_blocked()
+    await scene.ask("component.reload_plugin", {"plugin_name": "p.a"})
+    await wait_all_tasks_blocked()
+
+    assert answers == [{"success": True}] * 50
+    assert (waiting, begun) == (2, 3)
 
 
 @pytest.mark.parametrize("capability", ["component.load_plugin", "component.reload_plugin"])
