@@ -14,6 +14,12 @@ TRACKER_TTL = 1800.0
 """Seconds that a receipt is found by the platform's id of its message (protocol 1.0.0), and the longest that a message
 counts as being sent."""
 
+MAX_EXTERNAL_ID_CHARS = 512
+"""No platform has longer ids; a receipt is not kept for one."""
+
+MAX_KEPT_ITEMS, MAX_KEPT_CHARS = 16, 256
+"""Of what else a gateway says of a message, in a receipt that is kept."""
+
 MAX_TRACKED = 10_000
 """Receipts, and messages that are being sent."""
 
@@ -120,6 +126,15 @@ def read_result(result: Any, blank: Receipt) -> Receipt:
     return attrs.evolve(blank, sent=True, external_id=external)
 
 
+def _kept(receipt: Receipt) -> Receipt:
+    told = receipt.metadata
+    is_little = len(told) <= MAX_KEPT_ITEMS and all(
+        type(value) in (int, float, bool, type(None)) or (type(value) is str and len(value) <= MAX_KEPT_CHARS)
+        for value in (*told, *told.values())
+    )
+    return receipt if is_little else attrs.evolve(receipt, metadata={})
+
+
 class OutboundTracker:
     """Which messages are being sent, and which receipts belong to the ids that platforms gave.
 
@@ -153,13 +168,14 @@ class OutboundTracker:
         """The driver has it, or has not.
 
         Args:
-            receipt: ``None`` when nobody waited for it any more.
+            receipt: ``None`` when nobody waited for it any more. What else the gateway said is kept with it if it is little:
+                it may be as large as a frame.
         """
         self._pending.pop((message_id, driver_id), None)
-        if receipt is not None and receipt.sent and receipt.external_id:
+        if receipt is not None and receipt.sent and 0 < len(receipt.external_id) <= MAX_EXTERNAL_ID_CHARS:
             place = (driver_id, receipt.external_id)
             self._receipts.pop(place, None)
-            self._receipts[place] = (now + self._ttl, receipt)
+            self._receipts[place] = (now + self._ttl, _kept(receipt))
             if len(self._receipts) > self._limit:
                 self._receipts.popitem(last=False)
 

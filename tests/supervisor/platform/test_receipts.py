@@ -35,6 +35,21 @@ def test_two_platforms_may_give_the_same_id() -> None:
     assert (first.message_id, second.message_id) == ("m1", "m2")
 
 
+def test_a_gateway_cannot_fill_the_host_with_what_it_says_of_its_messages() -> None:
+    """Ten thousand receipts are kept: without a flood that a gateway says beside them, and only by ids that are ids."""
+    tracker = OutboundTracker()
+    blank = Receipt(sent=False, driver_id="d", message_id="m")
+    chatty = {"success": True, "message_id": "7", "metadata": {"log": "x" * 1_000_000}}
+
+    tracker.finish("m", "d", read_result(chatty, blank), 0.0)
+    tracker.finish("m", "d", read_result("x" * 1_000_000, blank), 0.0)
+
+    found = tracker.find("d", "7", 1.0)
+    assert found is not None
+    assert (found.message_id, found.metadata) == ("m", {})
+    assert len(tracker) == 1
+
+
 def test_one_message_may_be_given_to_two_drivers_at_once() -> None:
     """A broadcast is no repeat; the same driver twice is."""
     tracker = OutboundTracker()
