@@ -73,7 +73,7 @@ def register_llm(table: CapabilityTable, models: Models) -> None:
         audio = _audio(request.args)
         task = arguments.optional_text(request.args, *_TASK, default=VOICE_TASK)
         try:
-            text = await models.transcribe(task, audio, module=f"{_module(request)}.asr")
+            text = await models.transcribe(task, audio, module=_module(request))
         except LlmFailed as failure:
             return {"text": "", "content": "", **_failed(failure)}
         said = text.strip()

@@ -130,7 +130,7 @@ class Models:
         """What was said; otherwise as ``generate``."""
 
         async def ask(name: str, model: ModelSettings) -> str:
-            with self._counted(name, model, module, SPEECH):
+            with self._counted(name, model, f"{module}.asr", SPEECH):
                 return await self._provider(model).transcribe(name, model, audio)
 
         return await self._first(task, module, ask)

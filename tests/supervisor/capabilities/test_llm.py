@@ -145,7 +145,7 @@ async def test_speech_becomes_text(caller: Caller, models: FakeModels, name: str
     heard = await caller.ask("llm.transcribe_audio", {name: head + base64.b64encode(b"wave").decode()})
 
     assert heard == {"success": True, "text": "heard", "content": "heard"}
-    assert models.asked == [("voice", b"wave", "plugin.a.b.asr")]
+    assert models.asked == [("voice", b"wave", "plugin.a.b")]
 
 
 async def test_silence_is_no_success(caller: Caller, models: FakeModels) -> None:

@@ -161,14 +161,24 @@ async def test_so_many_questions_are_out_at_once(autojump_clock: MockClock) -> N
     assert len(bench.provider.asked) == 6
 
 
+async def test_what_was_heard_is_counted_apart(autojump_clock: MockClock) -> None:
+    """Under a name of its own, as the original does."""
+    bench = Bench()
+
+    await bench.models().transcribe("", Audio(data=b"wave"), module="plugin.p.a")
+
+    assert [use["module"] for use in bench.uses] == ["plugin.p.a.asr"]
+
+
 async def test_one_plugin_takes_not_every_place(autojump_clock: MockClock) -> None:
-    """Whoever floods waits for itself, and another is answered at once."""
+    """Whoever floods, with questions of several kinds, waits for itself, and another is answered at once."""
     bench = Bench(FakeProvider(seconds=10.0))
     models = bench.models(max_concurrent=4)
 
     async with trio.open_nursery() as nursery:
         for _ in range(50):
             nursery.start_soon(lambda: models.generate("", HELLO, module="flood"))
+            nursery.start_soon(lambda: models.transcribe("", Audio(data=b"wave"), module="flood"))
         await trio.testing.wait_all_tasks_blocked()
         flooding = bench.provider.running
         began = trio.current_time()
