@@ -122,8 +122,8 @@ class Built:
         Raises:
             OSError: The file cannot be read.
         """
-        made_from = "\0".join((self.requirements.read_text("utf-8"), sys.version, version("rookery")))
-        return self.directory / hashlib.sha256(made_from.encode()).hexdigest()[:16]
+        made_from = (self.requirements.read_bytes(), sys.version.encode(), version("rookery").encode())
+        return self.directory / hashlib.sha256(b"\0".join(made_from)).hexdigest()[:16]
 
     async def build(self) -> None:
         """Build it if it is not there; only one host at a time does.
@@ -153,7 +153,7 @@ class Built:
         raise NotBuilt(self.failure)
 
     async def _install(self, place: Path) -> None:
-        _empty(place)
+        await trio.to_thread.run_sync(_empty, place)
         python = place / "bin" / "python"
         for step in _steps(place, str(python), str(self.requirements)):
             await self._run(step)
