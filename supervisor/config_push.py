@@ -130,6 +130,8 @@ class ConfigPush:
         try:
             answer = await link.call(PLUGIN_CONFIG_UPDATED, unstructure(told), plugin_id=plugin_id)
             if not structure(answer, Acknowledged).acknowledged:
+                if is_own:
+                    self._forget(plugin_id, before)
                 raise ConfigRejected("the plugin did not acknowledge it")
         except RemoteError as error:
             if is_own and error.code is ErrorCode.E_BAD_PAYLOAD:
