@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import ErrorCode, LocalProtocolError
 
@@ -56,10 +56,12 @@ class Request:
             CannotEncode, FrameTooLarge: Nothing was sent and an answer is still owed: refuse, or answer otherwise.
             LocalProtocolError: It was answered before.
         """
-        if not self.link.is_closed:
-            self._check_owed()
-            self.link.session.answer(self.request_id, payload)
-            self.link.wake_writer()
+        link = self.link
+        if not link.is_closed:
+            if self.answered:
+                self._refuse_again()
+            link.session.answer(self.request_id, payload)
+            link.wake_writer()
         self.answered = True
 
     def refuse(self, code: ErrorCode, message: str, details: Payload | None = None) -> None:
@@ -69,7 +71,8 @@ class Request:
             LocalProtocolError: It was answered before.
         """
         if not self.link.is_closed:
-            self._check_owed()
+            if self.answered:
+                self._refuse_again()
             self.link.session.refuse(self.request_id, code, message, details)
             self.link.wake_writer()
         self.answered = True
@@ -77,7 +80,6 @@ class Request:
     def refuse_bad_payload(self, error: BadPayload) -> None:
         self.refuse(ErrorCode.E_BAD_PAYLOAD, str(error), error.details)
 
-    def _check_owed(self) -> None:
+    def _refuse_again(self) -> NoReturn:
         # The session knows ids only, and the peer may have used this one again for another request.
-        if self.answered:
-            raise LocalProtocolError(f"request {self.request_id} ({self.method.name}) was answered before")
+        raise LocalProtocolError(f"request {self.request_id} ({self.method.name}) was answered before")

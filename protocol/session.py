@@ -194,9 +194,11 @@ class Session:
             LocalProtocolError: No answer is owed for this id.
             CannotEncode, FrameTooLarge: The payload cannot be sent; the answer is still owed.
         """
-        method, plugin_id = self._owed(request_id)
+        method, plugin_id = self.owed.get(request_id) or self._owed(request_id)
         self._send(request_id, MessageType.RESPONSE, method, plugin_id, payload)
-        self._settle_owed(request_id, method, payload)
+        del self.owed[request_id]
+        if method == RUNNER_HELLO:
+            self._end_greeting(payload)
 
     def refuse(
         self, request_id: int, code: ErrorCode, message: str, details: dict[str, Any] | None = None
@@ -210,7 +212,9 @@ class Session:
         method, plugin_id = self._owed(request_id)
         error = {"code": code.value, "message": sendable(message), "details": details or {}}
         self._send(request_id, MessageType.RESPONSE, method, plugin_id, {}, error)
-        self._settle_owed(request_id, method, {})
+        del self.owed[request_id]
+        if method == RUNNER_HELLO:
+            self._end_greeting({})
 
     # --- parts -------------------------------------------------------------------------------------------------
 
@@ -286,11 +290,6 @@ class Session:
         except KeyError:
             raise LocalProtocolError(f"no answer is owed for request {request_id}") from None
 
-    def _settle_owed(self, request_id: int, method: str, answer: dict[str, Any]) -> None:
-        del self.owed[request_id]
-        if method == RUNNER_HELLO:
-            self._end_greeting(answer)
-
     def _begin_greeting(self, hello: dict[str, Any]) -> None:
         self.state = next_state(self.state, Move.HELLO)
         self._may_be_compact = offers_compact(hello)
@@ -308,12 +307,9 @@ class Session:
         request_id, number, method, plugin_id, timeout_ms, payload, _ = fields
         if number == NUMBERS[MessageType.RESPONSE]:
             pending = self.pending.pop(request_id, None)
-            if pending is None:
-                return None
-            if pending.parts:
-                del self._wide[request_id]
-                pending.answered_by = request_id
-            return RequestSettled(pending, payload)
+            if self._wide:
+                pending = self._take_part(request_id, pending)
+            return None if pending is None else RequestSettled(pending, payload)
         row = self._answers.get(method) if number == NUMBERS[MessageType.REQUEST] else None
         if row is None or request_id in self.owed or len(self.owed) >= MAX_ANSWERS_OWED:
             return None

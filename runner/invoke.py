@@ -305,7 +305,8 @@ class Invoker:
 
     def end_step(self, plugin_id: str) -> None:
         """Code of a plugin has come back that was run elsewhere."""
-        FORKS.end_child()
+        if FORKS.is_child:
+            FORKS.end_child()
         self._on_step_end(plugin_id)
 
     def fail(self, component: Component, plugin: LoadedPlugin, error: BaseException) -> dict[str, Any]:

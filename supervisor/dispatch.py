@@ -259,7 +259,7 @@ class Dispatcher:
             self._fail_soon(gate, call, Fate.UNAVAILABLE, gate.why_away)
         elif call.deadline <= trio.current_time():
             self._fail_soon(gate, call, Fate.TIMEOUT, call.too_late)
-        elif gate.link is not None and window.has_room and not window.line:
+        elif gate.link is not None and window.has_room and not (gate.waiting and window.line):
             self._send(gate, gate.link, window, call)
         elif call.is_waiting:
             window.line.append(call)
