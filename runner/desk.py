@@ -118,6 +118,8 @@ class Desk:
             take=self._admit, take_call=self._take_alone, is_busy=self._is_busy, hold=self._lanes.hold,
         )  # fmt: skip
         self._at_once = AtOnce(roster, invoker, calls, self._lanes, self._parking, self._segments)
+        self.on_lasting: Callable[[], None] = _note_nothing
+        """Called when something taken here is not answered at once: somebody has to look after it."""
         self._is_draining = False
         self._started_at = trio.current_time()
         self._others: dict[str, Callable[[Request], Awaitable[None]]] = {
@@ -142,6 +144,8 @@ class Desk:
         made = self._at_once.take(request, scope, is_usual=is_usual)
         if made is False:
             self._take(request)
+        if request.link.session.owed:
+            self.on_lasting()
         return made or None
 
     def _take(self, request: Request) -> None:
@@ -387,3 +391,7 @@ class Desk:
     async def _unload_batch(self, payload: dict[str, Any]) -> Any:
         told = structure(payload, UnloadBatch)
         return await self._reloader.unload(told.plugin_ids, told.reason)
+
+
+def _note_nothing() -> None:
+    """Until somebody looks after what lasts."""

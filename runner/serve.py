@@ -184,7 +184,7 @@ async def _be_runner(
             lambda: bool(link.session.owed) or calls.lingers,
         )
         nursery.start_soon(rounds.run)
-        inbox.rounds = rounds
+        inbox.rounds, desk.on_lasting = rounds, rounds.begin
         nursery.start_soon(_watch_sigterm, stopping)
         inbox.open(desk.take, desk.hear)
         link.take_here(desk.take_here)
