@@ -286,7 +286,8 @@ class Incarnation:
         can_tell = sentence is None or sentence.hang not in (HangClass.STOPPED, HangClass.KERNEL)
         if can_tell and not self._is_forced and (sentence is None or sentence.kind in _TELLING):
             await runner.collect_stacks()
-        runner.kill()
+        if not self._is_dead:
+            runner.kill()
 
     @property
     def _row_of_kill(self) -> str:

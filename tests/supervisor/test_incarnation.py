@@ -319,6 +319,25 @@ async def test_a_runner_that_dies_while_it_drains_was_stopped(autojump_clock: Mo
     assert watched.states.endswith("draining reaping stopped")
 
 
+async def test_one_that_dies_while_it_is_asked_where_it_is_gets_no_kill(autojump_clock: MockClock) -> None:
+    """T18: the shard knows of the death, and its process is nobody's to signal any more."""
+    killed_in = []
+
+    async def script(runner: ScriptedRunner) -> None:
+        runner.answer = lambda request: None
+        runner.ignores_term = True
+        runner.ask_for_stacks = lambda: bool(runner.die(-11)) or True  # type: ignore[method-assign, func-returns-value]
+        runner.kill = lambda: killed_in.append(runner)  # type: ignore[method-assign]
+        await work(runner)
+
+    async with running(script) as (watched, _):
+        await watched.shard.state.wait_value(READY)
+        watched.shard.request_stop()
+        await watched.shard.state.wait_value(STOPPED)
+
+    assert killed_in == []
+
+
 async def test_a_stop_while_loading_asks_and_does_not_wait_for_the_load(autojump_clock: MockClock) -> None:
     """SIGTERM at once."""
 
