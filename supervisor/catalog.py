@@ -22,6 +22,7 @@ from rookery.protocol import Manifest
 from .config_routes import strange_gateways
 from .dependencies import Manifests, check_dependencies
 from .errors import Mistake
+from .original_settings import plugins_of_originals
 from .plugin_directory import (
     MODULE_NAME,
     NATIVE_MANIFEST,
@@ -62,13 +63,17 @@ class InstalledPlugin:
         return self.manifest.plugin_id
 
 
-def _wrong_windows(manifests: Manifests, host: str) -> Iterator[Mistake]:
-    """Plugins that are written for other versions of the bot or of the SDK."""
+def _wrong_windows(manifests: Manifests, host: str, elsewhere: frozenset[str]) -> Iterator[Mistake]:
+    """Plugins that are written for other versions of the bot or of the SDK.
+
+    Args:
+        elsewhere: Those that a runner of the original kind has; its SDK is not the one that is looked at here.
+    """
     if all(manifest.is_native for manifest, _ in manifests.values()):
         return
     sdk = installed_sdk()
-    for manifest, file in manifests.values():
-        for complaint in complaints_about_windows(manifest, host, sdk):
+    for plugin_id, (manifest, file) in manifests.items():
+        for complaint in complaints_about_windows(manifest, host, None if plugin_id in elsewhere else sdk):
             advice = (
                 "" if "pip install" in complaint else "set rookery.sdk_host_version, or disable the plugin"
             )
@@ -122,7 +127,7 @@ def find_plugins(settings: Settings, *, with_code: bool = False) -> Catalog:
             *search.mistakes,
             *strangers,
             *check_dependencies(enabled, absent),
-            *_wrong_windows(enabled, settings.sdk_host_version),
+            *_wrong_windows(enabled, settings.sdk_host_version, plugins_of_originals(settings)),
         ),
         code_mistakes=tuple(search.code_mistakes),
         broken=frozenset(search.broken),

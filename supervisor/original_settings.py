@@ -46,6 +46,15 @@ def check_original(shard: ShardSettings) -> None:
             raise Clash(key, "runner", given=told, advice=advice)
 
 
+def plugins_of_originals(settings: Settings) -> frozenset[str]:
+    """The plugins that the configuration puts into shards with such a runner."""
+    runners = {shard.name for shard in settings.shards if shard.runner}
+    by_shard = {each for shard in settings.shards if shard.runner for each in shard.plugins}
+    return frozenset(
+        by_shard | {each for each, chosen in settings.plugins.items() if chosen.shard in runners}
+    )
+
+
 def wrong_plugins(settings: Settings, catalog: Catalog, plan: ShardPlan) -> Iterator[Mistake]:
     """Plugins that such a runner cannot hold as the configuration wants it."""
     runners = {shard.name for shard in settings.shards if shard.runner}

@@ -28,12 +28,13 @@ def installed_sdk() -> str:
         return ""
 
 
-def complaints_about_windows(manifest: Manifest, host: str, sdk: str) -> list[str]:
+def complaints_about_windows(manifest: Manifest, host: str, sdk: str | None) -> list[str]:
     """Why a plugin does not fit, a sentence each; nothing for a native one.
 
     Args:
         host: The bot's version that this host stands in for.
-        sdk: The version of the SDK that is installed; "" when none is.
+        sdk: The version of the SDK that is installed; "" when none is, ``None`` when it is a runner of the original kind that
+            has one.
     """
     found = []
     window = manifest.host_application
@@ -42,6 +43,8 @@ def complaints_about_windows(manifest: Manifest, host: str, sdk: str) -> list[st
             f"it is for bots of the versions {window.min_version} to {window.max_version}, and this host stands in for"
             f" {host}"
         )
+    if sdk is None:
+        return found
     window = manifest.sdk
     if not manifest.is_native and not sdk:
         found.append(f"it needs the SDK, which is not installed: pip install {SDK}")

@@ -93,6 +93,22 @@ def test_it_is_always_spawned_and_takes_named_plugins_only(tmp_path: Path) -> No
     assert plan.plugins_of("old") == ("a.one",)
 
 
+@pytest.mark.parametrize("place", ['plugins = ["a.one"]', ""], ids=["by the shard", "by the plugin"])
+def test_the_sdk_need_not_be_installed_here(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The original runner has one of its own."""
+    monkeypatch.setattr("rookery.supervisor.catalog.installed_sdk", lambda: "")
+    write_sdk_plugin(tmp_path)
+    text = SHARD.replace('plugins = ["a.one"]', place) + '[plugins."a.one"]\nshard = "old"\n'
+
+    _, catalog = load(tmp_path, text)
+    _, others = load(tmp_path, text.replace("\nrunner =", "\n# "))
+
+    assert catalog.mistakes == ()
+    assert "the SDK, which is not installed" in str(others.mistakes)
+
+
 def test_the_plan_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In a line of its own."""
     write_sdk_plugin(tmp_path)
