@@ -11,6 +11,8 @@ import tomllib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import trio
+
 from rookery.protocol import (
     PLUGIN_CONFIG_UPDATED,
     PLUGIN_INSPECT_CONFIG,
@@ -62,6 +64,8 @@ class ConfigPush:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._pushed: dict[str, dict[str, Any]] = {}
+        self._edits: dict[str, trio.Lock] = {}
+        """By plugin: between reading its file and writing it nobody else does."""
 
     def values_of(self, plugin_id: str) -> dict[str, Any]:
         """What lies over a plugin's own file: what was pushed last, else what the deployment's file says."""
@@ -221,14 +225,15 @@ class ConfigPush:
         names = key.split(".")
         if not all(names):
             raise UsageError(f"{key!r} is no key; write NAME or TABLE.NAME")
-        text = edited(read_text(path), names, value, path)
-        over = self.values_of(plugin_id)
-        await self.validate(plugin_id, _laid_over(tomllib.loads(text), over))
-        if _has(over, names):
-            raise UsageError(
-                f"{key} is set in {self._supervisor.settings.path}, which goes first: change it there"
-            )
-        write_text(path, text)
+        async with self._edits.setdefault(plugin_id, trio.Lock()):
+            text = edited(read_text(path), names, value, path)
+            over = self.values_of(plugin_id)
+            await self.validate(plugin_id, _laid_over(tomllib.loads(text), over))
+            if _has(over, names):
+                raise UsageError(
+                    f"{key} is set in {self._supervisor.settings.path}, which goes first: change it there"
+                )
+            await trio.to_thread.run_sync(write_text, path, text)  # it waits for the disk
         return await self.take_file(plugin_id)
 
     async def take_file(self, plugin_id: str, *, if_changed: bool = False) -> bool:

@@ -1,11 +1,13 @@
-"""What a plugin does not take of a configuration does not lie over its file afterwards."""
+"""Nothing lies over a plugin's file that it has not taken, and nothing that was set in the file is lost."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import trio
 
 from rookery.protocol import ErrorCode, RemoteError
 from rookery.supervisor.config_push import ConfigPush
@@ -21,9 +23,20 @@ class Link:
         self.answer: dict[str, Any] | Exception = {"acknowledged": True}
 
     async def call(self, method: str, payload: dict[str, Any], *, plugin_id: str) -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+
+def push_over(link: Link, directory: Path | None = None) -> ConfigPush:
+    shard = SimpleNamespace(
+        name="one", plugins=(IT,), loaded=(IT,), link=link, state=SimpleNamespace(value=ShardState.READY)
+    )
+    settings = SimpleNamespace(path="rookery.toml", plugin=lambda _: SimpleNamespace(config={}))
+    parts = SimpleNamespace(installed={IT: SimpleNamespace(path=directory)})
+    host: Any = SimpleNamespace(is_stopping=False, shards={"one": shard}, settings=settings, parts=parts)
+    return ConfigPush(host)
 
 
 @pytest.mark.parametrize(
@@ -36,12 +49,7 @@ class Link:
 async def test_what_is_not_taken_is_forgotten(answer: Any) -> None:
     """What lay there before lies there again, for each later runner."""
     link = Link()
-    shard = SimpleNamespace(
-        name="one", plugins=(IT,), link=link, state=SimpleNamespace(value=ShardState.READY)
-    )
-    settings = SimpleNamespace(plugin=lambda _: SimpleNamespace(config={"sides": 6}))
-    host: Any = SimpleNamespace(is_stopping=False, shards={"one": shard}, settings=settings)
-    push = ConfigPush(host)
+    push = push_over(link)
 
     taken = await push.push(IT, {"sides": 8})
     link.answer = answer
@@ -49,3 +57,16 @@ async def test_what_is_not_taken_is_forgotten(answer: Any) -> None:
 
     assert (taken, again) == (True, False)
     assert push.values_of(IT) == {"sides": 8}
+
+
+async def test_two_values_that_are_set_at_once_both_stand(tmp_path: Path) -> None:
+    """The plugin is asked about each, which takes time in which the file could change."""
+    link = Link()
+    link.answer = {"success": True, "acknowledged": True, "enabled": True}
+    push = push_over(link, tmp_path)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(push.set_value, IT, "sides", 6)
+        nursery.start_soon(push.set_value, IT, "dice", 2)
+
+    assert sorted((tmp_path / "config.toml").read_text().splitlines()) == ["dice = 2", "sides = 6"]
