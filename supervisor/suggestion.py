@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+MOST_WORK = 400_000
+"""Pairs of characters that are compared. The words may come from a plugin, the known ones too, and it costs the host's time:
+ten milliseconds."""
+
 MOST_LISTED = 12
 """Words that a message lists; nobody reads more."""
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """Advice for a message: `did you mean 'shards'?`; "" when nothing is like it."""
-    close = difflib.get_close_matches(word, list(known), n=1)
+    """Advice for a message: `did you mean 'shards'?`; "" when nothing is like it, or there is too much to compare."""
+    words = list(known)
+    if len(word) * sum(map(len, words)) > MOST_WORK:
+        return ""
+    close = difflib.get_close_matches(word, words, n=1)
     return f"did you mean {close[0]!r}?" if close else ""
 
 

@@ -17,3 +17,10 @@ def test_known_words_are_listed_in_order() -> None:
     assert one_of(["b", "a"]) == "one of 'a', 'b'"
     assert one_of(map(str, range(100, 115))).endswith("'111' or 3 more")
     assert one_of([]) == "nothing, there are none"
+
+
+def test_no_advice_is_worth_the_time_of_the_host() -> None:
+    """A plugin may offer a thousand long names and ask for one that is nearly one of them, again and again."""
+    known = {f"{'ab' * 60}{number:06}" for number in range(1000)}
+
+    assert suggest("ab" * 63, known) == ""
