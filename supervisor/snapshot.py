@@ -109,6 +109,7 @@ def _status_of(shard: Shard, supervisor: Supervisor, now: float) -> ShardStatus:
         group=shard.settings.group,
         significance=shard.settings.significance.value,
         failures=shard.history.failures,
+        flaps=supervisor.parts.counters.of_shard(shard.name).flaps,
         counted=len(shard.history.deaths),
         rss=shard.rss,
         lost=shard.lost_pids,

@@ -43,6 +43,8 @@ class ShardStatus:
     significance: str = "optional"
     failures: int = 0
     """Unplanned ends in a row."""
+    flaps: int = 0
+    """How often its runners were suspect and showed life again, since the host's start."""
     counted: int = 0
     """Unplanned ends that count for giving up, of the longer window."""
     rss: int = 0

@@ -15,6 +15,7 @@ import click
 from ..control_client import HostGone, ask, follow
 from .durations import seconds
 from .host import find_host, told
+from .mistake_lines import count_of
 from .terminal import RESET, printable, wants_colour
 
 COLUMNS = ("SHARD", "INC", "PID", "STATE", "SINCE", "RESTARTS", "QUEUE", "INFLIGHT", "PLUGINS")
@@ -188,6 +189,8 @@ def _remarks(shard: dict[str, Any]) -> list[str]:
     told = [f"{shard['name']} is suspect: {shard['reason']}"] if shard["state"].upper() == "SUSPECT" else []
     if shard.get("runner"):
         told.append(f"{shard['name']} has a runner of the original kind: {shlex.join(shard['runner'])}")
+    if times := shard.get("flaps"):
+        told.append(f"{shard['name']} was suspect and came back {count_of(times, 'time')}")
     told += [
         f"{name} in {shard['name']} did not load: {reason}"
         for name, reason in shard["failed_plugins"].items()

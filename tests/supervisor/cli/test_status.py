@@ -63,6 +63,13 @@ def test_a_plugin_that_did_not_load_is_marked_and_explained() -> None:
     assert lines[-1] == "chatbot.dice in games did not load: SyntaxError"
 
 
+def test_a_shard_that_flaps_is_a_remark() -> None:
+    """It works now, and somebody should know that it did not."""
+    lines = status_lines(changed(flaps=3), colour=False)
+
+    assert lines[-1] == "games was suspect and came back 3 times"
+
+
 def test_a_host_without_shards_has_an_empty_table() -> None:
     """Nothing to show is not an error."""
     lines = status_lines({**STATUS, "shards": []}, colour=False)
