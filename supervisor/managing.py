@@ -36,6 +36,10 @@ MOST_SOON = 2
 """Reloads of a plugin that it has asked for and that have not ended: one is carried out, and one takes what was saved meanwhile."""
 
 
+MAX_SWITCHES = 4_000
+"""Of one plugin, as far as plugins turn them: they are remembered for good, also those of components that are gone."""
+
+
 @attrs.frozen
 class Switchable:
     """A component that can be switched."""
@@ -97,6 +101,13 @@ class Managing:
     def tell(self, shard: str, plugin_id: str, target: str, change: str) -> None:
         """A plugin has done something to a plugin: it stands in the audit record."""
         self._observers.notify(PluginManaged(shard=shard, plugin_id=plugin_id, target=target, change=change))
+
+    def why_not_switched(self, switchable: Switchable) -> str:
+        """Why it cannot be remembered that a component is switched; "" when it can."""
+        switches, plugin_id = self._registry.switches, switchable.plugin_id
+        if switchable.full_name in switches or switches.count_of(plugin_id) < MAX_SWITCHES:
+            return ""
+        return f"{MAX_SWITCHES} components of {plugin_id} are switched already, the most there may be"
 
     def reload_soon(self, plugin_id: str, reason: str) -> None:
         """Reload a plugin without waiting for it: it could not end while a call of it waits."""

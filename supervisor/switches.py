@@ -53,6 +53,13 @@ class Switches:
         self.sessions: frozenset[str] = frozenset()
         self._switches: dict[str, Switch] = {}
 
+    def __contains__(self, full_name: str) -> bool:
+        return full_name in self._switches
+
+    def count_of(self, plugin_id: str) -> int:
+        """How many there are of a plugin's components."""
+        return sum(name.startswith(f"{plugin_id}.") for name in self._switches)
+
     @property
     def all(self) -> tuple[Switch, ...]:
         """Those that say something, by name."""

@@ -105,6 +105,8 @@ class _Changing:
         component = self._component(name, kind, arguments.optional_text(args, "version"))
         self._check(request, component.plugin_id)
         if component.enabled is not enabled:
+            if complaint := self._managing.why_not_switched(component):
+                raise BadPayload(complaint, "name")
             component.turn(enabled)
             did = "enabled" if enabled else "disabled"
             self._tell(request, component.plugin_id, f"{did} {component.full_name}")

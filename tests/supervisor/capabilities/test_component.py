@@ -12,6 +12,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from rookery.protocol import ErrorCode, Manifest
+from rookery.supervisor import managing
 from rookery.supervisor.api_table import ApiTable
 from rookery.supervisor.capabilities import CapabilityTable, register_component
 from rookery.supervisor.catalog import InstalledPlugin, Source
@@ -83,7 +84,7 @@ async def scene(nursery: trio.Nursery) -> AsyncIterator[Scene]:
         records: list[object] = []
         observers = Observers()
         observers.add(records.append)
-        managing = Managing(
+        made = Managing(
             settings, stage.registry, ApiTable(stage.registry), observers, installed, nursery.start_soon
         )
         grants = Grants()
@@ -91,10 +92,10 @@ async def scene(nursery: trio.Nursery) -> AsyncIterator[Scene]:
             grants.grant(name, ["component.*", "tool.*"], None)
         table = CapabilityTable(grants)
         table.on_denied = records.append
-        register_component(table, managing)
+        register_component(table, made)
         await nursery.start(table.run)
-        found = Scene(stage, managing, Caller(table), records)
-        managing.reload = found.reload
+        found = Scene(stage, made, Caller(table), records)
+        made.reload = found.reload
         stage.offer(
             "tool", "p.a", "add", said(), description="adds", parameters_raw={"x": {"type": "integer"}}
         )
@@ -334,6 +335,22 @@ async def test_a_plugin_that_reloads_itself_again_and_again_fills_no_queue(scene
 
     assert answers == [{"success": True}] * 50
     assert (waiting, begun) == (2, 3)
+
+
+async def test_a_plugin_fills_no_record_by_switching_ever_new_names(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is switched is remembered for good, also of components that are gone."""
+    monkeypatch.setattr(managing, "MAX_SWITCHES", 3)
+    answers = []
+    for number in range(4):
+        scene.stage.offer("tool", "p.a", f"t{number}", said())
+        args = {"name": f"p.a.t{number}", "component_type": "tool"}
+        answers.append(await scene.ask("component.disable", args))
+    again = await scene.ask("component.enable", {"name": "p.a.t0", "component_type": "tool"})
+
+    assert [answer["success"] for answer in (*answers, again)] == [True, True, True, False, True]
+    assert "3 components of p.a" in answers[3]["error"]
 
 
 @pytest.mark.parametrize("capability", ["component.load_plugin", "component.reload_plugin"])
