@@ -41,6 +41,7 @@ from rookery.protocol import (
 
 from .exit_report import ExitKind
 from .observers import PluginNotLoaded, SecurityViolation
+from .sdk_windows import numbers
 from .shard_state import ShardState
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ FEATURES = (
     "within",
 )
 """What the host can use of a runner beyond protocol 1.0.0."""
+
+OLDEST_SDK, NEWEST_SDK = "1.0.0", "2.99.99"
+"""Of a runner of the original kind (protocol 1.0.0)."""
 
 LOAD_GRACE = 1.0
 """Seconds more than the runner's own limit for a plugin. The runner ends an `on_load` that waits for ever by itself and
@@ -204,10 +208,7 @@ class Arrival:
         if shard.state.value is not ShardState.HELLO:
             self._turn_away(request, "the host stops this runner")
             return
-        if self.reception is not None and not self.reception.admits(hello.session_token):
-            self._turn_away(request, "invalid session token")
-            self._tell_violation("its hello has another token than it was given")
-            self._refuse("its hello has another token than it was given")
+        if self.reception is not None and not self._may_come_in(request, hello, self.reception):
             return
         assignment = shard.assign(shard, self._number, dict(self._blocked))
         self.paths = {assigned.plugin_id: assigned.path for assigned in assignment.plugins}
@@ -238,6 +239,20 @@ class Arrival:
         shard.link = self.link
         shard.features = self.features
         shard.traffic.runner_connected(shard, self.link)
+
+    def _may_come_in(self, request: Request, hello: Hello, reception: Reception) -> bool:
+        """What protocol 1.0.0 asks of a hello that came over a socket with an address."""
+        if not reception.admits(hello.session_token):
+            self._turn_away(request, "invalid session token")
+            self._tell_violation("its hello has another token than it was given")
+            self._refuse("its hello has another token than it was given")
+            return False
+        if not numbers(OLDEST_SDK) <= numbers(hello.sdk_version) <= numbers(NEWEST_SDK):
+            told = f"its SDK is {shown(hello.sdk_version)}, and this host takes {OLDEST_SDK} to {NEWEST_SDK}"
+            self._turn_away(request, told)
+            self._refuse(told)
+            return False
+        return True
 
     def _turn_away(self, request: Request, reason: str) -> None:
         answer = HelloAnswer(accepted=False, host_version=self._shard.host_version, reason=reason)

@@ -24,6 +24,7 @@ import msgpack
 PREFIX = struct.Struct(">I")
 FAULTS = (
     "wrong token",
+    "old sdk",
     "never ready",
     "ready twice",
     "second connection",
@@ -310,8 +311,9 @@ def main() -> None:
             socket.socket(socket.AF_UNIX).connect(runner.address)
         except OSError as error:
             note(f"second connection: {type(error).__name__}")
+    sdk = "0.9.0" if runner.behaviour == "old sdk" else "2.16.0"
     token = "0" * 64 if runner.behaviour == "wrong token" else runner.token
-    hello = {"runner_id": str(uuid.uuid4()), "sdk_version": "2.16.0", "session_token": token}
+    hello = {"runner_id": str(uuid.uuid4()), "sdk_version": sdk, "session_token": token}
     answer = runner.ask("runner.hello", hello)["payload"]
     note(f"hello {sorted(answer)} {answer['accepted']} {answer['host_version']} {answer['reason']}".rstrip())
     if not answer["accepted"]:
