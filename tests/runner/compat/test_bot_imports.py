@@ -18,7 +18,9 @@ def refused() -> Iterator[None]:
     refuse_bot_imports()
     refuse_bot_imports()
     assert len(sys.meta_path) == len(before) + 1
+    owner = current_plugin.set("")
     yield
+    current_plugin.reset(owner)
     sys.meta_path[:] = before
     sys.modules.pop("src", None)
 
