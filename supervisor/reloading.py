@@ -102,6 +102,8 @@ class Reloading:
         self._send, self._receive = trio.open_memory_channel[_Order](float("inf"))  # people, and one watcher
         self._open: list[_Order] = []
         """Those that somebody waits for."""
+        self._not_begun: dict[tuple[tuple[str, ...], str], _Order] = {}
+        """By plugins and reason."""
         self.failures: dict[str, str] = {}
         """Plugins whose latest reload failed, with the reason; their running version may go on."""
 
@@ -109,6 +111,7 @@ class Reloading:
         """Carry out orders until cancelled; who still waits is told that the host stops."""
         try:
             async for order in self._receive:
+                del self._not_begun[order.plugin_ids, order.reason]
                 order.result = await self._work(order)
                 order.done.set()
         finally:
@@ -117,7 +120,7 @@ class Reloading:
                 order.done.set()
 
     async def reload(self, plugin_ids: Iterable[str] | None = None, reason: str = "manual") -> ReloadResult:
-        """Reload plugins and what needs them. A cancel gives up waiting, not the reload.
+        """Reload plugins and what needs them. A cancel gives up waiting, not the reload; an order that waits is not given twice.
 
         Args:
             plugin_ids: In this order, as far as their dependencies allow; ``None`` is all.
@@ -128,9 +131,11 @@ class Reloading:
         wanted = tuple(dict.fromkeys(text for each in plugin_ids if (text := each.strip())))
         if self._supervisor.is_stopping:
             return _refused(wanted)
-        order = _Order(wanted, reason)
+        order = self._not_begun.get((wanted, reason))
+        if order is None:
+            order = self._not_begun[wanted, reason] = _Order(wanted, reason)
+            self._send.send_nowait(order)
         self._open.append(order)
-        self._send.send_nowait(order)
         try:
             await order.done.wait()
         finally:

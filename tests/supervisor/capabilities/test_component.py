@@ -315,26 +315,23 @@ async def test_a_plugin_that_reloads_itself_is_not_waited_for_by_its_own_call(sc
 
 async def test_a_plugin_that_reloads_itself_again_and_again_fills_no_queue(scene: Scene) -> None:
     """One order is carried out and one waits, which takes everything that was saved meanwhile."""
-    may_end, begun = trio.Event(), 0
+    may_end, begun = trio.Event(), []
 
     async def reload(plugin_id: str, reason: str) -> ReloadResult:
-        nonlocal begun
-        begun += 1
+        begun.append(plugin_id)
         await may_end.wait()
         return ReloadResult(requested=(plugin_id,))
 
     scene.managing.reload = reload
-
-    answers = [await scene.ask("component.reload_plugin", {"plugin_name": "p.a"}) for _ in range(50)]
+    for _ in range(50):
+        assert await scene.ask("component.reload_plugin", {"plugin_name": "p.a"}) == {"success": True}
     await wait_all_tasks_blocked()
-    waiting = begun
+    assert len(begun) == 2
     may_end.set()
     await wait_all_tasks_blocked()
     await scene.ask("component.reload_plugin", {"plugin_name": "p.a"})
     await wait_all_tasks_blocked()
-
-    assert answers == [{"success": True}] * 50
-    assert (waiting, begun) == (2, 3)
+    assert len(begun) == 3
 
 
 async def test_a_plugin_fills_no_record_by_switching_ever_new_names(
@@ -342,15 +339,12 @@ async def test_a_plugin_fills_no_record_by_switching_ever_new_names(
 ) -> None:
     """What is switched is remembered for good, also of components that are gone."""
     monkeypatch.setattr(managing, "MAX_SWITCHES", 3)
-    answers = []
-    for number in range(4):
-        scene.stage.offer("tool", "p.a", f"t{number}", said())
-        args = {"name": f"p.a.t{number}", "component_type": "tool"}
-        answers.append(await scene.ask("component.disable", args))
-    again = await scene.ask("component.enable", {"name": "p.a.t0", "component_type": "tool"})
-
-    assert [answer["success"] for answer in (*answers, again)] == [True, True, True, False, True]
-    assert "3 components of p.a" in answers[3]["error"]
+    for name, may in (("t0", True), ("t1", True), ("t2", True), ("t3", False)):
+        scene.stage.offer("tool", "p.a", name, said())
+        args = {"name": name, "component_type": "tool"}
+        assert (await scene.ask("component.disable", args))["success"] is may
+    again = await scene.ask("component.enable", {"name": "t0", "component_type": "tool"})
+    assert again["success"]
 
 
 @pytest.mark.parametrize("capability", ["component.load_plugin", "component.reload_plugin"])
