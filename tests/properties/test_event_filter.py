@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rookery.protocol import ComponentDeclaration, MessageMap, build_message
-from rookery.supervisor.component import EventHandler, make_component
+from rookery.supervisor.component import EventHandler
+from rookery.supervisor.declaration import make_component
 from rookery.supervisor.handler_index import Audience, EventIndex
 
 PLATFORMS, USERS, GROUPS = ("irc", "qq"), ("u1", "u2", "u3"), ("g1", "g2")
