@@ -42,7 +42,11 @@ class PluginHost:
     async def call(
         self, method: str, plugin_id: str, payload: dict[str, Any], timeout: float | None = None
     ) -> dict[str, Any]:
-        if self._host.hears_within and payload.get("capability") == API_CALL and (within := current_request()):
+        if (
+            self._host.hears_within
+            and payload.get("capability") == API_CALL
+            and (within := current_request())
+        ):
             payload = {**payload, "within": within}
         return await self._host.link.call(method, payload, plugin_id=plugin_id, timeout=timeout)
 

@@ -69,7 +69,6 @@ class Start:
     remarks: tuple[str, ...] = ()
     """What was odd and could be passed over; for the log."""
 
-
     @property
     def has_asyncio(self) -> bool:
         """Whether plugins get an asyncio loop. Those of an original host are written for one."""

@@ -48,7 +48,10 @@ def test_bundled_plugins_are_found_without_importing_the_runner() -> None:
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert done.stdout.splitlines() == ["['rookery.console', 'rookery.irc', 'rookery.onebot', 'rookery.replay']", "[]"]
+    assert done.stdout.splitlines() == [
+        "['rookery.console', 'rookery.irc', 'rookery.onebot', 'rookery.replay']",
+        "[]",
+    ]
 
 
 def test_bundled_directories_have_code() -> None:
