@@ -42,6 +42,8 @@ class Sessions:
     def __init__(self, limit: int = MAX_SESSIONS) -> None:
         self._limit = limit
         self._known: OrderedDict[str, Session] = OrderedDict()
+        self._opened: OrderedDict[str, Session] = OrderedDict()
+        """Those in which nobody has said anything yet: they are what plugins make them, and drive no others out."""
 
     def __iter__(self) -> Any:
         return iter(self._known.values())
@@ -60,21 +62,24 @@ class Sessions:
             user_name=user_name[:MAX_NAME_CHARS],
         )
         self._known.move_to_end(inbound.session_id)
+        self._opened.pop(inbound.session_id, None)
         if len(self._known) > self._limit:
             self._known.popitem(last=False)
 
     def open(self, session: Session) -> None:
         """A conversation that nobody has said anything in yet; one that is known stays as it is."""
-        self._known.setdefault(session.session_id, session)
-        if len(self._known) > self._limit:
-            self._known.popitem(last=False)
+        if session.session_id in self._known:
+            return
+        self._opened.setdefault(session.session_id, session)
+        if len(self._opened) > self._limit:
+            self._opened.popitem(last=False)
 
     def find(self, session_id: str) -> Session | None:
         """A session by its id; one that was not seen lately is read out of the id itself.
 
         A reminder may come back after the host was restarted: the id says enough to send it.
         """
-        known = self._known.get(session_id)
+        known = self._known.get(session_id) or self._opened.get(session_id)
         if known is not None:
             return known
         platform, _, rest = session_id.partition(":")

@@ -47,6 +47,23 @@ def test_the_session_that_was_silent_longest_is_forgotten() -> None:
     assert [session.user_id for session in sessions] == ["a", "c"]
 
 
+def test_opened_conversations_drive_out_none_in_which_something_was_said() -> None:
+    """A plugin may open as many as it likes; the newest of them are known, until somebody speaks in them."""
+    sessions = Sessions(limit=2)
+    sessions.remember(_inbound(user="a"))
+    key = route_key("test", "other")
+
+    for user in ("b", "c", "d", "a"):
+        sessions.open(
+            Session(session_id=f"test:private:{user}", key=key, group_id=None, user_id=user, user_name=user)
+        )
+    sessions.remember(_inbound(user="d"))
+
+    found = {user: sessions.find(f"test:private:{user}") for user in "abcd"}
+    assert [user for user, each in found.items() if each and each.key == DRIVER.key] == ["a", "d"]
+    assert [user for user, each in found.items() if each and each.key == key] == ["c"]
+
+
 @pytest.mark.parametrize(
     ("session_id", "group", "user"),
     [
