@@ -44,7 +44,11 @@ def file_changes(directories: Iterable[Path]) -> Changes:
 
 
 async def changes_by_kernel(directories: Iterable[Path]) -> AsyncGenerator[set[Path], None]:
-    """Changes as the kernel tells them. A thread waits for them, and ends a moment after this."""
+    """Changes as the kernel tells them. A thread waits for them, and ends a moment after this.
+
+    Raises:
+        OSError, RuntimeError: They cannot be watched, or not any more.
+    """
     import watchfiles  # an extra
 
     bursts = watchfiles.awatch(
@@ -54,9 +58,15 @@ async def changes_by_kernel(directories: Iterable[Path]) -> AsyncGenerator[set[P
         step=int(STEP * 1000),
         rust_timeout=int(WAKE_PERIOD * 1000),
     )
-    async with aclosing(bursts):
-        async for burst in bursts:
-            yield {Path(path) for _, path in burst}
+    try:
+        async with aclosing(bursts):
+            async for burst in bursts:
+                yield {Path(path) for _, path in burst}
+    except ExceptionGroup as group:  # of the library's own nursery
+        failures, others = group.split((OSError, RuntimeError))
+        if failures is not None and others is None:
+            raise OSError(str(failures.exceptions[0])) from group
+        raise
 
 
 async def changes_by_looking(

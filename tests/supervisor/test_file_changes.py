@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -78,3 +78,18 @@ async def test_noise_is_not_told(tmp_path: Path, watch: Callable[[Iterable[Path]
     burst = await first_burst(watch([tmp_path]), tmp_path, act=save)
 
     assert burst == {tmp_path / "x.py"}
+
+
+async def test_a_failure_of_the_watching_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library waits in a nursery of its own, and what fails in it comes out as a group."""
+
+    async def fail(*_: object, **__: object) -> AsyncIterator[set[tuple[int, str]]]:
+        raise ExceptionGroup("of a nursery", [PermissionError(13, "Permission denied")])
+        yield set()
+
+    monkeypatch.setattr("watchfiles.awatch", fail)
+
+    with pytest.raises(OSError, match="Permission denied"):
+        await anext(changes_by_kernel([tmp_path]))
