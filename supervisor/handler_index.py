@@ -136,6 +136,9 @@ class EventIndex:
         self._joined: dict[EventHandler, int] = {}
         """Of each filtered handler: how many events its filter had sorted out when it came."""
 
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
     # --- changing ----------------------------------------------------------------------------------------------
 
     def add(self, handler: EventHandler) -> None:

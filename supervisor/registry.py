@@ -13,7 +13,7 @@ the tuple it took.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -369,11 +369,11 @@ class Registry:
         self._names.pop((component.plugin_id, component.name), None)
         if isinstance(component, EventHandler):
             if component.enabled:
-                self._events[component.event_type].remove(component)
+                _take_out(self._events, component.event_type, component)
         elif isinstance(component, HookHandler):
-            self._hooks[component.hook].remove(component)
+            _take_out(self._hooks, component.hook, component)
         elif isinstance(component, StageHandler):
-            self._stages[component.stage].remove(component)
+            _take_out(self._stages, component.stage, component)
         elif isinstance(component, Command):
             self._commands.remove(component)
             self._table = None
@@ -381,6 +381,13 @@ class Registry:
             self._tools.remove(component)
         elif isinstance(component, Api):
             self._apis.remove(component)
+
+
+def _take_out(indexes: dict[str, Any], name: str, component: Component) -> None:
+    """An index without components is kept for nobody: its name comes from a plugin."""
+    indexes[name].remove(component)
+    if not indexes[name]:
+        del indexes[name]
 
 
 def _readings(full_name: str) -> list[tuple[str, str]]:

@@ -281,3 +281,22 @@ def test_the_prefix_is_the_deployments() -> None:
     _offer(registry, "p.a", _declare("COMMAND", "c", command_name="c"))
 
     assert registry.commands.match("#c", lambda command: True) is not None
+
+
+def test_nothing_is_kept_of_names_that_nobody_handles_any_more() -> None:
+    """A plugin may register for ever new events and stages; and an event for which nobody is left costs nothing."""
+    registry = Registry()
+
+    for number in range(3):
+        name = f"name{number}"
+        _offer(
+            registry,
+            "p.a",
+            _declare("EVENT_HANDLER", "sees", event_type=name),
+            _declare("HOOK_HANDLER", "steps", stage=name),
+            _declare("HOOK_HANDLER", "hooks", hook=name),
+        )
+    registry.unregister("p.a")
+
+    assert not registry.has_audience("name2")
+    assert (registry._events, registry._stages, registry._hooks) == ({}, {}, {})
