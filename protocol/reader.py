@@ -130,6 +130,8 @@ class Reader:
             if requests:
                 rest = self._work_on(requests, scope)
                 if rest is not None:
+                    if not is_well:
+                        self._is_over.set()  # nobody reads on
                     return rest
             if not is_well:
                 # The peer may be told why (a refused first frame); it is not worth waiting for long.

@@ -166,3 +166,18 @@ async def test_the_scope_is_around_what_is_left_to_do() -> None:
 
         assert scopes[0].cancelled_caught
         assert await host.link.call(PLUGIN_HEALTH) == {}
+
+
+async def test_a_broken_rule_ends_the_link_although_somebody_works_on() -> None:
+    """What came before it in the same bytes keeps its task; nobody reads on."""
+
+    async def rest() -> None:
+        await trio.sleep(0.2)
+
+    async with open_lent(lambda request, scope: rest()) as (host, runner):
+        _send(host, [])
+        host.link.session.put_back(host.link.session.data_to_send() + b"\xff" * 64)
+        host.link.flush_nowait()
+
+        with trio.fail_after(5):
+            assert (await runner.wait_closed()).kind == "protocol"
