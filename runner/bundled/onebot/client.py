@@ -273,12 +273,16 @@ class Client:
         """A connection is of this account, and it is online."""
         if self._connection is not connection or account == self._account:
             return
-        if self.settings.account and account != self.settings.account:
+        if not self._may_be(account):
             connection.lose(f"the platform speaks for account {account!r}, not {self.settings.account!r}")
             return
         self._logger.info("connected to %s as %s", self.settings.place, account)
         self._account = account
         self._note_change()
+
+    def _may_be(self, account: str) -> bool:
+        """Whether this client may speak for an account."""
+        return self.settings.account in ("", account)
 
     def _handle(self, connection: Connection, received: Received) -> None:
         settings = self.settings
@@ -290,6 +294,8 @@ class Client:
                     self._logger.warning("%s: account %s is offline", settings.place, account)
                     self._account, self._back_until = "", 0.0
                     self._note_change()
+            case MessageHeard(self_id=account) | NoticeHeard(self_id=account) if not self._may_be(account):
+                self._see(connection, account)  # which is its end
             case MessageHeard():
                 self._see(connection, received.self_id)
                 self.inbound.put(message_of(received, platform=settings.platform, now=time.time()))

@@ -296,6 +296,23 @@ async def test_an_account_that_is_not_the_configured_one_is_left(
     assert host.reports == []
 
 
+async def test_what_a_wrong_account_says_is_not_handed_over_later(
+    server: PlatformServer, host: FakeHost, nursery: trio.Nursery
+) -> None:
+    """Not even when the right one has connected, and messages that wait go to the host."""
+    nursery.start_soon(dialling(host, server.url, account="20000").run)
+    for account, text in ((10000, "from the wrong one"), (20000, "from the right one")):
+        platform = await server.accept()
+        platform.account = account
+        platform.silent.add("get_login_info")
+        await platform.wait_asked("get_login_info")
+        await platform.say(text)
+
+    await host.wait_messages(1)
+
+    assert host.texts == ["from the right one"]
+
+
 async def test_leaving_hands_over_what_came_before(server: PlatformServer, host: FakeHost) -> None:
     """Then the host hears that we are gone, and the platform gets closing words."""
     client = dialling(host, server.url)
