@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import attrs
@@ -81,12 +81,13 @@ async def watched(deployment: Deployment, by: str = "kernel") -> AsyncIterator[S
         changes = (
             file_changes(directories) if by == "kernel" else changes_by_looking(directories, period=0.05)
         )
-        async for burst in changes:
-            if probe in burst:
-                seen.set()
-            if rest := burst - {probe}:
-                yield rest
-                deployment.records.append(Worked(rest))  # asked for the next one
+        async with aclosing(changes):
+            async for burst in changes:
+                if probe in burst:
+                    seen.set()
+                if rest := burst - {probe}:
+                    yield rest
+                    deployment.records.append(Worked(rest))  # asked for the next one
 
     async with deployment.run() as supervisor, trio.open_nursery() as nursery:
         nursery.start_soon(PluginWatch(supervisor, watch=watch, retry=0.05).run)
