@@ -134,7 +134,9 @@ class HttpProvider:
             raise LlmFailed(LlmKind.TIMEOUT, text) from None
         if status == 200:
             return read(data)
-        raise _refusal(_host_of(model), status, headers, data)
+        # Before it is cut: half a key is one too.
+        said = data.replace(key.encode(), b"***") if key else data
+        raise _refusal(_host_of(model), status, headers, said)
 
     async def _post(
         self, model: ModelSettings, sent: _Sent, key: str

@@ -298,6 +298,16 @@ async def test_a_key_is_in_no_error(provider: HttpProvider, server: LlmServer) -
     assert failure.__cause__ is None
 
 
+async def test_half_a_key_is_in_no_error(provider: HttpProvider, server: LlmServer) -> None:
+    """What a provider says is cut, and may be cut within the key."""
+    for reply in ({"error": {"message": f"{'x' * 297}{KEY}"}}, f"{'x' * 297}{KEY}".encode()):
+        server.replies.append(http(401, reply))
+
+        failure = await _failure(provider, _model(server))
+
+        assert str(failure).endswith("xx***")
+
+
 async def test_a_key_may_stand_in_a_file(provider: HttpProvider, server: LlmServer, tmp_path: Path) -> None:
     """Beside the configuration, read at each question: it may change while the host runs."""
     model = _model(server, api_key_env=None, api_key_file="key.txt")
