@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from rookery.protocol import BadPayload, GatewayState
+from rookery.protocol import BadPayload, GatewayState, encode_value
 
 from .routes import Driver, RouteTable, route_key
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..component import Gateway
 
 MAX_METADATA_KEYS = 64
+MAX_METADATA_BYTES = 16 * 1024
+"""Of what a gateway says of itself: the last word of each is kept, and stands in the status."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,6 +56,8 @@ class Drivers:
         """
         if len(state.metadata) > MAX_METADATA_KEYS:
             raise BadPayload(f"has {len(state.metadata)} keys, at most {MAX_METADATA_KEYS}", "metadata")
+        if (size := len(encode_value(state.metadata))) > MAX_METADATA_BYTES:
+            raise BadPayload(f"has {size} bytes, at most {MAX_METADATA_BYTES}", "metadata")
         place = (gateway.plugin_id, gateway.name)
         report = GatewayReport(
             ready=state.ready,

@@ -105,3 +105,13 @@ def test_gateways_that_a_plugin_has_no_more_are_forgotten() -> None:
 
     assert sorted(drivers.reported) == [("p.a", "two"), ("p.b", "one")]
     assert {driver.driver_id for driver in routes.drivers} == {"gateway:p.a:two", "gateway:p.b:one"}
+
+
+def test_what_a_gateway_says_of_itself_is_little() -> None:
+    """The last word of each is kept, and stands in the status: a frame of it would break both."""
+    drivers = Drivers(RouteTable())
+
+    with pytest.raises(BadPayload, match=r"metadata: has 2\d{4} bytes, at most 16384"):
+        drivers.update(_gateway(platform="irc"), _state(metadata={"log": ["x" * 1000] * 20}))
+
+    assert drivers.reports == {}
