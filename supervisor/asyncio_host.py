@@ -65,6 +65,8 @@ class AsyncioSupervisor:
         if timeout is not None:
             kwargs["timeout"] = timeout
         answered: asyncio.Future[_T] = self._loop.create_future()
+        if self._nursery.cancel_scope.cancel_called:
+            raise asyncio.CancelledError("the deployment has stopped")
         scope = trio.CancelScope()
         self._nursery.start_soon(_answer, partial(function, *args, **kwargs), answered, scope)
         try:
@@ -215,6 +217,8 @@ async def _in_asyncio(
     await trio.lowlevel.wait_task_rescheduled(cancel)
     if raise_cancel is not None and task.cancelled():
         raise_cancel()
+    if task.cancelled():
+        return  # the program has let this message go: that is its own affair
     task.result()
 
 

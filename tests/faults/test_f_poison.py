@@ -125,8 +125,9 @@ async def test_another_version_of_a_plugin_begins_anew(deployment: Deployment) -
     deployment.plugin("games", "deadly", DEADLY)
     deployment.plugin("games", "good", GOOD)
     async with deployment.run() as supervisor:
-        for _ in range(2):
+        for number in (1, 2):
             await die(supervisor, "test.deadly")
+            await deployment.wait_told(RunnerDied, lambda died: died.report.incarnation == number)  # noqa: B023
         (program,) = deployment.directory.rglob("*deadly*/plugin.py")
         program.write_text(program.read_text() + "\n# another version\n")
         for _ in range(2):

@@ -96,8 +96,12 @@ async def test_a_push_that_changes_nothing_is_told_only_when_that_is_wanted(it: 
         await push(host, {"name": "you"}, if_changed=True)
         await push(host, {"name": "you"})
 
+        def updates() -> list[str]:
+            return [text for _, text in host.logs if text.startswith("update")]
+
+        await host.wait_until(lambda: len(updates()) >= 2)
         await host.run(IT, "name")
-    assert [text for _, text in host.logs if text.startswith("update")] == ["update for you"] * 2
+    assert updates() == ["update for you"] * 2
 
 
 async def test_what_was_pushed_outlives_a_reload(it: AssignedPlugin) -> None:

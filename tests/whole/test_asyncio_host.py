@@ -134,6 +134,18 @@ async def bring(self):
     assert heard == ["from outside"]
 
 
+def test_a_call_after_the_stop_is_cancelled(deployment: Deployment) -> None:
+    """As one is that was waiting."""
+
+    async def main() -> None:
+        async with open_supervisor_in_asyncio(load_settings(deployment.write())) as bot:
+            await bot.call(bot.supervisor.wait_ready)
+        with pytest.raises(asyncio.CancelledError):
+            await bot.call(bot.supervisor.wait_ready)
+
+    run(main)
+
+
 def test_an_end_of_the_tree_is_an_exception_in_the_program(deployment: Deployment) -> None:
     """The program is in the middle of something else; it is cancelled, and sees what ended the tree."""
 
