@@ -14,14 +14,19 @@ import asyncio
 import contextvars
 import logging
 import weakref
+from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import trio
 
+from rookery.protocol import page as layout
+
 from .border import current_plugin, plugin_logger
+from .crumbs import CRUMBS, current_crumb
+from .forks import FORKS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator
+    from collections.abc import Awaitable, Callable
 
 _T = TypeVar("_T")
 
@@ -29,6 +34,45 @@ LEFT_OVER_GRACE = 0.5
 """Seconds that asyncio tasks of plugins may take to end when the runner is done."""
 
 _log = logging.getLogger("rookery.runner")
+
+
+class _Steps(Coroutine[Any, Any, Any]):
+    """A coroutine of a plugin whose steps are told as the loop takes them: whose they are is known when one ends the process.
+
+    Args:
+        crumb: What is told.
+    """
+
+    __slots__ = ("_crumb", "_work")
+
+    def __init__(self, work: Coroutine[Any, Any, Any], crumb: int) -> None:
+        self._work = work
+        self._crumb = crumb
+
+    def send(self, value: Any) -> Any:
+        CRUMBS.note(self._crumb)
+        try:
+            return self._work.send(value)
+        finally:
+            FORKS.end_child()
+            CRUMBS.note_none()
+
+    def throw(self, *error: Any) -> Any:
+        CRUMBS.note(self._crumb)
+        try:
+            return self._work.throw(*error)
+        finally:
+            FORKS.end_child()
+            CRUMBS.note_none()
+
+    def close(self) -> None:
+        self._work.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._work.__await__()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._work, name)  # what a debugger and a stack dump of the task look for
 
 
 class _Guest:
@@ -39,14 +83,27 @@ class _Guest:
         self.tasks: weakref.WeakKeyDictionary[asyncio.Future[Any], str] = weakref.WeakKeyDictionary()
         """Every task that is not done, with the id of the plugin that started it."""
 
-    def make_task(
+    def make_background_task(
         self,
         loop: asyncio.AbstractEventLoop,
         work: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
         **options: Any,
     ) -> asyncio.Task[Any]:
         """The loop's task factory: as usual, but it is known whose the task is."""
-        task: asyncio.Task[Any] = asyncio.Task(cast("Coroutine[Any, Any, Any]", work), loop=loop, **options)
+        plugin_id = current_plugin.get()
+        crumb = CRUMBS.head_of(plugin_id, layout.Phase.TASK) if plugin_id else 0
+        return self.make_task(loop, work, crumb, **options)
+
+    def make_task(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        work: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
+        crumb: int,
+        **options: Any,
+    ) -> asyncio.Task[Any]:
+        """A task, with what is told while it has the CPU; 0 tells nothing."""
+        steps = cast("Coroutine[Any, Any, Any]", work)
+        task: asyncio.Task[Any] = asyncio.Task(_Steps(steps, crumb) if crumb else steps, loop=loop, **options)
         plugin_id = current_plugin.get()
         if plugin_id:
             self.tasks[task] = plugin_id
@@ -74,7 +131,7 @@ def run_as_guest(main: Callable[..., Awaitable[_T]], *args: Any) -> _T:
     Returns what ``main`` returns and raises what it raises. What plugins left running on the loop is cancelled then.
     """
     loop = asyncio.new_event_loop()
-    loop.set_task_factory(_GUEST.make_task)
+    loop.set_task_factory(_GUEST.make_background_task)
     loop.set_exception_handler(_GUEST.note_failure)
     asyncio.set_event_loop(loop)
     _GUEST.loop = loop
@@ -120,7 +177,7 @@ async def in_asyncio(work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     result has its result. What it raises is raised here.
     """
     assert _GUEST.loop is not None, "this runner has no asyncio loop"
-    task: asyncio.Task[_T] = _GUEST.make_task(_GUEST.loop, work())
+    task: asyncio.Task[_T] = _GUEST.make_task(_GUEST.loop, work(), current_crumb.get())
     waiting = trio.lowlevel.current_task()
     raise_cancel: Callable[[], Any] | None = None
 

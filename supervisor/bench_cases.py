@@ -55,6 +55,8 @@ class Case:
     """Host and runners are held on so many."""
     is_spawned: bool = False
     """In a shard of its own whose runner is a new program; the others are forked from a zygote where that is possible."""
+    is_asyncio: bool = False
+    """In a shard of its own whose runner has an asyncio loop; the others have trio alone."""
 
     @property
     def topic(self) -> str:
@@ -74,6 +76,8 @@ class Case:
             parts.append(f"{self.in_flight} in flight")
         if self.is_spawned:
             parts.append("spawned")
+        if self.is_asyncio:
+            parts.append("beside asyncio")
         if self.cpus > 1:
             parts.append(f"{self.cpus} CPUs")
         return ", ".join(parts)
@@ -89,6 +93,7 @@ ASYNC = Case(work=Work.INVOKE)
 QUICK = attrs.evolve(ASYNC, runs=Runs.QUICK)
 PLAIN = attrs.evolve(ASYNC, runs=Runs.PLAIN)
 SPAWNED = attrs.evolve(ASYNC, is_spawned=True)
+ASYNCIO = attrs.evolve(ASYNC, is_asyncio=True)
 LARGE = Case(work=Work.INVOKE, payload=64 * KIB)
 BUSY = Case(work=Work.INVOKE, in_flight=64)
 BUSY_PLAIN = attrs.evolve(BUSY, runs=Runs.PLAIN)
@@ -102,7 +107,7 @@ CHAIN_FAR = attrs.evolve(CHAIN_NEAR, shards=4)
 CHAIN_MIXED = Case(work=Work.MIXED, handlers=64, shards=4)
 
 JUDGED = (
-    *(QUICK, PLAIN, ASYNC, SPAWNED, LARGE, BUSY, BUSY_PLAIN, BUSY_SMALL, BUSY_WIDE),
+    *(QUICK, PLAIN, ASYNC, SPAWNED, ASYNCIO, LARGE, BUSY, BUSY_PLAIN, BUSY_SMALL, BUSY_WIDE),
     *(EVENT_NEAR, EVENT_FAR, EVENT_ASYNC, CHAIN_NEAR, CHAIN_FAR, CHAIN_MIXED),
 )
 """Those that have a goal, or that one with a goal needs."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .bench_cases import SHARDS, Runs, Work, topics
+from .runtime import Runtime
 from .settings import Settings, ShardSettings, ShardTimeouts
 from .start_mode import StartMode
 from .strategy import GroupSettings
@@ -34,12 +35,13 @@ MANY = 10_000
 """Handlers of one event of these; in several plugins, since one may not have so many."""
 
 SPAWNED_SHARD = "spawned"
+ASYNCIO_SHARD = "asyncio"
 """Its runner is never forked."""
 
 START_SHARDS = {StartMode.ZYGOTE: "fork", StartMode.SPAWN: "spawn"}
 """Whose runners are started again and again, in that way."""
 
-FEW_SHARDS = (*SHARDS, SPAWNED_SHARD)
+FEW_SHARDS = (*SHARDS, SPAWNED_SHARD, ASYNCIO_SHARD)
 """Those that all cases use, which are up from the beginning."""
 
 WIDE_SHARDS = tuple(f"w{number:02}" for number in range(len(FEW_SHARDS) + 1, 65))
@@ -82,7 +84,7 @@ def prepare_bench(directory: Path, cases: Iterable[Case], *, is_quick: bool) -> 
         is_quick: Without the shards that only a whole run starts.
     """
     plugins = {name: _plugins_of(name, tuple(cases)) for name in SHARDS}
-    plugins[SPAWNED_SHARD] = {plugin_of(SPAWNED_SHARD): [ONE_FOR_ALL]}
+    plugins |= {name: {plugin_of(name): [ONE_FOR_ALL]} for name in (SPAWNED_SHARD, ASYNCIO_SHARD)}
     plugins |= {name: {plugin_of(name): []} for name in START_SHARDS.values()}
     if not is_quick:
         plugins |= {name: _many_plugins(name) for name in MANY_SHARDS}
@@ -100,6 +102,7 @@ def prepare_bench(directory: Path, cases: Iterable[Case], *, is_quick: bool) -> 
             start=StartMode.SPAWN
             if name in (SPAWNED_SHARD, START_SHARDS[StartMode.SPAWN])
             else StartMode.ZYGOTE,
+            runtime=Runtime.ASYNCIO if name == ASYNCIO_SHARD else Runtime.TRIO,
         )
         for name, found in plugins.items()
     )

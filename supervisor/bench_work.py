@@ -15,7 +15,7 @@ from rookery.protocol import MessageMap, RookeryError, build_message
 
 from .bench_cases import SHARDS, Work
 from .bench_machine import allowed_cpus, cpu_seconds, pin
-from .bench_settings import SPAWNED_SHARD, plugin_of
+from .bench_settings import ASYNCIO_SHARD, SPAWNED_SHARD, plugin_of
 from .fate import DispatchFailed
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class Bench:
         match case.work:
             case Work.INVOKE:
                 tool = case.runs.value
-                shards = (SPAWNED_SHARD,) if case.is_spawned else SHARDS[: case.shards]
+                shards = _shards_of(case)
                 return cycle([self.invoking(shard, tool, message) for shard in shards])
             case Work.EVENT:
                 return cycle([self.showing(case.topic, message, case.handlers)])
@@ -207,6 +207,13 @@ class Bench:
                 raise CallFailed(result.errors[0])
 
         return ask
+
+
+def _shards_of(case: Case) -> tuple[str, ...]:
+    """Where the handlers of a case for calls are."""
+    if case.is_spawned:
+        return (SPAWNED_SHARD,)
+    return (ASYNCIO_SHARD,) if case.is_asyncio else SHARDS[: case.shards]
 
 
 def make_message(size: int) -> MessageMap:

@@ -22,8 +22,8 @@ _FATAL = "Fatal Python error:"
 _CUT = "  ..."
 """Ends a stack of more than a hundred frames, of which only the innermost are written."""
 
-LOOP_FILES = ("/trio/_core/_run.py",)
-"""In every stack of the loop's thread, and in no other."""
+LOOP_FILES = ("/trio/_core/_run.py", "/runner/guest.py")
+"""In every stack of the loop's thread, and in no other: trio's own, and the file that runs trio as a guest of asyncio."""
 
 
 def where_it_was(dump: str, paths: Mapping[str, str]) -> Place | None:

@@ -52,6 +52,7 @@ def test_the_plugin_is_named(dump: str, told: str) -> None:
 
 
 LOOP = ("/usr/lib/python3/site-packages/trio/_core/_run.py", 2000, "run")
+GUEST = ("/usr/lib/python3/site-packages/rookery/runner/guest.py", 100, "run_as_guest")
 FATAL = "Fatal Python error: Segmentation fault\n\n"
 
 
@@ -65,6 +66,7 @@ FATAL = "Fatal Python error: Segmentation fault\n\n"
             FATAL + stack("Current thread", ONE) + "\n" + stack("Thread", LOOP), False, id="another thread"
         ),
         pytest.param(FATAL + stack("Current thread", ONE) + "  ...\n", True, id="too deep to see the loop"),
+        pytest.param(FATAL + stack("Current thread", ONE, GUEST), True, id="the loop of a guest"),
         pytest.param(FATAL, True, id="without a stack"),
     ],
 )

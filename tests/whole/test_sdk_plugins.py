@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rookery.supervisor import DispatchFailed, Supervisor
+from rookery.supervisor.observers import RunnerDied
 from tests.whole.host import Deployment, message
 from tests.whole.sdk_plugins import MANIFEST
 
@@ -81,6 +82,15 @@ class It(MaiBotPlugin):
     async def keep(self, **kwargs):
         await self.ctx.db.save("notes", {"title": "one", "text": "kept"}, key_field="title", key_value="one")
         return await self.ctx.db.get("notes", {"title": "one"})
+
+    @Tool("explode", description="ends the process later, in a task of its own")
+    async def explode(self, **kwargs):
+        async def later():
+            await asyncio.sleep(0.05)
+            import os
+            os.abort()
+        self.exploding = asyncio.create_task(later())
+        return "soon"
 
     @Tool("off", description="is switched off while its plugin loads")
     async def off(self, **kwargs):
@@ -167,6 +177,16 @@ async def test_the_file_is_made_and_a_new_configuration_is_told(deployment: Depl
         await supervisor.notify_plugin_config_updated("test.sdk")
 
         assert await call(supervisor, "most") == [7, [["self", 7]]]
+
+
+async def test_a_task_that_ends_its_runner_is_its_plugins(deployment: Deployment) -> None:
+    """No call had begun and nothing was waited for: what had the CPU is known all the same."""
+    async with deployment.run() as supervisor:
+        assert await call(supervisor, "explode") == "soon"
+        died = await deployment.wait_told(RunnerDied)
+        assert await call(supervisor, "add", a=1, b=1) == 2
+
+    assert (died.report.signal, died.report.crumb_plugin, died.culprit) == (6, "test.sdk", "test.sdk")
 
 
 async def test_a_deadline_is_a_cancellation_of_its_task(deployment: Deployment) -> None:
