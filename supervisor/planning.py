@@ -24,12 +24,13 @@ from rookery.sharding import (
 from .errors import ConfigError, Mistake
 from .llm.offers import check_offers
 from .original_settings import wrong_plugins
+from .runtime import Runtime
 from .settings import EVERY, Settings, ShardSettings
 from .start_mode import StartMode, resolve
 from .suggestion import one_of, suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from .catalog import Catalog, InstalledPlugin
 
@@ -68,9 +69,25 @@ def make_plan(settings: Settings, catalog: Catalog) -> ShardPlan:
             [*mistakes, *(_retell(found, settings) for found in error.contradictions)]
         ) from None
     mistakes += wrong_plugins(settings, catalog, plan)
+    mistakes += _loopless(settings, catalog, plan)
     if mistakes:
         raise ConfigError(mistakes)
     return plan
+
+
+def _loopless(settings: Settings, catalog: Catalog, plan: ShardPlan) -> Iterator[Mistake]:
+    """Plugins of the SDK in a shard that is told to have no asyncio loop."""
+    for shard in settings.shards:
+        if shard.runtime is not Runtime.TRIO:
+            continue
+        for plugin_id in plan.plugins_of(shard.name):
+            if not catalog.plugins[plugin_id].manifest.is_native:
+                yield _mistake(
+                    settings,
+                    f"shard.{shard.name}.runtime",
+                    f"'trio', and {plugin_id} is written for asyncio",
+                    advice="write 'auto' or 'asyncio', or name another shard for the plugin",
+                )
 
 
 def make_seats(settings: Settings) -> tuple[Seat, ...]:

@@ -10,6 +10,7 @@ import pytest
 
 from rookery.protocol import Manifest
 from rookery.protocol.manifest import VersionRange
+from rookery.supervisor import ConfigError, make_plan
 from rookery.supervisor.sdk_windows import complaints_about_windows, fits_host, numbers
 from tests.doubles.deployments import load
 from tests.whole.sdk_plugins import MANIFEST
@@ -54,6 +55,19 @@ def test_what_does_not_fit_is_told_with_what_to_do() -> None:
     assert "3.0.0" in host
     assert "pip install 'maibot-plugin-sdk>=2.5.0,<=2.99.99'" in sdk
     assert "pip install maibot-plugin-sdk" in missing
+
+
+def test_a_shard_without_a_loop_gets_no_plugin_of_the_sdk(tmp_path: Path) -> None:
+    """Told before it runs, with the shard's key; with the default there is a loop."""
+    path = tmp_path / "plugins" / "test.sdk"
+    path.mkdir(parents=True)
+    (path / "_manifest.json").write_text(json.dumps({**MANIFEST, "id": "test.sdk"}))
+    (path / "plugin.py").touch()
+    shard = '[[shard]]\nname = "s"\nplugins = ["test.sdk"]\n'
+
+    with pytest.raises(ConfigError, match=r"shard\.s\.runtime: .*written for asyncio"):
+        make_plan(*load(tmp_path, f'{shard}runtime = "trio"\n'))
+    assert make_plan(*load(tmp_path, shard)).plugins_of("s") == ("test.sdk",)
 
 
 def test_a_native_plugin_has_no_windows() -> None:
