@@ -16,6 +16,7 @@ import hashlib
 import logging
 import os
 import shutil
+import signal
 import sys
 import sysconfig
 from contextlib import asynccontextmanager, suppress
@@ -160,7 +161,12 @@ class Built:
 
     async def _run(self, command: list[str]) -> None:
         ended = await trio.run_process(
-            command, capture_stdout=True, capture_stderr=True, check=False, start_new_session=True
+            command,
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+            start_new_session=True,
+            deliver_cancel=_end_group,
         )
         if ended.returncode:
             told = (ended.stderr or ended.stdout).decode("utf-8", "replace").strip()
@@ -171,6 +177,12 @@ class Built:
 
 
 Environment = Interpreter | Built
+
+
+async def _end_group(process: trio.Process) -> None:
+    """An installer that is not wanted any more ends with all that it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _empty(place: Path) -> None:

@@ -74,21 +74,26 @@ async def changes_by_looking(
 ) -> AsyncGenerator[set[Path], None]:
     """Changes as they are found by comparing each file's time, size and number with what they were."""
     directories = list(directories)
-    before = _look(directories)
+    before = await _looked(directories)
     while True:
         await trio.sleep(period)
-        found = _look(directories)
+        found = await _looked(directories)
         if found == before:
             continue
         for _ in range(int(DEBOUNCE / STEP)):
             await trio.sleep(STEP)
-            found, earlier = _look(directories), found
+            found, earlier = await _looked(directories), found
             if found == earlier:
                 break
         burst = {path for path in before.keys() | found.keys() if before.get(path) != found.get(path)}
         before = found
         if burst:
             yield burst
+
+
+async def _looked(directories: Iterable[Path]) -> dict[Path, tuple[int, int, int]]:
+    """In a thread: there may be thousands of files, on a disk that is slow."""
+    return await trio.to_thread.run_sync(_look, directories)
 
 
 def _look(directories: Iterable[Path]) -> dict[Path, tuple[int, int, int]]:

@@ -1,29 +1,59 @@
-"""A file of requirements that cannot be used keeps one shard from starting, and nobody else."""
+"""What is left of an environment that is not wanted any more, or could not be built?"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+import trio
 
-from rookery.supervisor.environment import Built, NotBuilt
+from rookery.supervisor.environment import DONE, Built, NotBuilt
+
+pytestmark = pytest.mark.slow
 
 
-def test_requirements_that_are_no_text_are_not_ready(tmp_path: Path) -> None:
-    """Their shard waits for the installer, which says what is wrong with them."""
-    requirements = tmp_path / "requirements.txt"
-    requirements.write_bytes(b"\xff\xfe")
-    built = Built(requirements, tmp_path / "environments")
+def install_installer(directory: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Have this shell script be the installer."""
+    directory.mkdir()
+    program = directory / "uv"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
+
+
+async def test_an_installer_ends_with_all_that_it_has_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop does not leave downloads running."""
+    started = tmp_path / "started"
+    install_installer(tmp_path / "bin", monkeypatch, f"sleep 3600 & echo $! > {started}; wait")
+    (tmp_path / "list.txt").write_text("anything\n")
+    built = Built(tmp_path / "list.txt", tmp_path / "environments")
+
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(built.build)
+            while not (started.exists() and started.read_text().strip()):
+                await trio.sleep(0.01)  # a real process on the real clock
+            nursery.cancel_scope.cancel()
+        child = int(started.read_text())
+        while os.path.exists(f"/proc/{child}/cmdline") and Path(f"/proc/{child}/cmdline").read_bytes():
+            await trio.sleep(0.01)  # the kernel is at it
 
     assert not built.is_ready
-    with pytest.raises(OSError, match=r"requirements\.txt"):
+
+
+async def test_what_the_installer_says_is_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing half-built is ever used; the next attempt begins anew."""
+    install_installer(tmp_path / "bin", monkeypatch, "echo there is no such package >&2; exit 3")
+    (tmp_path / "list.txt").write_text("anything\n")
+    built = Built(tmp_path / "list.txt", tmp_path / "environments")
+
+    with pytest.raises(NotBuilt, match="there is no such package"):
+        await built.build()
+    with pytest.raises(FileNotFoundError) as refused:
         built.command()
 
-
-async def test_requirements_that_are_not_there_are_told(tmp_path: Path) -> None:
-    """With the name of the file."""
-    built = Built(tmp_path / "requirements.txt", tmp_path / "environments")
-
-    assert not built.is_ready
-    with pytest.raises(NotBuilt, match=r"requirements\.txt"):
-        await built.build()
+    assert "there is no such package" in str(refused.value)
+    assert not (built.place / DONE).exists()

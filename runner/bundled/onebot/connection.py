@@ -125,8 +125,9 @@ class Connection:
 
     def start(self, action: str, params: dict[str, Any]) -> Call:
         """Queue an action; those that are started one after the other go out in this order."""
+        told = json.dumps(params)  # what cannot be sent is waited for by nobody
         waiting = self.answers.begin()
-        frame = json.dumps({"action": action, "params": params, "echo": waiting.echo})
+        frame = f'{{"action": {json.dumps(action)}, "params": {told}, "echo": {json.dumps(waiting.echo)}}}'
         return Call(action=action, connection=self, waiting=waiting, post=self._post(frame))
 
     async def call(self, action: str, params: dict[str, Any], timeout: float) -> Any:
