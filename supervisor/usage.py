@@ -111,12 +111,12 @@ def model_series(
 def token_kinds(window: Window) -> Operation:
     """Tokens over time, those of questions and those of answers."""
     sql = (
-        "SELECT hour, 'prompt_tokens', prompt_tokens FROM llm_use WHERE hour >= ?1"
-        " UNION ALL SELECT hour, 'completion_tokens', completion_tokens FROM llm_use WHERE hour >= ?1"
+        "SELECT hour, 'prompt_tokens', prompt_tokens FROM llm_use WHERE hour >= ?"
+        " UNION ALL SELECT hour, 'completion_tokens', completion_tokens FROM llm_use WHERE hour >= ?"
     )
 
     def operation(connection: sqlite3.Connection) -> dict[str, Any]:
-        return make_series(window, connection.execute(sql, (window.first_hour,)).fetchall(), top=2)
+        return make_series(window, connection.execute(sql, (window.first_hour,) * 2).fetchall(), top=2)
 
     return operation
 
