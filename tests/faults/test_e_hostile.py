@@ -259,11 +259,14 @@ async def test_forged_answers_reach_nobody(deployment: Deployment) -> None:
             await supervisor.invoke("test.evil", "forge", {"host": host, "first": first, "count": count})
             for first, count in ((1, 60), (40, 30))
         ]
-        answers = [await greet(supervisor, "evil") for _ in range(60)]
+        answers = [await greet(supervisor, "evil") for _ in range(100)]
         nursery.cancel_scope.cancel()
 
-    assert set(told) <= {"sent", "forged"}  # what it answers for itself is its own affair
-    assert set(answers) == {"hello"}
+    # What it answers for itself is its own affair: forged answers that are still on their way may meet a request of its own.
+    # Those next door are asked all the time, and get none of them.
+    assert set(told) <= {"sent", "forged"}
+    assert set(answers) <= {"hello", "forged"}
+    assert set(answers[-20:]) == {"hello"}  # with numbers that it had not forged
     assert unplanned(deployment) == []
 
 
