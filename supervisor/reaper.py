@@ -47,6 +47,10 @@ END_WAIT = 2.0
 SURE = 3
 """Looks after which an environment is not read again: that of a process which just becomes another program is empty."""
 
+GONE = 2
+"""Looks in a row that have to find none of a dead runner's before it is forgotten: the kernel's list of children may miss
+some while others end, and what a child leaves comes to the host after the list was read."""
+
 MOST = 10_000
 """Processes that one walk takes: a fork bomb must not keep the host busy."""
 
@@ -82,6 +86,8 @@ class Family:
     members: dict[int, _Member] = attrs.field(factory=dict)
     is_over: bool = False
     """The runner is dead, and so must all the others be."""
+    unseen: int = 0
+    """Looks in a row that have found none of them."""
 
     def has(self, pid: int, fields: list[str]) -> bool:
         """Whether a process is one of them, as far as that can be known without its environment."""
@@ -94,6 +100,7 @@ class Family:
 
     def remember(self, pid: int, fields: list[str]) -> None:
         """It is one of them."""
+        self.unseen = 0
         member = self.members[pid] = _Member(int(fields[_START]), int(fields[_SESSION]))
         self.sessions.add(member.session)
 
@@ -162,6 +169,7 @@ class Reaper:
         if family is not None:
             family.is_over = True
             family.pid = 0
+            family.unseen = 0
             self._wake.set()
 
     # --- looking -----------------------------------------------------------------------------------------------
@@ -192,6 +200,8 @@ class Reaper:
 
     def _look_at(self, adopted: dict[int, list[str]]) -> bool:
         is_busy = False
+        for family in self._families.values():
+            family.unseen += 1
         for pid, fields in adopted.items():
             kinship = self._kinship_of(pid, fields)
             if kinship is Kinship.UNKNOWN:
@@ -263,15 +273,17 @@ class Reaper:
     def _forget(self) -> bool:
         """Let go the families of which nothing is left; whether there are others, which have to go yet.
 
-        No child that is doomed was seen, but the list of children may have been read before a daemon ended, and what the
-        daemon leaves comes to the host afterwards: dead, perhaps, and then its environment tells nothing any more.
+        Too early, and a child that comes afterwards is nobody's: dead, perhaps, and then its environment tells nothing.
         """
-        over = [family for family in self._families.values() if family.is_over and not family.pid]
-        for family in over:
-            family.forget_the_gone()
-            if not family.members:
-                del self._families[family.run]
-        return any(family.members for family in over)
+        is_busy = False
+        for family in [family for family in self._families.values() if family.is_over and not family.pid]:
+            if family.unseen >= GONE:
+                family.forget_the_gone()
+                if not family.members:
+                    del self._families[family.run]
+                    continue
+            is_busy = True
+        return is_busy
 
     # --- what is done to them ----------------------------------------------------------------------------------
 

@@ -219,6 +219,28 @@ async def test_a_forked_copy_in_the_group_is_reaped(tmp_path: Path) -> None:
         await wait_gone(copy)
 
 
+async def test_what_two_looks_in_a_row_have_missed_is_reaped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look of the burial and the one after it: the list misses some while others end, and the dead have no name."""
+    missed = []
+
+    def misses_two(pid: int) -> list[int]:
+        children = children_of(pid)
+        if pid != os.getpid() or copy not in children or len(missed) == 2:
+            return children
+        missed.append(copy)
+        return [child for child in children if child != copy]
+
+    async with custody_in(tmp_path) as custody:
+        ward = Ward(custody, f"pid = os.fork()\nif pid == 0: {SLEEP}\nprint(pid, flush=True)\n{SLEEP}")
+        copy = await ward.read_pid()
+        monkeypatch.setattr(reaper_module, "children_of", misses_two)
+        await ward.bury()
+        await wait_gone(copy)
+        assert len(missed) == 2
+
+
 async def test_a_background_job_that_ends_leaves_no_zombie(tmp_path: Path) -> None:
     """While its runner lives: whose parent has gone is the host's to reap."""
     program = f"if os.fork() == 0:\n    if os.fork() == 0:\n        print(os.getpid(), flush=True)\n        sys.stdin.read()\n    os._exit(0)\nos.wait()\n{SLEEP}"
