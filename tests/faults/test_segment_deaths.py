@@ -73,8 +73,7 @@ async def test_one_that_kills_its_runner_later_is_the_culprit(stage: Stage, kind
     assert stage.counted == Counter({"invocations": 5, "lost": 1})
 
 
-@BOTH_WAYS
-@IN_TURN
+@EXACT
 async def test_a_kill_while_one_waits_costs_that_one(stage: Stage, kind: str) -> None:
     """From outside: nobody is to blame; the one that waited is lost, and another of its plugin had not begun."""
     async with trio.open_nursery() as nursery:
