@@ -2,7 +2,8 @@
 
 For authors, all of it behind this door. plugin: what a plugin is · decorators, provider: how it says what it offers ·
 configuration, setting: its configuration · message: a chat message · outcomes: what events and hooks may come to ·
-context: what plugin code may touch · capabilities, apis, model_services, gateway: the host's services with types · errors.
+context: what plugin code may touch · capabilities, apis, model_services, gateway: the host's services with types ·
+inbound, backoff: what gateways have in common · errors.
 testing is a side door: ``from rookery.runner.testing import run_plugin``, with fake_host behind it.
 
 For the runner. components: the table of what a plugin offers · binding, annotation, parameters: signatures ·
@@ -17,12 +18,14 @@ serve: the conversation with the host · logs, lines, output, last_words: what p
 from __future__ import annotations
 
 from .apis import DynamicApi
+from .backoff import Backoff
 from .border import PluginFailed
 from .capabilities import Row
 from .configuration import Field, PluginConfig
 from .context import Context
 from .decorators import action, api, command, event_handler, hook, message_gateway, stage_handler, tool
 from .errors import CapabilityFailed, ConfigMistake, DeclarationError, PluginConfigError
+from .inbound import Inbound
 from .message import Message
 from .model_services import ModelAnswer
 from .outcomes import EventOutcome, HookOutcome
@@ -45,6 +48,8 @@ __all__ = [
     "PluginConfig",
     "Field",
     "Message",
+    "Inbound",
+    "Backoff",
     "EventOutcome",
     "HookOutcome",
     "Context",

@@ -12,10 +12,10 @@ import attrs
 import trio
 
 from rookery.protocol import MessageMap, RookeryError
+from rookery.runner import Inbound
 
 from .connection import Connection
 from .errors import CannotSay, NotConnected
-from .inbound import Inbound
 from .presence import Presence
 from .received import Received, TextReceived
 from .session import IrcSession
@@ -27,6 +27,7 @@ CONNECT_TIMEOUT = 30.0  # seconds for TCP and TLS
 REPORT_DELAY = 1.0  # seconds until the host is told again that we are ready
 DRAIN_TIMEOUT = 5.0  # seconds for the host to take what came before the connection ended
 STABLE = 60.0  # seconds online after which an end counts as the first failure again
+QUEUE = 50_000  # messages that wait for a slow host: a server drops a client that does not read
 SPEAKERS = 256  # outgoing messages that wait for their turn
 
 
@@ -68,7 +69,7 @@ class Client:
     """Makes message ids unique over restarts; the server's own ids are used when it gives some."""
 
     def __attrs_post_init__(self) -> None:
-        self.inbound = Inbound(self._host.route, self._logger)
+        self.inbound = Inbound(self._host.route, self._logger, QUEUE)
         check(self.settings)
 
     async def run(self) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from rookery.runner import Field, PluginConfig
+from rookery.runner import Backoff, Field, PluginConfig
 
-from .backoff import Backoff
 from .client import check
 from .errors import CannotSay
 from .registration import Identity

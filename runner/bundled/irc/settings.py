@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from .backoff import Backoff
+from rookery.runner import Backoff
+
 from .registration import Identity
 
 

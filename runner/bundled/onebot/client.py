@@ -15,12 +15,12 @@ import attrs
 import trio
 
 from rookery.protocol import MessageMap, RookeryError
+from rookery.runner import Inbound
 
 from .connection import Connection
 from .dialling import dial
 from .errors import ActionFailed, ActionUnanswered, NotConnected, OneBotError
 from .frame import AccountSeen, MessageHeard, NoticeHeard, Received
-from .inbound import Inbound
 from .incoming import message_of
 from .listening import Door, listen
 from .notice import notice_of
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 REPORT_DELAY = 1.0  # seconds until the host is told again what it did not hear
 DRAIN_TIMEOUT = 5.0  # seconds for the host to take what came before the connection ended
 STABLE = 60.0  # seconds online after which an end counts as the first failure again
+QUEUE = 1000  # messages that wait for a slow host before the socket is not read: the platform waits then
 SPEAKERS = 256  # outgoing messages that wait for their turn
 
 
@@ -85,7 +86,7 @@ class Client:
     """Around one attempt to connect, or one time of listening."""
 
     def __attrs_post_init__(self) -> None:
-        self.inbound = Inbound(self._host.route, self._logger)
+        self.inbound = Inbound(self._host.route, self._logger, QUEUE)
         self._pace = Pace(self.settings.rate, self.settings.burst)
 
     @property

@@ -6,10 +6,9 @@ import ipaddress
 from typing import Literal
 from urllib.parse import urlsplit
 
-from rookery.runner import Field, PluginConfig
+from rookery.runner import Backoff, Field, PluginConfig
 
 from .errors import BadSettings
-from .pace import Backoff
 from .settings import Dial, Listen, Settings
 
 MIB = 1024 * 1024

@@ -1,4 +1,4 @@
-"""How fast may we talk, and how long until the next attempt to connect?"""
+"""How fast may we talk?"""
 
 from __future__ import annotations
 
@@ -21,20 +21,3 @@ class Pace:
             return 0.0
         self._free_at = max(self._free_at, now) + 1.0 / self.rate
         return max(0.0, self._free_at - now - self.burst / self.rate)
-
-
-@attrs.frozen
-class Backoff:
-    """Doubles from one failure to the next and spreads, so that many bots do not return in the same second."""
-
-    first: float
-    longest: float
-
-    def delay(self, failures: int, chance: float) -> float:
-        """Seconds to wait after so many failures in a row, at least 1.
-
-        Args:
-            chance: A random number from 0 to 1; the wait is from half of its length to all of it.
-        """
-        full = min(self.longest, self.first * 2.0 ** min(failures - 1, 60))
-        return full * (0.5 + chance / 2.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from .pace import Backoff
+from rookery.runner import Backoff
 
 
 @attrs.frozen(kw_only=True)

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rookery.runner.bundled.irc.backoff import Backoff
 from rookery.runner.bundled.irc.flood import TokenBucket
 from rookery.runner.bundled.irc.liveness import Liveness
 
@@ -48,14 +47,6 @@ def test_no_span_of_time_sees_more_lines_than_burst_and_rate_allow(pauses: list[
     for first in range(len(times)):
         for last in range(first, len(times)):
             assert times[last] - times[first] >= (last - first + 1 - 4) / 2 - 1e-6
-
-
-def test_the_back_off_doubles_up_to_its_bound_and_spreads() -> None:
-    """The wait lies between half of its full length and all of it, and never passes the longest."""
-    backoff = Backoff(first=1.0, longest=10.0)
-
-    assert [backoff.delay(failures, 1.0) for failures in (1, 2, 3, 4, 5, 10_000)] == [1, 2, 4, 8, 10, 10]
-    assert backoff.delay(3, 0.0) == 2.0
 
 
 def test_a_silent_server_is_asked_and_then_given_up() -> None:

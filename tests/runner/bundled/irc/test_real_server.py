@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from rookery.runner.bundled.irc.backoff import Backoff
+from rookery.runner.backoff import Backoff
 from rookery.runner.bundled.irc.errors import CannotSay, NotConnected
 from tests.doubles.irc_peers import open_person
 from tests.doubles.ircd import Ircd

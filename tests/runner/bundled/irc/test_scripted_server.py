@@ -11,10 +11,10 @@ import trio
 import trio.testing
 
 from rookery.protocol import ErrorCode, RemoteError, RequestTimedOut
-from rookery.runner.bundled.irc.backoff import Backoff
+from rookery.runner.backoff import Backoff
 from rookery.runner.bundled.irc.errors import NotConnected
-from rookery.runner.bundled.irc.inbound import WINDOW
 from rookery.runner.bundled.irc.registration import Identity
+from rookery.runner.inbound import WINDOW
 from tests.doubles.irc_peers import ScriptedServer, open_scripted_server, welcome
 
 from .conftest import FakeHost, client_for

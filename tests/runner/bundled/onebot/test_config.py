@@ -9,7 +9,7 @@ import pytest
 from rookery.runner import PluginConfigError
 from rookery.runner.bundled.onebot.config import OneBotConfig, settings_of
 from rookery.runner.bundled.onebot.errors import BadSettings
-from rookery.runner.bundled.onebot.pace import Backoff, Pace
+from rookery.runner.bundled.onebot.pace import Pace
 from rookery.runner.bundled.onebot.settings import Dial, Listen
 
 
@@ -80,11 +80,3 @@ def test_the_pace_lets_a_burst_go_and_then_a_steady_number() -> None:
     assert [round(pace.take(0.0), 3) for _ in range(5)] == [0.0, 0.0, 0.0, 0.1, 0.2]
     assert pace.take(100.0) == 0.0
     assert Pace(rate=0.0, burst=1).take(0.0) == 0.0
-
-
-def test_the_wait_between_attempts_doubles_and_varies() -> None:
-    """Up to its longest, also after weeks."""
-    backoff = Backoff(1.0, 60.0)
-
-    assert [backoff.delay(failures, 1.0) for failures in (1, 2, 3, 7, 10_000)] == [1.0, 2.0, 4.0, 60.0, 60.0]
-    assert backoff.delay(1, 0.0) == 0.5

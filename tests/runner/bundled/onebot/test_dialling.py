@@ -28,7 +28,7 @@ async def test_a_message_comes_in_and_an_answer_goes_out(
     await host.wait_messages(1)
     sent = await client.say(answer())
 
-    assert host.reports == [(True, "10000")]
+    assert host.accounts == [(True, "10000")]
     assert host.texts == ["!ping"]
     assert host.messages[0]["message_info"]["additional_config"]["self_id"] == "10000"
     assert [frame["action"] for frame in platform.asked] == ["get_login_info", "send_group_msg"]
@@ -63,7 +63,7 @@ async def test_a_server_that_dies_is_dialled_again(host: FakeHost, nursery: trio
     assert len(first.sent()) == 0
     assert outcomes == ["1000"]
     assert host.texts == ["again"]
-    assert all(ready for ready, _ in host.reports)
+    assert all(ready for ready, _ in host.accounts)
 
 
 async def test_a_server_that_stays_away_is_reported(host: FakeHost, nursery: trio.Nursery) -> None:
@@ -76,7 +76,7 @@ async def test_a_server_that_stays_away_is_reported(host: FakeHost, nursery: tri
 
     await host.wait_reports(2)
 
-    assert host.reports == [(True, "10000"), (False, "10000")]
+    assert host.accounts == [(True, "10000"), (False, "10000")]
     with pytest.raises(NotConnected, match="nothing was sent"):
         await client.say(answer())
 
@@ -101,7 +101,7 @@ async def test_a_platform_that_comes_and_goes_is_reported_too(
     client._connection.lose("the test says so")
     await host.wait_reports(2)
 
-    assert host.reports == [(True, "10000"), (False, "10000")]
+    assert host.accounts == [(True, "10000"), (False, "10000")]
 
 
 @pytest.mark.parametrize("token", ["", "wrong"])
@@ -117,7 +117,7 @@ async def test_a_token_that_is_not_right_is_told(
                 await trio.sleep(0.01)  # refused handshakes are seen by nobody else
 
     assert "the platform refuses us (HTTP 403): check access_token" in caplog.text
-    assert host.reports == []
+    assert host.accounts == []
 
 
 async def test_the_right_token_is_shown(host: FakeHost, nursery: trio.Nursery) -> None:
@@ -265,7 +265,7 @@ async def test_an_account_that_goes_offline_is_reported_at_once(
     await platform.beat(online=None)
     await host.wait_reports(3)
 
-    assert host.reports == [(True, "10000"), (False, "10000"), (True, "10000")]
+    assert host.accounts == [(True, "10000"), (False, "10000"), (True, "10000")]
     assert not platform.ended.is_set()
 
 
@@ -281,7 +281,7 @@ async def test_an_implementation_that_answers_nothing_is_known_by_its_events(
     await platform.say("hi")
     await host.wait_messages(1)
 
-    assert host.reports == [(True, "10000")]
+    assert host.accounts == [(True, "10000")]
 
 
 async def test_an_account_that_is_not_the_configured_one_is_left(
@@ -293,7 +293,7 @@ async def test_an_account_that_is_not_the_configured_one_is_left(
     await server.accept()
 
     assert "the platform speaks for account '10000', not '20000'" in caplog.text
-    assert host.reports == []
+    assert host.accounts == []
 
 
 async def test_what_a_wrong_account_says_is_not_handed_over_later(
@@ -326,7 +326,7 @@ async def test_leaving_hands_over_what_came_before(server: PlatformServer, host:
             await client.leave("bye")
             await platform.ended.wait()
 
-    assert host.reports == [(True, "10000"), (False, "10000")]
+    assert host.accounts == [(True, "10000"), (False, "10000")]
     assert host.texts == [str(number) for number in range(1, len(host.texts) + 1)]
     assert (platform.socket.close_code, platform.socket.close_reason) == (1000, "bye")
 

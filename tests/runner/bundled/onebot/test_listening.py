@@ -23,7 +23,7 @@ async def test_a_platform_connects_and_is_spoken_to(host: FakeHost, nursery: tri
         await host.wait_messages(1)
         sent = await client.say(answer())
 
-        assert host.reports == [(True, "10000")]
+        assert host.accounts == [(True, "10000")]
         assert [frame["action"] for frame in platform.asked] == ["send_group_msg"]
         assert sent.message_id == "1000"
 
@@ -122,7 +122,7 @@ async def test_a_newer_connection_of_the_account_replaces_the_older(
             await host.wait_messages(1)
 
             assert (len(first.sent()), len(second.sent())) == (0, 1)
-            assert all(ready for ready, _ in host.reports)
+            assert all(ready for ready, _ in host.accounts)
 
 
 async def test_another_account_is_refused_while_one_is_there(host: FakeHost, nursery: trio.Nursery) -> None:
@@ -200,4 +200,4 @@ async def test_leaving_closes_the_port(host: FakeHost) -> None:
 
     with pytest.raises(OSError, match=r"connect"):
         await trio.open_tcp_stream("127.0.0.1", port)
-    assert host.reports[-1] == (False, "10000")
+    assert host.accounts[-1] == (False, "10000")

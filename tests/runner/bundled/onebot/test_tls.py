@@ -64,4 +64,4 @@ async def test_a_platform_that_is_not_trusted_is_not_spoken_to(
                 await trio.sleep(0.01)  # only the log tells
 
     assert words in caplog.text
-    assert host.reports == []
+    assert host.accounts == []

@@ -1,7 +1,6 @@
-"""How do messages of the server reach the host: in order, many at a time, none lost?
+"""How do messages of a platform reach the host: in order, many at a time, none lost while the host is slow?
 
-An IRC server drops a client that does not read, so reading must not wait for the host: messages queue here. Asking
-the host about one message at a time would cost a round trip each; so a window of them is under way at once. Their
+Asking the host about one message at a time would cost a round trip each; so a window of them is under way at once. Their
 order is kept because a request is queued on the link before its task waits for the first time, and the next task is
 started only after that.
 """
@@ -17,7 +16,6 @@ import trio
 from rookery.protocol import ErrorCode, MessageMap, RemoteError, RequestTimedOut, RookeryError
 
 WINDOW = 64  # messages that the host is asked about at once: what one shard may have in flight by default
-QUEUE = 50_000  # messages kept in memory while the host is slow; more stop the reading of the socket
 ATTEMPTS = 4  # the host drops a repeat by its key, so asking again cannot deliver twice
 RETRY_DELAY = 0.25  # seconds before the second attempt; doubles
 
@@ -33,14 +31,21 @@ _PASSING = frozenset(
 
 @attrs.define(eq=False)
 class Inbound:
-    """Hands messages to the host in the order in which they came."""
+    """Hands messages to the host in the order in which they came.
+
+    A gateway puts in what its platform says, waits for room before it reads on, runs :meth:`run` for as long as it runs, and
+    opens this when the host knows that it is ready.
+    """
 
     _route: Callable[[MessageMap], Awaitable[bool]]
-    """Asks the host to accept one message; sends its request before it waits for anything."""
+    """Asks the host to accept one message, as ``ctx.gateway.route_message`` does: it sends its request before it waits for
+    anything. Its answer is whether the host took it."""
     _logger: logging.Logger
+    _queue: int
+    """Messages that wait here before there is no room."""
     accepted: int = 0
     refused: int = 0
-    """The host said no: a repeat, or nobody listens."""
+    """The host said no: a repeat, or a chat that the bot takes no part in."""
     lost: int = 0
     """Could not be handed over in any attempt."""
     is_open: bool = False
@@ -52,7 +57,7 @@ class Inbound:
     _take: trio.MemoryReceiveChannel[MessageMap] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        # The bound is kept by wait_room, which lets a chunk in whole: what was read is never thrown away.
+        # The bound is kept by wait_room, which lets in whole what was read at once: that is never thrown away.
         self._put, self._take = trio.open_memory_channel[MessageMap](float("inf"))
 
     def put(self, message: MessageMap) -> None:
@@ -62,7 +67,7 @@ class Inbound:
 
     async def wait_room(self) -> None:
         """Wait until the queue is within its bound."""
-        while self._unsettled > QUEUE:
+        while self._unsettled > self._queue:
             await self._changed.park()
 
     async def wait_empty(self) -> None:
