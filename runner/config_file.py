@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .configuration import VERSION_KEY
 from .errors import ConfigMistake, PluginConfigError
 from .setting import is_section
+from .whole_file import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,10 +121,7 @@ def upgrade_file(path: Path, config_class: type[PluginConfig]) -> bool:
     version = values.pop(VERSION_KEY, config_class.config_version)
     if not values or type(version) is not int or version >= config_class.config_version:
         return False
-    from .config_upgrade import (
-        replace_file,
-        upgraded_text,
-    )  # a twentieth of a second that most runners do not need
+    from .config_upgrade import upgraded_text  # a twentieth of a second that most runners do not need
 
     switch = {SWITCH_TABLE: values.pop(SWITCH_TABLE)} if SWITCH_TABLE in values else {}
     upgraded = config_class.upgrade(dict(values), version)
@@ -165,15 +163,7 @@ def write_default_file(path: Path, config_class: type[PluginConfig]) -> bool:
     """
     if os.path.lexists(path):
         return False
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with new.open("w", encoding="utf-8") as file:
-            file.write(default_text(config_class))
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+    replace_file(path, default_text(config_class))
     return True
 
 

@@ -7,18 +7,13 @@ leaves the older one a file that it can read.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tomlkit
 from tomlkit.items import AbstractTable
 
 from .configuration import VERSION_KEY
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def upgraded_text(text: str, values: Mapping[str, Any], version: int) -> str:
@@ -33,26 +28,6 @@ def upgraded_text(text: str, values: Mapping[str, Any], version: int) -> str:
         document = tomlkit.parse(f"{VERSION_KEY} = {version}\n{text}")
     _say(document, told, f"not used since {VERSION_KEY} {version}")
     return tomlkit.dumps(document)
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Put this text in the place of a file: all of it, or the old one stays.
-
-    Raises:
-        OSError: It cannot be written; nothing is left behind.
-    """
-    path = path.resolve()  # what a link leads to is replaced, not the link
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with new.open("w", encoding="utf-8") as file:
-            if path.exists():
-                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def rewritten_text(text: str, values: Mapping[str, Any]) -> str:

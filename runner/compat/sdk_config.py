@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..config_file import merge_values, read_config_file
-from ..config_upgrade import replace_file, rewritten_text
+from ..config_upgrade import rewritten_text
 from ..errors import ConfigMistake, PluginConfigError
+from ..whole_file import replace_file
 
 if TYPE_CHECKING:
     from pathlib import Path

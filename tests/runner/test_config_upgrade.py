@@ -12,7 +12,8 @@ import pytest
 
 from rookery.runner import Field, PluginConfig, PluginConfigError
 from rookery.runner.config_file import is_switched_on, take_switch, upgrade_file
-from rookery.runner.config_upgrade import replace_file, upgraded_text
+from rookery.runner.config_upgrade import upgraded_text
+from rookery.runner.whole_file import replace_file
 
 OLD = """\
 # Mine, all mine.
