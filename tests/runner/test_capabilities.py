@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 import pytest
 
 from rookery.protocol import AssignedPlugin
 from rookery.runner import CapabilityFailed, Context, Message
+from tests.runner.asking import Asked, asking, check_asked
 from tests.runner.makers import fake_host, message_map
 
 ASKED = [
@@ -120,32 +118,10 @@ ASKED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("call", "capability", "args", "answer", "expected"),
-    ASKED,
-    ids=[f"{row[1]}-{i}" for i, row in enumerate(ASKED)],
-)
-async def test_a_method_asks_and_unpacks(
-    call: Callable[[Context], Awaitable[Any]],
-    capability: str,
-    args: dict[str, Any],
-    answer: Any,
-    expected: Any,
-) -> None:
+@asking(ASKED)
+async def test_a_method_asks_and_unpacks(row: Asked) -> None:
     """The table of what goes out and what comes back."""
-    asked: list[dict[str, Any]] = []
-
-    def serve(**given: Any) -> Any:
-        asked.append(given)
-        return answer
-
-    async with fake_host(capabilities={capability: serve}) as host:
-        ctx = Context("test.a", host, AssignedPlugin(plugin_id="test.a"))
-        result = await call(ctx)
-
-    assert asked == [args]
-    assert result == expected
-    assert type(result) is type(expected)
+    await check_asked(row)
 
 
 async def test_a_service_that_failed_raises() -> None:

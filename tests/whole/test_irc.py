@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import attrs
 import pytest
 import trio
 
 from tests.doubles.irc_peers import LinePeer, open_person
 from tests.doubles.ircd import Ircd, open_ircd
-from tests.whole.deployment import EXAMPLE, kill, rookery, runner_pids, start
+from tests.whole.deployment import EXAMPLE, kill
+from tests.whole.running_bot import Bot, changed_example, running_bot
 
 pytestmark = pytest.mark.slow
 
@@ -39,36 +36,6 @@ LOSSES = ("lost", "errors", "refused", "deduplicated")
 BURST = 3000
 
 
-@attrs.frozen
-class Bot:
-    """`rookery run` with the IRC example, on this test's server and state."""
-
-    config: Path
-    state: Path
-    process: subprocess.Popen[bytes]
-
-    async def status(self) -> dict[str, Any]:
-        done = await rookery("status", self.config, "--json", state=self.state)
-        assert done.code == 0, done
-        status: dict[str, Any] = json.loads(done.out)
-        return status
-
-    async def gateway(self) -> dict[str, Any]:
-        """The shard that holds the connection, as `rookery status` tells of it."""
-        shard: dict[str, Any]
-        (shard,) = (shard for shard in (await self.status())["shards"] if shard["name"] == "gateway")
-        return shard
-
-    def stop(self) -> str:
-        """Stop it as a service manager does; what it told meanwhile. It has to end in order."""
-        self.process.send_signal(signal.SIGTERM)
-        _, told = self.process.communicate(timeout=40)
-        text = told.decode()
-        assert (self.process.returncode, "Traceback" in text) == (0, False), text
-        assert runner_pids() == []
-        return text
-
-
 @pytest.fixture
 def ircd(state_dir: Path) -> Iterator[Ircd]:
     with open_ircd(state_dir) as server:
@@ -78,25 +45,10 @@ def ircd(state_dir: Path) -> Iterator[Ircd]:
 @contextmanager
 def running(ircd: Ircd, state: Path, directory: Path) -> Iterator[Bot]:
     """A bot that is being started."""
-    text = IRC_EXAMPLE.read_text()
-    for old, new in (
-        ("port = 6667\n", f"port = {ircd.port}\n"),
-        ('"../chatbot/plugins"', json.dumps(str(EXAMPLE.parent / "plugins"))),
-    ):
-        assert text.count(old) == 1, f"the example has changed: {old!r}"
-        text = text.replace(old, new)
     config = directory / "rookery.toml"
-    config.write_text(text + QUICK)
-    process = start(
-        "run", config, state=state,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield Bot(config, state, process)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    config.write_text(changed_example(IRC_EXAMPLE, {"port = 6667\n": f"port = {ircd.port}\n"}) + QUICK)
+    with running_bot(config, state) as bot:
+        yield bot
 
 
 async def wait_joined(person: LinePeer) -> None:
@@ -175,7 +127,7 @@ async def test_a_killed_gateway_comes_back_and_answers(ircd: Ircd, state_dir: Pa
             await say(me, "alice++", "!karma alice")
             await hear(me, r"alice has 1 karma\.")
 
-            kill((await bot.gateway())["pid"])
+            kill((await bot.shard("gateway"))["pid"])
             await me.wait("QUIT", lambda line: line.nick == BOT)
             await wait_joined(me)
 
@@ -227,7 +179,7 @@ async def test_a_reply_that_meets_a_server_restart_is_said_after_it(
             await hear(me, r"I will remind you in 1 s\.", where="me")
         ircd.stop()
         with trio.fail_after(10):
-            while not (gateway := await bot.gateway())["in_flight"]:
+            while not (gateway := await bot.shard("gateway"))["in_flight"]:
                 pass  # the reminder is not due yet; each look is a process of its own
 
         # Stopped, so that this person is there before the bot is.

@@ -2,52 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import os
-import signal
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 import trio
 from websockets.exceptions import InvalidStatus
 
 from tests.doubles.onebot_platform import PATIENCE, Platform, open_platform_client, open_platform_server
-from tests.whole.deployment import EXAMPLE, kill, rookery, runner_pids, start
+from tests.whole.deployment import EXAMPLE, kill, rookery
+from tests.whole.running_bot import Bot, changed_example, running_bot
 
 pytestmark = pytest.mark.slow
 
 ONEBOT_EXAMPLE = EXAMPLE.parents[1] / "onebot"
 QUICK = "send_rate = 0\nreconnect_min = 0.05\nreconnect_max = 0.2\n"
-
-
-@attrs.frozen
-class Bot:
-    """`rookery run` with the OneBot example, on this test's platform and state."""
-
-    config: Path
-    state: Path
-    process: subprocess.Popen[bytes]
-
-    async def status(self) -> dict[str, Any]:
-        done = await rookery("status", self.config, "--json", state=self.state)
-        assert done.code == 0, done
-        status: dict[str, Any] = json.loads(done.out)
-        return status
-
-    def stop(self) -> str:
-        """Stop it as a service manager does; what it told meanwhile. It has to end in order."""
-        self.process.send_signal(signal.SIGTERM)
-        _, told = self.process.communicate(timeout=40)
-        text = told.decode()
-        assert (self.process.returncode, "Traceback" in text) == (0, False), text
-        assert runner_pids() == []
-        return text
 
 
 @asynccontextmanager
@@ -60,26 +32,13 @@ async def running(
         changes: Lines of the example and what stands in their place.
         chats: Another chat policy than the example's.
     """
-    text = (ONEBOT_EXAMPLE / "rookery.toml").read_text()
-    for old, new in {'"../chatbot/plugins"': json.dumps(str(EXAMPLE.parent / "plugins")), **changes}.items():
-        assert text.count(old) == 1, f"the example has changed: {old!r}"
-        text = text.replace(old, new)
     config = directory / "rookery.toml"
-    config.write_text(text)
+    config.write_text(changed_example(ONEBOT_EXAMPLE / "rookery.toml", changes))
     (directory / "chats.toml").write_text(
         (ONEBOT_EXAMPLE / "chats.toml").read_text() if chats is None else chats
     )
-    process = start(
-        "run", config, state=state,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield Bot(config, state, process)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            told = process.communicate()[1].decode(errors="replace")
-            logging.getLogger("bot").error("it did not end, and told:\n%s", told)
+    with running_bot(config, state) as bot:
+        yield bot
 
 
 def forward(url: str) -> dict[str, str]:
