@@ -241,6 +241,9 @@ class ApiTable:
         name, version = split_version(name, version)
         offered = self.all()
         named = [each for each in offered if each.api.full_name == name]
+        # Ids and names may have dots: of two that read alike, a stranger's does not stand before a trusted one, nor a part of
+        # a plugin's id before the whole.
+        named.sort(key=lambda each: (not each.api.is_trusted, -len(each.plugin_id)))
         named = named or [each for each in offered if each.api.name == name]
         if not named:
             raise ApiRefused(self._nothing(name, caller), ErrorCode.E_METHOD_NOT_ALLOWED)
@@ -256,7 +259,9 @@ class ApiTable:
         if not enabled:
             raise ApiRefused(_why_off(fitting), ErrorCode.E_METHOD_NOT_ALLOWED, "unavailable")
         first = enabled[0]
-        same = [each for each in enabled if each.api.full_name == first.api.full_name]
+        same = [
+            each for each in enabled if (each.plugin_id, each.api.name) == (first.plugin_id, first.api.name)
+        ]
         if len(same) > 1:
             text = f"{first.api.full_name} has several versions, {_versions(same)}: name one of them"
             raise ApiRefused(text, ErrorCode.E_METHOD_NOT_ALLOWED)

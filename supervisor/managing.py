@@ -105,7 +105,7 @@ class Managing:
     def why_not_switched(self, switchable: Switchable) -> str:
         """Why it cannot be remembered that a component is switched; "" when it can."""
         switches, plugin_id = self._registry.switches, switchable.plugin_id
-        if switchable.full_name in switches or switches.count_of(plugin_id) < MAX_SWITCHES:
+        if (plugin_id, switchable.name) in switches or switches.count_of(plugin_id) < MAX_SWITCHES:
             return ""
         return f"{MAX_SWITCHES} components of {plugin_id} are switched already, the most there may be"
 
@@ -177,17 +177,21 @@ class Managing:
     def _find_components(self, kind: str) -> list[Switchable]:
         kinds = {"TOOL", "ACTION"} if kind in ("TOOL", "ACTION") else {kind}
         return [
-            Switchable(component, component.enabled, partial(self._turn, component.full_name))
+            Switchable(
+                component,
+                component.enabled,
+                partial(self._registry.turn, component.plugin_id, component.name),
+            )
             for registration in self._registry.known
             for component in registration.components
             if component.type.value in kinds
         ]
 
     def _find_apis(self, version: str) -> list[Switchable]:
-        versions: dict[str, list[OfferedApi]] = {}
+        versions: dict[tuple[str, str], list[OfferedApi]] = {}
         for offered in self._apis.all():
             if version in ("", offered.api.version):
-                versions.setdefault(offered.api.full_name, []).append(offered)
+                versions.setdefault((offered.plugin_id, offered.api.name), []).append(offered)
         return [
             Switchable(
                 each[0].api,
@@ -197,12 +201,9 @@ class Managing:
             for each in versions.values()
         ]
 
-    def _turn(self, full_name: str, enabled: bool) -> None:
-        self._registry.set_enabled(full_name, enabled)
-
     def _turn_apis(self, versions: list[OfferedApi], enabled: bool, *, is_for_good: bool) -> None:
         if is_for_good and not all(each.is_dynamic for each in versions):
-            self._registry.set_enabled(versions[0].api.full_name, enabled)
+            self._registry.turn(versions[0].plugin_id, versions[0].api.name, enabled)
         for offered in versions:
             self._apis.switch(offered, enabled=enabled)
 

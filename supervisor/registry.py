@@ -181,19 +181,23 @@ class Registry:
         Returns:
             False when there is no such component.
         """
-        owner = self._owner_of(full_name)
-        if owner is None:
+        place = self._place_of(full_name)
+        if place is None:
             return False
-        self.switches.turn(full_name, enabled, session_id)
-        self._apply_switches(owner)
+        self.turn(*place, enabled, session_id)
         return True
+
+    def turn(self, plugin_id: str, name: str, enabled: bool, session_id: str | None = None) -> None:
+        """The same for a component of just this plugin."""
+        self.switches.turn(plugin_id, name, enabled, session_id)
+        self._apply_switches(plugin_id)
 
     def set_plugin_enabled(self, plugin_id: str, enabled: bool, session_id: str | None = None) -> int:
         """The same for all components of a plugin; return how many they are."""
         known = [each for each in (self._live.get(plugin_id), self._staged.get(plugin_id)) if each]
-        names = {component.full_name for each in known for component in each.components}
-        for full_name in sorted(names):
-            self.switches.turn(full_name, enabled, session_id)
+        names = {component.name for each in known for component in each.components}
+        for name in sorted(names):
+            self.switches.turn(plugin_id, name, enabled, session_id)
         if names:
             self._apply_switches(plugin_id)
         return len(names)
@@ -314,14 +318,14 @@ class Registry:
             others.add(version)
         check_patterns(components)
 
-    def _owner_of(self, full_name: str) -> str | None:
-        """The plugin that has a component of this full name, live or staged."""
+    def _place_of(self, full_name: str) -> tuple[str, str] | None:
+        """The plugin that has a component of this full name, live or staged, and the component's own name."""
         for plugin_id, name in _readings(full_name):
             staged = self._staged.get(plugin_id)
             if (plugin_id, name) in self._names or (
                 staged is not None and any(each.name == name for each in staged.components)
             ):
-                return plugin_id
+                return plugin_id, name
         return None
 
     def _apply_switches(self, plugin_id: str) -> None:

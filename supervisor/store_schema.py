@@ -137,6 +137,15 @@ CREATE TABLE component_switch (
     sessions TEXT NOT NULL
 ) WITHOUT ROWID"""
 
+_COMPONENT_SWITCH_OF_PLUGIN = """
+CREATE TABLE component_switch (
+    plugin_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    enabled INTEGER,
+    sessions TEXT NOT NULL,
+    PRIMARY KEY (plugin_id, name)
+) WITHOUT ROWID"""
+
 _BOT_ACCOUNT = """
 CREATE TABLE bot_account (
     platform TEXT NOT NULL,
@@ -170,6 +179,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         _COMPONENT_SWITCH,
     ),
     (_BOT_ACCOUNT,),
+    (
+        # A full name may be read in more than one way; most components have no dot in their names.
+        "ALTER TABLE component_switch RENAME TO old_switch",
+        _COMPONENT_SWITCH_OF_PLUGIN,
+        """INSERT INTO component_switch SELECT substr(plugin, 1, length(plugin) - 1), substr(full_name, length(plugin) + 1),
+        enabled, sessions FROM (SELECT *, rtrim(full_name, replace(full_name, '.', '')) AS plugin FROM old_switch)""",
+        "DROP TABLE old_switch",
+    ),
 )
 """Append only: a database counts how many of them it has seen."""
 

@@ -24,13 +24,13 @@ async def restore_switches(store: Store, switches: Switches) -> None:
     switches.restore(await store.run(_read))
 
     def keep(switch: Switch) -> None:
-        row = (switch.full_name, switch.enabled, json.dumps(sorted(switch.disabled_sessions)))
+        row = (switch.plugin_id, switch.name, switch.enabled, json.dumps(sorted(switch.disabled_sessions)))
 
         def operation(connection: sqlite3.Connection) -> None:
             if switch.says_nothing:
-                connection.execute("DELETE FROM component_switch WHERE full_name = ?", row[:1])
+                connection.execute("DELETE FROM component_switch WHERE plugin_id = ? AND name = ?", row[:2])
             else:
-                connection.execute("INSERT OR REPLACE INTO component_switch VALUES (?, ?, ?)", row)
+                connection.execute("INSERT OR REPLACE INTO component_switch VALUES (?, ?, ?, ?)", row)
 
         try:
             store.submit(operation)
@@ -43,9 +43,10 @@ async def restore_switches(store: Store, switches: Switches) -> None:
 def _read(connection: sqlite3.Connection) -> list[Switch]:
     return [
         Switch(
-            full_name=full_name,
+            plugin_id=plugin_id,
+            name=name,
             enabled=None if enabled is None else bool(enabled),
             disabled_sessions=frozenset(json.loads(sessions)),
         )
-        for full_name, enabled, sessions in connection.execute("SELECT * FROM component_switch")
+        for plugin_id, name, enabled, sessions in connection.execute("SELECT * FROM component_switch")
     ]

@@ -1,6 +1,6 @@
 """What has an operator switched on and off, everywhere or in single sessions?
 
-It is said of a component by its full name, and outlives what the component's plugin declares: a plugin that registers again,
+It is said of a component of one plugin, and outlives what the component's plugin declares: a plugin that registers again,
 because it was reloaded or its runner was replaced, finds it as it was left.
 """
 
@@ -22,11 +22,16 @@ _C = TypeVar("_C", bound="Component")
 class Switch:
     """What is said of one component."""
 
-    full_name: str
+    plugin_id: str
+    name: str
     enabled: bool | None = None
     """Everywhere; ``None`` leaves it as declared."""
     disabled_sessions: frozenset[str] = frozenset()
     """Sessions, by their ids, in which it is off all the same."""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.plugin_id}.{self.name}"
 
     @property
     def says_nothing(self) -> bool:
@@ -41,7 +46,7 @@ class Switch:
 
 
 class Switches:
-    """All that is said, by full name.
+    """All that is said, by plugin and component: two plugins may have components of one full name, since both may have dots.
 
     Attributes:
         on_turned: Told each switch that was turned, to keep it. It must not raise.
@@ -51,38 +56,39 @@ class Switches:
     def __init__(self) -> None:
         self.on_turned: Callable[[Switch], None] = lambda switch: None
         self.sessions: frozenset[str] = frozenset()
-        self._switches: dict[str, Switch] = {}
+        self._switches: dict[tuple[str, str], Switch] = {}
 
-    def __contains__(self, full_name: str) -> bool:
-        return full_name in self._switches
+    def __contains__(self, place: tuple[str, str]) -> bool:
+        return place in self._switches
 
     def count_of(self, plugin_id: str) -> int:
         """How many there are of a plugin's components."""
-        return sum(name.startswith(f"{plugin_id}.") for name in self._switches)
+        return sum(owner == plugin_id for owner, _ in self._switches)
 
     @property
     def all(self) -> tuple[Switch, ...]:
-        """Those that say something, by name."""
-        return tuple(self._switches[name] for name in sorted(self._switches))
+        """Those that say something, by plugin and name."""
+        return tuple(self._switches[place] for place in sorted(self._switches))
 
     def restore(self, switches: Iterable[Switch]) -> None:
         """Take what was kept, in place of all that was said. Nobody is told."""
-        self._switches = {each.full_name: each for each in switches if not each.says_nothing}
+        self._switches = {(each.plugin_id, each.name): each for each in switches if not each.says_nothing}
         self._note_sessions()
 
-    def turn(self, full_name: str, enabled: bool, session_id: str | None) -> None:
-        switch = self._switches.get(full_name) or Switch(full_name=full_name)
+    def turn(self, plugin_id: str, name: str, enabled: bool, session_id: str | None) -> None:
+        place = (plugin_id, name)
+        switch = self._switches.get(place) or Switch(plugin_id=plugin_id, name=name)
         switch = switch.turned(enabled, session_id)
         if switch.says_nothing:
-            self._switches.pop(full_name, None)
+            self._switches.pop(place, None)
         else:
-            self._switches[full_name] = switch
+            self._switches[place] = switch
         self._note_sessions()
         self.on_turned(switch)
 
     def applied_to(self, component: _C) -> _C:
         """The component as it is declared, or as it was left."""
-        switch = self._switches.get(component.full_name) if self._switches else None
+        switch = self._switches.get((component.plugin_id, component.name)) if self._switches else None
         if switch is None:
             return component
         enabled = component.enabled if switch.enabled is None else switch.enabled

@@ -116,6 +116,18 @@ def test_a_full_name_is_nobody_elses_short_name() -> None:
     assert tree.find("p.b.lookup").plugin_id == "p.b"
 
 
+def test_of_two_apis_that_read_alike_one_is_meant() -> None:
+    """Ids and names may have dots. A stranger's does not stand before a trusted one, nor does it make a version more of it."""
+    tree = Tree()
+    tree.offer("p.a.b", _api("get"))
+    tree.offer("p.a", _api("b.get", version="2"))
+    tree.offer("p.a.b.c", _api("get"), trusted=False)
+    tree.offer("p.a.b", _api("get"), _api("c.get"))
+
+    assert tree.find("p.a.b.get").plugin_id == "p.a.b"
+    assert tree.find("p.a.b.c.get").plugin_id == "p.a.b"
+
+
 def test_a_shadowed_name_takes_over() -> None:
     """When the plugin that had it goes, and when it is switched off."""
     tree = Tree()

@@ -41,6 +41,22 @@ def test_an_older_database_keeps_its_rows(tmp_path: Path, monkeypatch: pytest.Mo
     assert rows == [("k", None)]
 
 
+def test_switches_of_an_older_database_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By plugin and name now: what stands behind the last dot is the name."""
+    with monkeypatch.context() as patch:
+        patch.setattr(store_schema, "MIGRATIONS", MIGRATIONS[:4])
+        connection = open_database(tmp_path / "s.db")
+        connection.execute("INSERT INTO component_switch VALUES ('p.a.roll', 0, '[]')")
+        connection.execute("""INSERT INTO component_switch VALUES ('p.b.c.see', NULL, '["s"]')""")
+        connection.close()
+
+    connection = open_database(tmp_path / "s.db")
+    rows = connection.execute("SELECT * FROM component_switch").fetchall()
+    connection.close()
+
+    assert rows == [("p.a", "roll", 0, "[]"), ("p.b.c", "see", None, '["s"]')]
+
+
 def test_a_failing_migration_leaves_the_version_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

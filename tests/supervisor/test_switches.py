@@ -154,10 +154,28 @@ def test_switches_are_kept_and_restored() -> None:
 def test_a_switch_that_says_nothing_is_forgotten() -> None:
     """It does not slow anything down."""
     switches = Switches()
-    switches.turn("p.a.sees", False, "s")
-    switches.turn("p.a.sees", True, "s")
+    switches.turn("p.a", "sees", False, "s")
+    switches.turn("p.a", "sees", True, "s")
 
     assert (switches.all, switches.sessions) == ((), frozenset())
+
+
+def test_another_plugins_component_of_the_same_full_name_stays() -> None:
+    """Both may have dots: what one plugin has said of its own component says nothing of the other's, also later."""
+    registry = Registry()
+    for plugin_id, name in (("p.a", "b.c"), ("p.a.b", "c")):
+        declared = ComponentDeclaration(name=name, component_type="TOOL", metadata={"description": "d"})
+        registry.register(
+            RegisterComponents(plugin_id=plugin_id, components=[declared]),
+            shard="one",
+            is_trusted=True,
+            live=True,
+        )
+
+    registry.turn("p.a.b", "c", False)
+
+    assert {each.plugin_id: each.enabled for each in registry.tools()} == {"p.a": True, "p.a.b": False}
+    assert (registry.switches.count_of("p.a"), registry.switches.count_of("p.a.b")) == (0, 1)
 
 
 def test_the_generation_counts_switching(registry: Registry) -> None:

@@ -217,6 +217,20 @@ async def test_the_operator_lets_one_plugin_switch_another(scene: Scene, plugin_
     assert scene.changes() == [(plugin_id, target.rpartition(".")[0], f"disabled {target}")]
 
 
+async def test_a_plugin_reaches_no_component_that_only_reads_like_its_own(scene: Scene) -> None:
+    """An id and a name that join to the same text: a tool of one kind, an event handler of another."""
+    scene.stage.offer("event", "p.b", "b.x", None, event_type="on_message")
+    scene.stage.offer("tool", "p.b.b", "x", None)
+
+    answer = await scene.ask(
+        "component.disable", {"name": "p.b.b.x", "component_type": "TOOL"}, plugin_id="p.b.b"
+    )
+
+    assert answer == {"success": True}
+    assert scene.is_enabled("p.b", "b.x")
+    assert not scene.is_enabled("p.b.b", "x")
+
+
 async def test_what_a_plugin_switched_stays_so_when_the_host_ends(scene: Scene, tmp_path: Path) -> None:
     """W33: the original forgets it."""
     async with open_store(tmp_path / "s.db") as store:
