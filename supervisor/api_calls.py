@@ -190,15 +190,15 @@ class ApiCalls:
 
 
 def told(offered: OfferedApi, args: dict[str, Any]) -> dict[str, Any]:
-    """One function of a plugin may stand behind several dynamic APIs: it is told which one is meant."""
+    """One function of a plugin may stand behind several dynamic APIs: it is told which one is meant, whatever the caller says."""
     if not offered.is_dynamic:
         return args
     api = offered.api
     return {
+        **args,
         "__maibot_api_name__": api.name,
         "__maibot_api_full_name__": api.full_name,
         "__maibot_api_version__": api.version,
-        **args,
     }
 
 

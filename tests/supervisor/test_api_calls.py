@@ -41,14 +41,14 @@ async def test_an_api_of_another_shard_answers(autojump_clock: MockClock) -> Non
 
 
 async def test_a_dynamic_api_is_told_by_which_name_it_was_called(autojump_clock: MockClock) -> None:
-    """One function may stand behind several, and is called by its own name."""
+    """One function may stand behind several, and is called by its own name. No caller says which one it was."""
     async with open_stage("one") as stage:
         calls = _calls(stage)
         handler = {"handler_name": "serve_all", "dynamic": True, "public": True}
         stage.offer("api", "p.b", "lookup", said("never"), **handler)
         stage._handlers["p.b", "serve_all"] = lambda args: said(args)
 
-        result = await _call(calls, "lookup", x=1)
+        result = await _call(calls, "lookup", x=1, __maibot_api_name__="private")
 
         assert result == {
             "x": 1,
