@@ -46,6 +46,9 @@ DEFAULT_FOUND = 1_000
 MAX_FOUND_BYTES = 8 * 1024 * 1024
 """Half of what a frame holds."""
 
+PIECE, PIECE_BYTES = 1000, 1024 * 1024
+"""Records that are changed at once; as values of Python they are many times as large."""
+
 MAX_TEXT_CHARS = 10_000
 """Of a value in a filter."""
 
@@ -171,9 +174,11 @@ def update(table: Table, filters: Mapping[str, Any], data: Mapping[str, Any]) ->
     body = _encode(fields)
 
     def operation(connection: sqlite3.Connection) -> int:
-        found = list(_select(connection, table, condition, f"{ID} ASC", (), MAX_RECORDS))
-        _change(connection, table, found, fields)
-        return len(found)
+        changed, last = 0, 0
+        while found := _piece(connection, table, condition, last):
+            _change(connection, table, found, fields)
+            changed, last = changed + len(found), found[-1][0]
+        return changed
 
     return operation, len(body)
 
@@ -232,6 +237,18 @@ def _select(
     values = (table.owner, table.name, *condition.values, *order_values, limit)
     for number, body in connection.execute(sql, values):
         yield number, json.loads(body), len(body.encode())
+
+
+def _piece(connection: sqlite3.Connection, table: Table, condition: _Condition, after: int) -> list[_Found]:
+    """The next records behind this id, no more of them than are held in memory at once."""
+    beyond = attrs.evolve(condition, sql=f"({condition.sql}) AND id > ?", values=(*condition.values, after))
+    found, total = [], 0
+    for each in _select(connection, table, beyond, f"{ID} ASC", (), PIECE):
+        found.append(each)
+        total += each[2]
+        if total > PIECE_BYTES:
+            break
+    return found
 
 
 def _insert(

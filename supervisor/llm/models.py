@@ -105,9 +105,10 @@ class Models:
         """
 
         async def ask(name: str, model: ModelSettings) -> Answer:
-            with self._counted(name, model, module, RESPONSE) as note:
-                answer = await self._provider(model).generate(name, model, question)
-                note(answer.usage)
+            async with self._own_place(module), self._places:
+                with self._counted(name, model, module, RESPONSE) as note:
+                    answer = await self._provider(model).generate(name, model, question)
+                    note(answer.usage)
             return answer
 
         return await self._first(task, module, ask)
@@ -130,8 +131,9 @@ class Models:
         """What was said; otherwise as ``generate``."""
 
         async def ask(name: str, model: ModelSettings) -> str:
-            with self._counted(name, model, f"{module}.asr", SPEECH):
-                return await self._provider(model).transcribe(name, model, audio)
+            async with self._own_place(module), self._places:
+                with self._counted(name, model, f"{module}.asr", SPEECH):
+                    return await self._provider(model).transcribe(name, model, audio)
 
         return await self._first(task, module, ask)
 
@@ -148,7 +150,7 @@ class Models:
         places = trio.Semaphore(at_once)
 
         async def ask(index: int, nursery: trio.Nursery) -> None:
-            async with places:
+            async with places, self._own_place(module), self._places:
                 try:
                     with self._counted(name, model, module, EMBEDDING) as note:
                         found[index] = await self._provider(model).embed(name, model, parts[index])
@@ -168,7 +170,7 @@ class Models:
         )
 
     async def _first(self, task: str, module: str, ask: Callable[[str, ModelSettings], Awaitable[T]]) -> T:
-        """Ask the models of a task one after the other, until one answers."""
+        """Ask the models of a task one after the other, until one answers. Each question takes its place itself."""
         last: LlmFailed | None = None
         for name in self._models_of(task):
             model = self._settings.models.get(name)
@@ -177,11 +179,10 @@ class Models:
                     LlmKind.NOT_CONFIGURED, f"task {task!r} names model {name!r}, which is not there"
                 )
                 continue
-            async with self._own_place(module), self._places:
-                try:
-                    return await ask(name, model)
-                except LlmFailed as failure:
-                    last = failure
+            try:
+                return await ask(name, model)
+            except LlmFailed as failure:
+                last = failure
         assert last is not None, "a task has a model"
         raise last
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from ..hooks import Hooks
 
 
+KEPT = ("platform", "session_id", "message_id")
+"""What nobody changes on the way: where a message goes, and what the host knows it by."""
+
+
 @attrs.frozen(kw_only=True)
 class Sending:
     """What is said of a message that goes out, beside the message itself."""
@@ -111,12 +115,12 @@ class Departure:
         return Passed(self._changed(message, result.message))
 
     def _changed(self, message: MessageMap, changed: Any) -> MessageMap:
-        """What somebody made of a message; which conversation it goes to stays as it was."""
+        """What somebody made of a message; which conversation it goes to stays as it was, and which message it is."""
         try:
             if changed is not message:
                 validate_message(changed)
         except BadPayload:
             self._counters.errors += 1
             return message
-        kept = {name: message[name] for name in ("platform", "session_id") if name in message}
+        kept = {name: message[name] for name in KEPT if name in message}
         return {**dict(changed), **kept}

@@ -89,6 +89,25 @@ async def test_an_update_writes_over_what_it_names(caller: Caller) -> None:
     assert await caller.ask("database.query", {**query, "filters": {"name": "z"}}) == 0
 
 
+async def test_an_update_goes_through_many_records_in_pieces(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is changed once, all of them or none: also where the change makes it fit the filter no more."""
+    monkeypatch.setattr(plugin_records, "PIECE", 3)
+    for number in range(10):
+        await create(caller, number=number, old=True)
+    query = {**MODEL, "query_type": "update", "filters": {"old": True}, "data": {"old": False}}
+
+    count = await caller.ask("database.query", query)
+    monkeypatch.setattr(plugin_records, "MAX_OWNER_BYTES", 400)
+    refused = await caller.ask("database.query", {**query, "filters": {}, "data": {"text": "x" * 20}})
+
+    assert count == 10
+    assert "bytes" in refused["error"]
+    assert [each["old"] for each in await get(caller)] == [False] * 10
+    assert not any("text" in each for each in await get(caller))
+
+
 async def test_save_makes_a_record_or_changes_the_one_with_the_key(caller: Caller) -> None:
     """Without a value for the key it makes one each time."""
     keyed = {**MODEL, "key_field": "user", "key_value": "ann"}

@@ -189,6 +189,15 @@ async def test_one_plugin_takes_not_every_place(autojump_clock: MockClock) -> No
     assert (flooding, waited) == (3, 10.0)
 
 
+async def test_the_parts_of_many_texts_are_questions_like_others(autojump_clock: MockClock) -> None:
+    """Whatever the caller says that may be out together: each part takes a place, and not every place."""
+    bench = Bench(FakeProvider(seconds=1.0))
+
+    await bench.models(max_concurrent=4).embed("default", ["x"] * 1000, module="m", at_once=1000)
+
+    assert bench.provider.most == 3
+
+
 async def test_many_texts_are_asked_in_parts(autojump_clock: MockClock) -> None:
     """As many at once as the caller wants, and the vectors come in the order of the texts."""
     bench = Bench(FakeProvider(seconds=1.0))
