@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import AbstractTable
 
 from .errors import UsageError
 from .foreign_file import read_foreign
@@ -51,7 +51,7 @@ def edited(text: str, key: Sequence[str], value: Any, path: Path) -> str:
             if name not in here:
                 here[name] = tomlkit.table()
             here = here[name]
-            if not isinstance(here, AbstractTable):
+            if not isinstance(here, MutableMapping):  # a table in several places is one too
                 raise UsageError(f"{path}: {name!r} is no table, so it has no {key[-1]!r}")
         here[key[-1]] = value
         return tomlkit.dumps(document)

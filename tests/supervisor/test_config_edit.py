@@ -24,6 +24,13 @@ def test_one_value_is_set(before: str, key: list[str], after: str) -> None:
     assert edited(before, key, 2, Path("config.toml")) == after
 
 
+def test_a_table_in_several_places_is_a_table() -> None:
+    """Another may stand between its parts."""
+    text = "[a.x]\nv = 1\n[b]\n[a.y]\n"
+
+    assert edited(text, ["a", "x", "v"], 2, Path("c.toml")) == text.replace("1", "2")
+
+
 def test_a_value_has_no_room_within_another() -> None:
     """What is no table cannot hold a key."""
     with pytest.raises(UsageError, match="'a' is no table"):
