@@ -218,17 +218,16 @@ async def test_the_operator_lets_one_plugin_switch_another(scene: Scene, plugin_
 
 
 async def test_a_plugin_reaches_no_component_that_only_reads_like_its_own(scene: Scene) -> None:
-    """An id and a name that join to the same text: a tool of one kind, an event handler of another."""
-    scene.stage.offer("event", "p.b", "b.x", None, event_type="on_message")
-    scene.stage.offer("tool", "p.b.b", "x", None)
+    """An id and a name that join to the same text as another's; the other registers again later."""
+    scene.stage.offer("tool", "p.a", "b.x", None)
+    scene.stage.offer("event", "p.a.b", "x", None, event_type="on_message")
 
-    answer = await scene.ask(
-        "component.disable", {"name": "p.b.b.x", "component_type": "TOOL"}, plugin_id="p.b.b"
-    )
+    answer = await scene.ask("component.disable", {"name": "p.a.b.x", "component_type": "TOOL"})
+    scene.stage.offer("tool", "p.a.b", "more", None)
 
     assert answer == {"success": True}
-    assert scene.is_enabled("p.b", "b.x")
-    assert not scene.is_enabled("p.b.b", "x")
+    assert not scene.is_enabled("p.a", "b.x")
+    assert scene.is_enabled("p.a.b", "x")
 
 
 async def test_what_a_plugin_switched_stays_so_when_the_host_ends(scene: Scene, tmp_path: Path) -> None:
