@@ -39,8 +39,11 @@ _log = logging.getLogger("rookery.runner")
 class _Steps(Coroutine[Any, Any, Any]):
     """A coroutine of a plugin whose steps are told as the loop takes them: whose they are is known when one ends the process.
 
+    What would end the loop itself, as it would in a plain asyncio program, is an ordinary failure of its task here: the loop is
+    not this plugin's alone.
+
     Args:
-        crumb: What is told.
+        crumb: What is told; 0 is nothing.
     """
 
     __slots__ = ("_crumb", "_work")
@@ -53,6 +56,8 @@ class _Steps(Coroutine[Any, Any, Any]):
         CRUMBS.note(self._crumb)
         try:
             return self._work.send(value)
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise _as_failure(error) from None
         finally:
             FORKS.end_child()
             CRUMBS.note_none()
@@ -61,6 +66,8 @@ class _Steps(Coroutine[Any, Any, Any]):
         CRUMBS.note(self._crumb)
         try:
             return self._work.throw(*error)
+        except (SystemExit, KeyboardInterrupt) as raised:
+            raise _as_failure(raised) from None
         finally:
             FORKS.end_child()
             CRUMBS.note_none()
@@ -73,6 +80,11 @@ class _Steps(Coroutine[Any, Any, Any]):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._work, name)  # what a debugger and a stack dump of the task look for
+
+
+def _as_failure(error: BaseException) -> RuntimeError:
+    told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return RuntimeError(told).with_traceback(error.__traceback__)
 
 
 class _Guest:
@@ -103,8 +115,10 @@ class _Guest:
     ) -> asyncio.Task[Any]:
         """A task, with what is told while it has the CPU; 0 tells nothing."""
         steps = cast("Coroutine[Any, Any, Any]", work)
-        task: asyncio.Task[Any] = asyncio.Task(_Steps(steps, crumb) if crumb else steps, loop=loop, **options)
         plugin_id = current_plugin.get()
+        if crumb or plugin_id:
+            steps = _Steps(steps, crumb)
+        task: asyncio.Task[Any] = asyncio.Task(steps, loop=loop, **options)
         if plugin_id:
             self.tasks[task] = plugin_id
         return task

@@ -154,6 +154,31 @@ def test_a_task_that_fails_unseen_is_logged_for_its_plugin(caplog: pytest.LogCap
     ]
 
 
+@pytest.mark.parametrize(
+    "ending", [SystemExit(3), KeyboardInterrupt()], ids=lambda error: type(error).__name__
+)
+def test_what_would_end_the_program_ends_its_task(
+    ending: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In a handler and in a task that nobody awaits: the loop is everybody's, and the guest goes on to its end."""
+
+    async def leave() -> None:
+        raise ending
+
+    async def start() -> None:
+        asyncio.create_task(leave())  # noqa: RUF006 - nobody keeps it
+
+    async def main() -> str:
+        current_plugin.set("a.b")
+        await in_asyncio(start)
+        with pytest.raises(RuntimeError, match=type(ending).__name__):
+            await in_asyncio(leave)
+        return "went on"
+
+    assert run(main) == "went on"
+    assert [record.name for record in caplog.records] == ["plugin.a.b"]
+
+
 def test_tasks_end_with_their_plugin_and_no_other() -> None:
     """What a plugin has started and not ended is cancelled; another's goes on."""
     ended = []
