@@ -44,7 +44,7 @@ from .manifest import (
     VersionRange,
     satisfies,
 )
-from .manifest_text import MANIFEST_NAMES, parse_manifest
+from .manifest_text import CONFIG_NAME, MANIFEST_NAMES, parse_manifest
 from .message import (
     MessageMap,
     build_message,
@@ -181,6 +181,7 @@ __all__ = [
     "EVENT_FILTER",
     "EVERYTHING",
     "MANIFEST_NAMES",
+    "CONFIG_NAME",
     "METHODS",
     "PLUGIN_BOOTSTRAP",
     "PLUGIN_CANCEL",

@@ -21,6 +21,9 @@ from .manifest_fields import X_Y_Z, Fields
 from .names import PLUGIN_ID
 from .payloads import LLMProviderDeclaration
 
+CONFIG_NAME = "config.toml"
+"""A plugin's configuration, beside its manifest."""
+
 MANIFEST_NAMES = ("plugin.toml", "_manifest.json")
 """The files that make a directory a plugin, the first one that exists counts."""
 

@@ -13,6 +13,8 @@ import tomllib
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
+from rookery.protocol import CONFIG_NAME
+
 from .configuration import VERSION_KEY
 from .errors import ConfigMistake, PluginConfigError
 from .setting import is_section
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .configuration import PluginConfig
-
-CONFIG_NAME = "config.toml"
 
 SWITCH_TABLE, SWITCH = "plugin", "enabled"
 """``enabled = false`` in the table ``[plugin]`` of a plugin's own file switches it off."""

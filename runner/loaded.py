@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from rookery.protocol import AssignedPlugin, ComponentType, Manifest, RegisterComponents, shown
+from rookery.protocol import CONFIG_NAME, AssignedPlugin, ComponentType, Manifest, RegisterComponents, shown
 from rookery.protocol import page as layout
 
 from .border import PluginFailed, call_guarded
 from .components import Component, collect_components, collect_providers
-from .config_file import CONFIG_NAME, SWITCH_TABLE, take_switch, with_sources
+from .config_file import SWITCH_TABLE, take_switch, with_sources
 from .config_schema import config_schema
 from .context import Context, HostServices
 from .errors import DeclarationError, PluginConfigError

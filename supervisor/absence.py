@@ -6,6 +6,7 @@ is sent through it meanwhile fails as offline. It is forgotten when the host end
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -23,8 +24,9 @@ from rookery.protocol import (
 )
 
 from .errors import UsageError
-from .shard_state import ShardState
+from .shard_state import STARTING, WORKING
 from .suggestion import one_of, suggest
+from .when_free import when_free
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,8 +42,6 @@ TOLD = "an operator has taken it offline"
 
 UNLOAD_TIMEOUT = 30.0
 """Seconds that a runner has to unload; a gateway says good-bye to its platform meanwhile."""
-
-_WORKING = frozenset({ShardState.READY, ShardState.SUSPECT})
 
 
 @attrs.define(kw_only=True)
@@ -86,7 +86,10 @@ class Absence:
         async with self._turn:
             result = AbsenceResult()
             for plugin_id, shard in self._find(plugin_ids).items():
-                if self._supervisor.parts.drivers.take_offline(plugin_id, TOLD):
+                is_new = self._supervisor.parts.drivers.take_offline(plugin_id, TOLD)
+                if shard.state.value in STARTING:  # it may have been told to load it
+                    await shard.state.wait_value(lambda state: state not in STARTING)
+                if is_new or plugin_id in shard.loaded:  # an earlier order may have failed
                     await self._unload(plugin_id, shard, result)
             return result
 
@@ -119,14 +122,14 @@ class Absence:
 
     async def _unload(self, plugin_id: str, shard: Shard, result: AbsenceResult) -> None:
         link = shard.link
-        if link is None or shard.state.value not in _WORKING or plugin_id not in shard.loaded:
+        if link is None or shard.state.value not in WORKING or plugin_id not in shard.loaded:
             text = f"shard {shard.name!r} is {shard.state.value.value}: its next runner leaves it out"
             result.pending[plugin_id] = text
             return
         order = UnloadBatch(plugin_ids=[plugin_id], reason=OFFLINE_REASON)
         try:
-            answered = await link.call(PLUGIN_UNLOAD_BATCH, unstructure(order), timeout=UNLOAD_TIMEOUT)
-            answer = structure(answered, UnloadAnswer)
+            call = partial(link.call, PLUGIN_UNLOAD_BATCH, unstructure(order), timeout=UNLOAD_TIMEOUT)
+            answer = structure(await when_free(call), UnloadAnswer)
         except (BadPayload, RookeryError) as error:
             result.failed[plugin_id] = f"its runner did not unload it: {error}"
             return
@@ -143,7 +146,7 @@ class Absence:
             shard.restart(ONLINE_REASON)
             result.pending[plugin_id] = f"shard {shard.name!r} starts another runner for it"
             return
-        if shard.state.value not in _WORKING:
+        if shard.state.value not in WORKING:
             text = f"shard {shard.name!r} is {shard.state.value.value}: its next runner loads it"
             result.pending[plugin_id] = text
             return

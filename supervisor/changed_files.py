@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from rookery.protocol import MANIFEST_NAMES
+from rookery.protocol import CONFIG_NAME, MANIFEST_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-CONFIG_NAME = "config.toml"
 CODE_SUFFIX = ".py"
 
 

@@ -20,7 +20,7 @@ from rookery.protocol import (
 )
 
 from .exit_report import ExitKind
-from .shard_state import ShardState
+from .shard_state import WORKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +36,6 @@ RECHECK_TIMEOUT = 5.0
 
 LOST = "the runner has it no more: a reload of it failed, and an original runner cannot bring the older version back"
 
-_WORKING = (ShardState.READY, ShardState.SUSPECT)
-
 
 async def check_up(shard: Shard, runner: LiveRunner, condemn: Callable[[ExitKind, str], None]) -> None:
     """Ask until cancelled; a runner that does not answer, or says that it is not well, is condemned."""
@@ -46,12 +44,12 @@ async def check_up(shard: Shard, runner: LiveRunner, condemn: Callable[[ExitKind
         with trio.move_on_after(interval):
             await runner.arrival.changed.wait()
         runner.arrival.changed = trio.Event()
-        if shard.state.value not in _WORKING or shard.is_paused:
+        if shard.state.value not in WORKING or shard.is_paused:
             continue
         try:
             found = await _ask(runner, max(interval, LEAST_TIMEOUT))
         except RequestTimedOut:
-            if shard.state.value in _WORKING and not shard.is_paused:
+            if shard.state.value in WORKING and not shard.is_paused:
                 condemn(ExitKind.HANG, "it did not answer when it was asked for its health, twice")
             continue
         except BadPayload as error:
@@ -61,7 +59,7 @@ async def check_up(shard: Shard, runner: LiveRunner, condemn: Callable[[ExitKind
             continue  # it refuses to say, which shows that it lives; or it has gone, which others see
         if not found.healthy:
             condemn(ExitKind.STUCK, "it says that it is not healthy")
-        elif shard.state.value in _WORKING:
+        elif shard.state.value in WORKING:
             _take_loaded(shard, found.loaded_plugins)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from rookery.protocol import (
+    CONFIG_NAME,
     PLUGIN_CONFIG_UPDATED,
     PLUGIN_INSPECT_CONFIG,
     PLUGIN_VALIDATE_CONFIG,
@@ -31,9 +32,10 @@ from rookery.protocol import (
 )
 
 from .errors import UsageError
-from .reloading import when_free
-from .shard_state import ShardState
+from .plugin_config import laid_over
+from .shard_state import WORKING
 from .suggestion import one_of, suggest
+from .when_free import when_free
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,10 +50,6 @@ _LOG = logging.getLogger("rookery.config")
 
 SELF, BOT, MODEL = "self", "bot", "model"
 SCOPES = (SELF, BOT, MODEL)
-
-CONFIG_NAME = "config.toml"
-
-WORKING = frozenset({ShardState.READY, ShardState.SUSPECT})
 
 
 class ConfigRejected(RookeryError, ValueError):
@@ -228,7 +226,7 @@ class ConfigPush:
         async with self._edits.setdefault(plugin_id, trio.Lock()):
             text = edited(read_text(path), names, value, path)
             over = self.values_of(plugin_id)
-            await self.validate(plugin_id, _laid_over(tomllib.loads(text), over))
+            await self.validate(plugin_id, laid_over(tomllib.loads(text), over))
             if _has(over, names):
                 raise UsageError(
                     f"{key} is set in {self._supervisor.settings.path}, which goes first: change it there"
@@ -274,15 +272,6 @@ class ConfigPush:
     def _shard_of(self, plugin_id: str) -> Shard | None:
         shards = self._supervisor.shards.values()
         return next((shard for shard in shards if plugin_id in shard.plugins), None)
-
-
-def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        under = merged.get(key)
-        is_table = isinstance(under, dict) and isinstance(value, dict)
-        merged[key] = _laid_over(under, value) if is_table else value  # type: ignore[arg-type]
-    return merged
 
 
 def _has(values: Mapping[str, Any], names: list[str]) -> bool:

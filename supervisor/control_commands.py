@@ -18,7 +18,7 @@ from .control_absence import absence_commands
 from .control_chats import chat_commands
 from .control_config import config_commands
 from .errors import UsageError
-from .shard_state import ShardState
+from .shard_state import WORKING, ShardState
 from .suggestion import one_of, suggest
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class _Orders:
     async def start(self, request: Request) -> Any:
         before = self._supervisor.shard(_text(request, "shard")).incarnation
         shard = self._supervisor.start_shard(_text(request, "shard"))
-        is_up = shard.state.value in (ShardState.READY, ShardState.SUSPECT)
+        is_up = shard.state.value in WORKING
         return await self._when_settled(shard, request, before - is_up)
 
     async def stop_shard(self, request: Request) -> Any:

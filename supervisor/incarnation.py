@@ -30,7 +30,7 @@ from .hang import HangClass
 from .ledger import Ledger
 from .live_runner import LiveRunner
 from .output import OutputPipe
-from .shard_state import BY_ID, ShardState
+from .shard_state import BY_ID, WORKING, ShardState
 from .stack_dump import DUMP_MARK
 from .start_mode import TRUSTED
 from .suspicion import Suspicion
@@ -267,7 +267,7 @@ class Incarnation:
         if state is ShardState.HELLO:
             return  # no plugin has run yet, and its signal handlers may not be there
         by = "T14"
-        if state in (ShardState.READY, ShardState.SUSPECT):
+        if state in WORKING:
             self._move(ShardState.DRAINING, "it is to stop", by="T14")
             self._shard.traffic.runner_draining(self._shard)
             await drain(runner, self._drain_budget)

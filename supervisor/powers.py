@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,21 +9,18 @@ import attrs
 
 from .catalog import InstalledPlugin
 from .dispatch import Dispatcher
-from .foreign_file import read_foreign
+from .plugin_config import laid_over, own_config
 from .registry import Registry
 from .settings import EVERY, Settings
 from .speech import Speech
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .platform.departure import Sending
     from .platform.outbound import Receipt
 
 SHARED = "*"
 """Owns the tables that plugins share; no plugin is called so."""
 
-CONFIG_FILE = "config.toml"
 """A plugin's own configuration, beside its manifest."""
 
 
@@ -75,7 +71,7 @@ class Powers:
         defaults = registration.default_config if registration else {}
         installed = self.installed.get(plugin_id)
         own = own_config(installed.path) if installed else {}
-        return _laid_over(_laid_over(defaults, own), self.config_over(plugin_id))
+        return laid_over(laid_over(defaults, own), self.config_over(plugin_id))
 
     def global_config(self) -> dict[str, Any]:
         """What plugins may know of the deployment."""
@@ -95,24 +91,6 @@ class Powers:
     def table_owner(self, plugin_id: str, table: str) -> str:
         """Whose a table is that a plugin names: its own, or everybody's where the operator shares it."""
         return SHARED if table in self.settings.plugin(plugin_id).shares_tables else plugin_id
-
-
-def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        before = merged.get(key)
-        if isinstance(before, Mapping) and isinstance(value, Mapping):
-            value = _laid_over(before, value)
-        merged[key] = value
-    return merged
-
-
-def own_config(directory: Path) -> dict[str, Any]:
-    """What stands in a plugin's own file."""
-    try:
-        return tomllib.loads(read_foreign(directory / CONFIG_FILE).decode())
-    except (OSError, ValueError, RecursionError):
-        return {}  # a plugin with a broken file was not loaded, with that as the reason
 
 
 def _outcome(receipt: Receipt) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import trio
@@ -21,10 +21,8 @@ import trio
 from rookery.protocol import (
     PLUGIN_RELOAD_BATCH,
     BadPayload,
-    ErrorCode,
     ReloadAnswer,
     ReloadBatch,
-    RemoteError,
     RookeryError,
     satisfies,
     structure,
@@ -35,12 +33,13 @@ from rookery.sharding import sort_after
 from .observers import PluginReloaded, PluginReloadFailed
 from .plugin_directory import find_manifest, read_plugin
 from .reload_result import ReloadResult
-from .shard_state import ShardState
+from .shard_state import STARTING, WORKING, ShardState
 from .start_mode import TRUSTED
 from .suggestion import one_of, suggest
+from .when_free import when_free
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Iterable
 
     from rookery.protocol import Manifest
 
@@ -58,32 +57,7 @@ UNLOAD_TIME = 5.0
 SPARE_TIME = 10.0
 """Seconds beyond what the plugins may take, until a runner that does not answer is taken for lost."""
 
-FREE_WAIT = 60.0
-FREE_PERIOD = 0.05
-"""Seconds for which, and after which, a runner is asked again that is just loading or unloading plugins."""
-
-STARTING = frozenset({ShardState.SPAWNING, ShardState.HELLO, ShardState.LOADING})
-"""A runner that may have read the old code already: its start is waited for."""
-
 ENDED = frozenset({ShardState.FAILED, ShardState.STOPPED, ShardState.DISABLED})
-
-WORKING = frozenset({ShardState.READY, ShardState.SUSPECT})
-
-
-async def when_free(call: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-    """Ask a runner for something that it does not do while it loads or unloads plugins, until it can.
-
-    Raises:
-        RookeryError: As of the call; it is not asked for ever.
-    """
-    end = trio.current_time() + FREE_WAIT
-    while True:
-        try:
-            return await call()
-        except RemoteError as error:
-            if error.code is not ErrorCode.E_RELOAD_IN_PROGRESS or trio.current_time() >= end:
-                raise
-        await trio.sleep(FREE_PERIOD)
 
 
 @attrs.define(eq=False)
@@ -155,7 +129,7 @@ class Reloading:
             else:
                 result.failed[plugin_id] = self._why_unknown(plugin_id, homes)
         needs = self._needs(homes)
-        targets = _dependents(roots, needs)
+        targets = self._without_offline(_dependents(roots, needs), result)
         fresh = self._read_manifests(targets, result)
         for shard, batch in _batches(targets, needs, homes):
             there = [each for each in batch if each in fresh and self._may_go(each, roots, needs, result)]
@@ -169,6 +143,14 @@ class Reloading:
                 self._take_manifests(shard, fresh, there, declared, result)
         self._tell(homes, order.reason, result)
         return result
+
+    def _without_offline(self, targets: list[str], result: ReloadResult) -> list[str]:
+        """Those that no operator has taken off their platforms: a reload brings nobody back."""
+        offline = self._supervisor.parts.drivers.offline
+        for plugin_id in targets:
+            if plugin_id in offline:
+                result.pending[plugin_id] = f"{offline[plugin_id]}: `rookery online` loads its newer code"
+        return [plugin_id for plugin_id in targets if plugin_id not in offline]
 
     def _why_unknown(self, plugin_id: str, homes: dict[str, Shard]) -> str:
         if plugin_id in self._supervisor.parts.installed:
@@ -232,7 +214,7 @@ class Reloading:
     async def _reload_in(
         self, shard: Shard, plugin_ids: list[str], reason: str, result: ReloadResult
     ) -> None:
-        if shard.state.value in STARTING:
+        if shard.state.value in STARTING:  # it may have read the old code already
             await shard.state.wait_value(lambda state: state not in STARTING)
         kept_out, policy = self._supervisor.court.kept_out, shard.settings.restart
         given_up = [each for each in plugin_ids if each in kept_out or shard.history.is_blocked(policy, each)]

@@ -65,6 +65,12 @@ WITH_PROCESS = frozenset(
 AT_REST = frozenset({_S.DISABLED, _S.IDLE, _S.BACKOFF, _S.FAILED, _S.STOPPED})
 """The states in which nothing runs; whatever is wanted then happens at once."""
 
+STARTING = frozenset({_S.SPAWNING, _S.HELLO, _S.LOADING})
+"""The states of a runner that comes up: it may have read its plugins' code already."""
+
+WORKING = frozenset({_S.READY, _S.SUSPECT})
+"""The states of a runner that does whatever it is asked."""
+
 HAS_LOADED = frozenset({_S.READY, _S.SUSPECT, _S.DRAINING})
 """The states of a runner that has said that its plugins are loaded; what it registers from then on counts at once."""
 

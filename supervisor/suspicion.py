@@ -12,7 +12,7 @@ import trio
 
 from .health import Doomed, Fine, Recycle, Resume, Suspect
 from .observers import RunnerRecovered, RunnerSuspect
-from .shard_state import ShardState
+from .shard_state import WORKING, ShardState
 from .watch import RunnerWatch
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Suspicion:
         if self._shard.is_paused:
             self._paused += passed
             return
-        if self._shard.state.value not in (ShardState.READY, ShardState.SUSPECT):
+        if self._shard.state.value not in WORKING:
             return
         if self._watch is None:
             self._watch = self._make_watch(runner)

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import attrs
 import trio
 
+from rookery.protocol import CONFIG_NAME
+
 from ..border import call_guarded, plugin_logger, plugin_threads
-from ..config_file import CONFIG_NAME, SWITCH_TABLE
+from ..config_file import SWITCH_TABLE
 from ..configuration import PluginConfig
 from ..context import Context
 from ..errors import DeclarationError

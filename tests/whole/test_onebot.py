@@ -186,6 +186,8 @@ async def test_a_gateway_is_taken_offline_and_brought_back(state_dir: Path, tmp_
             await platform.ended.wait()
         told = (await bot.status())["platform"]
         again = await rookery("offline", "--config", bot.config, "--all", state=bot.state)
+        reload = await rookery("reload", "--config", bot.config, "rookery.onebot", state=bot.state)
+        after_reload = (await bot.status())["platform"]
         online = await rookery("online", "--config", bot.config, "--all", state=bot.state)
         platform = await server.accept()
         answered = await ask(platform, "!roll 1d1", number=2)
@@ -205,6 +207,8 @@ async def test_a_gateway_is_taken_offline_and_brought_back(state_dir: Path, tmp_
     assert [(each["state"], each["account_id"]) for each in told["accounts"]] == [("offline", "10000")]
     assert [each["state"] for each in told["drivers"]] == ["offline"]
     assert (again.code, again.out) == (0, "nothing to do: what you named is offline already\n")
+    assert (reload.code, "rookery online" in reload.out) == (0, True), reload
+    assert after_reload == told
     assert (online.code, online.out) == (0, "rookery.onebot is online\n")
     assert list(left_out) == ["rookery.onebot"]
     assert (back.code, back.out.startswith("rookery.onebot will be online: ")) == (0, True)
