@@ -237,3 +237,9 @@ INVOKE_METHODS: Mapping[ComponentType, str] = {
     ComponentType.MESSAGE_GATEWAY: PLUGIN_INVOKE_MESSAGE_GATEWAY,
 }
 """How each type is called by name; events and hooks have methods and answers of their own."""
+
+
+def readings(full_name: str) -> list[tuple[str, str]]:
+    """Plugin and component, in every way in which a full name may be read: both may have dots."""
+    places = [place for place, letter in enumerate(full_name) if letter == "."]
+    return [(full_name[:place], full_name[place + 1 :]) for place in places]

@@ -10,34 +10,26 @@ table it is: ``owner`` is never a plugin's word.
 from __future__ import annotations
 
 import json
-import math
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
 
-from rookery.protocol import BadPayload, CannotEncode, check_sendable, shown
+from rookery.protocol import BadPayload
 
-from .ranges import TABLE_NAME
+from .record_terms import ID, Condition, Record, check_name, condition_of, encode_fields, order_of, split_id
 from .store_errors import OperationRefused
 
 Operation = Callable[[sqlite3.Connection], Any]
-Record = dict[str, Any]
-
 MAX_TABLES = 100
 """Of one owner."""
 
 MAX_RECORDS = 100_000
 """In one table: a question without an index looks at all of them, while everybody else waits."""
 
-MAX_RECORD_BYTES = 256 * 1024
-
 MAX_OWNER_BYTES = 512 * 1024 * 1024
 """In all tables of one owner."""
-
-MAX_FIELDS = 100
-"""In one filter, and in one order."""
 
 MAX_FOUND = 10_000
 DEFAULT_FOUND = 1_000
@@ -48,11 +40,6 @@ MAX_FOUND_BYTES = 8 * 1024 * 1024
 
 PIECE, PIECE_BYTES = 1000, 1024 * 1024
 """Records that are changed at once; as values of Python they are many times as large."""
-
-MAX_TEXT_CHARS = 10_000
-"""Of a value in a filter."""
-
-ID = "id"
 
 _Found = tuple[int, Record, int]
 """A record's id, its fields and its size."""
@@ -73,15 +60,7 @@ class Table:
 
     @name.validator
     def _check(self, _: object, name: str) -> None:
-        _check_name(name, "model_name")
-
-
-@attrs.frozen
-class _Condition:
-    """What a filter says, as SQL and its values."""
-
-    sql: str
-    values: tuple[Any, ...]
+        check_name(name, "model_name")
 
 
 def create(table: Table, data: Mapping[str, Any]) -> tuple[Operation, int]:
@@ -90,8 +69,8 @@ def create(table: Table, data: Mapping[str, Any]) -> tuple[Operation, int]:
     Raises:
         BadPayload: The data cannot be kept.
     """
-    wanted, fields = _split(data)
-    body = _encode(fields)
+    wanted, fields = split_id(data)
+    body = encode_fields(fields)
 
     def operation(connection: sqlite3.Connection) -> Record:
         return _insert(connection, table, wanted, fields, body)
@@ -105,9 +84,9 @@ def save(table: Table, data: Mapping[str, Any], key_field: str, key: Any) -> tup
     Raises:
         BadPayload: Something of it cannot be kept or looked for.
     """
-    condition = _condition({key_field: key}, "key_field")
-    wanted, fields = _split({**data, key_field: key})
-    body = _encode(fields)
+    condition = condition_of({key_field: key}, "key_field")
+    wanted, fields = split_id({**data, key_field: key})
+    body = encode_fields(fields)
 
     def operation(connection: sqlite3.Connection) -> Record:
         found = next(_select(connection, table, condition, f"{ID} ASC", (), 1), None)
@@ -138,8 +117,8 @@ def select(
     """
     if not 1 <= limit <= MAX_FOUND:
         raise BadPayload(f"must be 1 to {MAX_FOUND}, got {limit}", "limit")
-    condition = _condition(filters, "filters")
-    order, paths = _order(order_by)
+    condition = condition_of(filters, "filters")
+    order, paths = order_of(order_by)
 
     def operation(connection: sqlite3.Connection) -> Any:
         records: list[Record] = []
@@ -165,13 +144,13 @@ def update(table: Table, filters: Mapping[str, Any], data: Mapping[str, Any]) ->
     Raises:
         BadPayload: Something of it cannot be kept or looked for.
     """
-    condition = _condition(filters, "filters")
-    wanted, fields = _split(data)
+    condition = condition_of(filters, "filters")
+    wanted, fields = split_id(data)
     if wanted is not None:
         raise BadPayload("an id never changes", f"data.{ID}")
     if not fields:
         raise BadPayload("must have at least one field", "data")
-    body = _encode(fields)
+    body = encode_fields(fields)
 
     def operation(connection: sqlite3.Connection) -> int:
         changed, last = 0, 0
@@ -191,7 +170,7 @@ def delete(table: Table, filters: Mapping[str, Any]) -> Operation:
     """
     if not filters:
         raise BadPayload("must name at least one field: nothing is deleted without a filter", "filters")
-    condition = _condition(filters, "filters")
+    condition = condition_of(filters, "filters")
 
     def operation(connection: sqlite3.Connection) -> int:
         where = f"{_WHERE} AND {condition.sql}"
@@ -213,7 +192,7 @@ def count(table: Table, filters: Mapping[str, Any]) -> Operation:
     Raises:
         BadPayload: The filter is none.
     """
-    condition = _condition(filters, "filters")
+    condition = condition_of(filters, "filters")
 
     def operation(connection: sqlite3.Connection) -> int:
         sql = f"SELECT count(*) FROM plugin_record WHERE {_WHERE} AND {condition.sql}"
@@ -228,7 +207,7 @@ def count(table: Table, filters: Mapping[str, Any]) -> Operation:
 def _select(
     connection: sqlite3.Connection,
     table: Table,
-    condition: _Condition,
+    condition: Condition,
     order: str,
     order_values: tuple[str, ...],
     limit: int,
@@ -239,7 +218,7 @@ def _select(
         yield number, json.loads(body), len(body.encode())
 
 
-def _piece(connection: sqlite3.Connection, table: Table, condition: _Condition, after: int) -> list[_Found]:
+def _piece(connection: sqlite3.Connection, table: Table, condition: Condition, after: int) -> list[_Found]:
     """The next records behind this id, no more of them than are held in memory at once."""
     beyond = attrs.evolve(condition, sql=f"({condition.sql}) AND id > ?", values=(*condition.values, after))
     found, total = [], 0
@@ -296,7 +275,7 @@ def _change(
     for number, old, size in found:
         changed = {**old, **fields}
         try:
-            body = _encode(changed)
+            body = encode_fields(changed)
         except BadPayload as mistake:
             raise OperationRefused(mistake.message, "data") from None
         grown += len(body.encode()) - size
@@ -327,90 +306,3 @@ def _count_up(
         " WHERE owner = ? AND name = ?",
         (records, size, last, table.owner, table.name),
     )
-
-
-# --- checking ----------------------------------------------------------------------------------------------------------
-
-
-def _check_name(name: Any, path: str) -> None:
-    if type(name) is not str or not TABLE_NAME.fullmatch(name):
-        raise BadPayload(
-            f"must be a letter or '_', then at most 63 of letters, digits and '_'; got {shown(name)}", path
-        )
-
-
-def _condition(filters: Mapping[str, Any], path: str) -> _Condition:
-    if len(filters) > MAX_FIELDS:
-        raise BadPayload(f"must name at most {MAX_FIELDS} fields, got {len(filters)}", path)
-    parts, values = ["1"], []
-    for name, value in filters.items():
-        _check_name(name, path)
-        value = _bindable(value, f"{path}.{name}")
-        if name == ID:
-            parts.append("id IS ?")
-        else:
-            # IS and not =: a null finds the records that have none.
-            parts.append("json_extract(body, ?) IS ?")
-            values.append(f"$.{name}")
-        values.append(value)
-    return _Condition(" AND ".join(parts), tuple(values))
-
-
-def _bindable(value: Any, path: str) -> Any:
-    if value is None or type(value) is bool:
-        return value
-    if type(value) is int and -(2**63) <= value < 2**63:
-        return value
-    if type(value) is float and math.isfinite(value):
-        return value
-    if type(value) is str and len(value) <= MAX_TEXT_CHARS and _is_unicode(value):
-        return value
-    raise BadPayload(
-        f"must be a text of at most {MAX_TEXT_CHARS} characters, a number of 64 bits, true, false or null;"
-        f" got {shown(value)}",
-        path,
-    )
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in text)
-
-
-def _order(order_by: Iterable[str]) -> tuple[str, tuple[str, ...]]:
-    parts, paths = [], []
-    for index, text in enumerate(order_by):
-        if index >= MAX_FIELDS:
-            raise BadPayload(f"must name at most {MAX_FIELDS} fields", "order_by")
-        name = text.removeprefix("-")
-        _check_name(name, f"order_by[{index}]")
-        direction = "DESC" if text.startswith("-") else "ASC"
-        if name == ID:
-            parts.append(f"id {direction}")
-        else:
-            parts.append(f"json_extract(body, ?) {direction}")
-            paths.append(f"$.{name}")
-    return ", ".join([*parts, "id ASC"]), tuple(paths)
-
-
-def _split(data: Mapping[str, Any]) -> tuple[int | None, Record]:
-    """The id that a record is to have, ``None`` for the next one, and its fields."""
-    fields = dict(data)
-    for name in fields:
-        _check_name(name, "data")
-    wanted = fields.pop(ID, None)
-    if wanted is not None and not (type(wanted) is int and 0 < wanted < 2**62):
-        raise BadPayload(f"must be a whole number above 0, got {shown(wanted)}", f"data.{ID}")
-    return wanted, fields
-
-
-def _encode(fields: Record) -> str:
-    try:
-        check_sendable(fields)
-        body = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        size = len(body.encode())
-    except (CannotEncode, TypeError, ValueError) as error:
-        reason = error.reason if isinstance(error, CannotEncode) else str(error)
-        raise BadPayload(f"has something that cannot be kept: {reason:.200}", "data") from None
-    if size > MAX_RECORD_BYTES:
-        raise BadPayload(f"has {size} bytes, at most {MAX_RECORD_BYTES} are kept in one record", "data")
-    return body

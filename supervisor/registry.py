@@ -29,6 +29,7 @@ from .component import (
     HookHandler,
     StageHandler,
     Tool,
+    readings,
 )
 from .conversation import session_of
 from .declaration import BadComponent, check_patterns, make_component
@@ -269,7 +270,7 @@ class Registry:
 
     def by_full_name(self, full_name: str) -> Component | None:
         """A live component by its full name; of an API with several versions one of them."""
-        found = (self._names.get(reading) for reading in _readings(full_name))
+        found = (self._names.get(reading) for reading in readings(full_name))
         return next((each for each in found if each is not None), None)
 
     def is_live(self, component: Component) -> bool:
@@ -320,7 +321,7 @@ class Registry:
 
     def _place_of(self, full_name: str) -> tuple[str, str] | None:
         """The plugin that has a component of this full name, live or staged, and the component's own name."""
-        for plugin_id, name in _readings(full_name):
+        for plugin_id, name in readings(full_name):
             staged = self._staged.get(plugin_id)
             if (plugin_id, name) in self._names or (
                 staged is not None and any(each.name == name for each in staged.components)
@@ -392,12 +393,6 @@ def _take_out(indexes: dict[str, Any], name: str, component: Component) -> None:
     indexes[name].remove(component)
     if not indexes[name]:
         del indexes[name]
-
-
-def _readings(full_name: str) -> list[tuple[str, str]]:
-    """Plugin and component, in every way in which a full name may be read: both may have dots."""
-    places = [place for place, letter in enumerate(full_name) if letter == "."]
-    return [(full_name[:place], full_name[place + 1 :]) for place in places]
 
 
 def _of_kind(components: Iterable[Component], kind: type[_C]) -> list[_C]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rookery.protocol import ComponentDeclaration, RegisterComponents
+from rookery.supervisor.api_table import ApiTable
 from rookery.supervisor.conversation import conversation_of_session
+from rookery.supervisor.managing import Managing
+from rookery.supervisor.observers import Observers
 from rookery.supervisor.registry import Registry
+from rookery.supervisor.settings import Settings
 from rookery.supervisor.switches import Switch, Switches
 from tests.doubles.stage import chat
 
@@ -172,7 +177,11 @@ def test_another_plugins_component_of_the_same_full_name_stays() -> None:
             live=True,
         )
 
-    registry.turn("p.a.b", "c", False)
+    settings = Settings(path=Path("rookery.toml"), name="bot", state_dir=Path("state"))
+    managing = Managing(settings, registry, ApiTable(registry), Observers(), {}, lambda *_: None)
+
+    [switchable] = [each for each in managing.find("p.a.b.c", "TOOL") if each.plugin_id == "p.a.b"]
+    switchable.turn(False)
 
     assert {each.plugin_id: each.enabled for each in registry.tools()} == {"p.a": True, "p.a.b": False}
     assert (registry.switches.count_of("p.a"), registry.switches.count_of("p.a.b")) == (0, 1)

@@ -217,19 +217,6 @@ async def test_the_operator_lets_one_plugin_switch_another(scene: Scene, plugin_
     assert scene.changes() == [(plugin_id, target.rpartition(".")[0], f"disabled {target}")]
 
 
-async def test_a_plugin_reaches_no_component_that_only_reads_like_its_own(scene: Scene) -> None:
-    """An id and a name that join to the same text as another's; the other registers again later."""
-    scene.stage.offer("tool", "p.a", "b.x", None)
-    scene.stage.offer("event", "p.a.b", "x", None, event_type="on_message")
-
-    answer = await scene.ask("component.disable", {"name": "p.a.b.x", "component_type": "TOOL"})
-    scene.stage.offer("tool", "p.a.b", "more", None)
-
-    assert answer == {"success": True}
-    assert not scene.is_enabled("p.a", "b.x")
-    assert scene.is_enabled("p.a.b", "x")
-
-
 async def test_what_a_plugin_switched_stays_so_when_the_host_ends(scene: Scene, tmp_path: Path) -> None:
     """W33: the original forgets it."""
     async with open_store(tmp_path / "s.db") as store:

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from rookery.protocol import ErrorCode, GatewayState, MessageMap, RemoteError, with_text
+from rookery.protocol import ErrorCode, GatewayState, MessageMap, RemoteError, message_text, with_text
 from rookery.supervisor.component import Gateway
 from rookery.supervisor.hook_catalogue import SEND_AFTER, SEND_BEFORE
 from rookery.supervisor.platform.drivers import Drivers
@@ -238,6 +238,20 @@ async def test_a_hook_cannot_send_a_message_elsewhere(autojump_clock: MockClock)
         message = stage.args_of("p.g.chat")[0]["message"]
         assert receipt.sent
         assert (message["platform"], message["session_id"]) == ("test", "test:private:u1")
+
+
+async def test_a_hook_makes_no_other_message_of_it(autojump_clock: MockClock) -> None:
+    """The host knows it by its id, for as long as the platform's may be asked for; a plugin's could be of any length."""
+    async with open_stage("one") as stage:
+        out = Exit(stage, said())
+        stage.hook(
+            "p.a", "long", _hook_answer({**chat("x"), "message_id": "m" * 1_000_000}), hook=SEND_BEFORE
+        )
+
+        await out.outbound.send(chat("hi"))
+
+        message = stage.args_of("p.g.chat")[0]["message"]
+        assert (message["message_id"], message_text(message)) == (chat("hi")["message_id"], "x")
 
 
 async def test_a_message_of_the_host_application_needs_no_session(autojump_clock: MockClock) -> None:
