@@ -42,13 +42,7 @@ class PluginHost:
     async def call(
         self, method: str, plugin_id: str, payload: dict[str, Any], timeout: float | None = None
     ) -> dict[str, Any]:
-        if (
-            self._host.hears_within
-            and payload.get("capability") == API_CALL
-            and (within := current_request())
-        ):
-            payload = {**payload, "within": within}
-        return await self._host.link.call(method, payload, plugin_id=plugin_id, timeout=timeout)
+        return await self._host.link.call(method, self._placed(payload), plugin_id=plugin_id, timeout=timeout)
 
     def send(
         self,
@@ -59,7 +53,19 @@ class PluginHost:
         timeout: float,
     ) -> None:
         deadline = trio.current_time() + timeout
-        self._host.link.send(method, payload, plugin_id=plugin_id, deadline=deadline, on_done=on_done)
+        self._host.link.send(
+            method, self._placed(payload), plugin_id=plugin_id, deadline=deadline, on_done=on_done
+        )
+
+    def _placed(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """A call of an API with the request that it is made within, for whoever looks for circles."""
+        if (
+            self._host.hears_within
+            and payload.get("capability") == API_CALL
+            and (within := current_request())
+        ):
+            return {**payload, "within": within}
+        return payload
 
     def start_task(
         self, plugin_id: str, func: Callable[..., Any], *args: Any, name: str | None = None

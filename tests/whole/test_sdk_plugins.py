@@ -111,6 +111,15 @@ class It(MaiBotPlugin):
     async def event(self, message=None, **kwargs):
         return {"blocked": message["processed_plain_text"] == "stop" if "processed_plain_text" in message else False}
 
+    @Tool("leave", description="means to end the program")
+    async def leave(self, **kwargs):
+        import sys
+        sys.exit(3)
+
+    @API("around", public=True)
+    async def around(self, **kwargs):
+        return await self.ctx.api.call("test.sdk.around")
+
     @API("double", public=True)
     async def double(self, value, **kwargs):
         return value * 2
@@ -187,6 +196,16 @@ async def test_a_task_that_ends_its_runner_is_its_plugins(deployment: Deployment
         assert await call(supervisor, "add", a=1, b=1) == 2
 
     assert (died.report.signal, died.report.crumb_plugin, died.culprit) == (6, "test.sdk", "test.sdk")
+
+
+async def test_a_circle_of_calls_is_refused_and_an_exit_ends_its_call(deployment: Deployment) -> None:
+    """What a call is made within is known in asyncio too; and the runner is not one plugin's to end."""
+    async with deployment.run() as supervisor:
+        assert "too deep" in str(await call(supervisor, "around"))  # the SDK gives failures back
+        with pytest.raises(DispatchFailed, match="SystemExit: 3"):
+            await call(supervisor, "leave")
+        assert await call(supervisor, "add", a=1, b=1) == 2
+        assert supervisor.shards["sdk"].incarnation == 1
 
 
 async def test_a_deadline_is_a_cancellation_of_its_task(deployment: Deployment) -> None:
