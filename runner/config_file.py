@@ -123,7 +123,8 @@ def upgrade_file(path: Path, config_class: type[PluginConfig]) -> bool:
         return False
     from .config_upgrade import upgraded_text  # a twentieth of a second that most runners do not need
 
-    switch = {SWITCH_TABLE: values.pop(SWITCH_TABLE)} if SWITCH_TABLE in values else {}
+    is_ours = SWITCH_TABLE in values and SWITCH_TABLE not in config_class.settings
+    switch = {SWITCH_TABLE: values.pop(SWITCH_TABLE)} if is_ours else {}
     upgraded = config_class.upgrade(dict(values), version)
     text = upgraded_text(path.read_text("utf-8-sig"), {**upgraded, **switch}, config_class.config_version)
     replace_file(path, text)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import tomlkit
-from tomlkit.items import AbstractTable
+from tomlkit.items import AbstractTable, InlineTable
 
 from .configuration import VERSION_KEY
 
@@ -63,10 +63,12 @@ def _say(table: Any, values: Mapping[str, Any], why_not: str) -> None:
     """Have a table say these values and no others; what it says otherwise becomes a comment."""
     for name, value in values.items():
         here = table.get(name)
-        if isinstance(here, AbstractTable) and isinstance(value, dict):
+        if isinstance(here, AbstractTable) and not isinstance(here, InlineTable) and isinstance(value, dict):
             _say(here, value, why_not)
         elif name not in table or plain_item(here) != value:
+            was = _lines_of(table, name) if isinstance(here, InlineTable) else []
             table[name] = value
+            _add_comments(table, was, why_not)  # there is no room for one within its braces
     for name in [name for name in table if name not in values]:
         _make_comment(table, name, why_not)
 
@@ -77,9 +79,17 @@ def plain_item(item: Any) -> Any:
 
 
 def _make_comment(table: Any, name: str, why_not: str) -> None:
+    lines = _lines_of(table, name)
+    table.remove(name)
+    _add_comments(table, lines, why_not)
+
+
+def _lines_of(table: Any, name: str) -> list[str]:
     lone = tomlkit.document()
     lone.add(name, table.item(name))  # with what is written behind it
-    lines = [line for line in tomlkit.dumps(lone).splitlines() if line.strip()]
-    table.remove(name)
+    return [line for line in tomlkit.dumps(lone).splitlines() if line.strip()]
+
+
+def _add_comments(table: Any, lines: list[str], why_not: str) -> None:
     for line in lines:
         table.add(tomlkit.comment(f"{line}  ({why_not})"))

@@ -13,7 +13,7 @@ from rookery.protocol import page as layout
 
 from .border import PluginFailed, call_guarded
 from .components import Component, collect_components, collect_providers
-from .config_file import SWITCH_TABLE, take_switch, with_sources
+from .config_file import SWITCH_TABLE, take_switch, upgrade_file, with_sources
 from .config_schema import config_schema
 from .context import Context, HostServices
 from .errors import DeclarationError, PluginConfigError
@@ -72,6 +72,10 @@ class LoadedPlugin:
     def config_file(self) -> Path:
         """Its own configuration file, which need not be there."""
         return Path(self.assigned.path, CONFIG_NAME)
+
+    def upgrade_config_file(self) -> bool:
+        """Have an older file say what this version reads; see ``config_file.upgrade_file``."""
+        return upgrade_file(self.config_file, self.instance.config_class)
 
     def replace_config(self, values: Mapping[str, Any]) -> None:
         """Give the plugin a new configuration; ``on_config_update`` is the caller's to run after it.

@@ -12,7 +12,7 @@ from rookery.protocol import RookeryError
 from rookery.protocol import page as layout
 
 from .border import PluginFailed, call_guarded, log_failure, plugin_logger, run_guarded
-from .config_file import read_config, take_switch, upgrade_file
+from .config_file import read_config, take_switch
 from .host import HostOverLink, NotAccepted
 from .loaded import LoadedPlugin, make_plugin
 from .loader import import_plugin, module_name_of, purge_modules
@@ -244,7 +244,7 @@ class Roster:
             return
         logger, path = plugin_logger(plugin.plugin_id), plugin.config_file
         try:
-            if call_guarded(plugin.plugin_id, upgrade_file, path, plugin.instance.config_class):
+            if call_guarded(plugin.plugin_id, plugin.upgrade_config_file):
                 logger.info("%s was written anew, for a newer version of the plugin", path)
         except PluginFailed as failure:
             logger.warning("%s stays as an older version of the plugin had it: %s", path, failure.reason)

@@ -68,23 +68,32 @@ class SdkConfig:
         normalize = getattr(self._instance, "normalize_plugin_config", None)
         return dict(normalize(dict(values))[0]) if callable(normalize) else dict(values)
 
-    def write(self) -> str:
-        """Have the file say what this version reads, where there is none or an older one; what was done, or "".
+    def make_file(self) -> bool:
+        """Have a file that says what this version reads, where there is none; whether it was made.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        if self._path is None or not self.default() or self._path.exists():
+            return False
+        replace_file(self._path, rewritten_text("", self.check({})))
+        return True
+
+    def upgrade_file(self) -> bool:
+        """Have an older file say what this version reads; False when it is not older, or not there.
 
         Raises:
             PluginConfigError: The file is broken, and stays.
-            OSError: It cannot be written; what was there stays.
+            OSError: It cannot be written; the old one stays.
         """
         default = self.default()
         if self._path is None or not default:
-            return ""
-        is_new = not self._path.exists()
+            return False
         own = read_config_file(self._path)
-        if not is_new and (not own or _numbers(_version_of(own)) >= _numbers(_version_of(default))):
-            return ""
-        text = "" if is_new else self._path.read_text("utf-8-sig")
-        replace_file(self._path, rewritten_text(text, self.check(own)))
-        return "was made" if is_new else "was written anew, for a newer version of the plugin"
+        if not own or _numbers(_version_of(own)) >= _numbers(_version_of(default)):
+            return False
+        replace_file(self._path, rewritten_text(self._path.read_text("utf-8-sig"), self.check(own)))
+        return True
 
     def _newest(self, default: dict[str, Any], values: Mapping[str, Any]) -> Mapping[str, Any]:
         newest = _version_of(default)

@@ -14,11 +14,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
-import trio
 
 from rookery.protocol import CONFIG_NAME
 
-from ..border import call_guarded, plugin_logger, plugin_threads
+from ..border import PluginFailed, call_guarded, plugin_logger, plugin_threads
 from ..config_file import SWITCH_TABLE
 from ..configuration import PluginConfig
 from ..context import Context
@@ -28,6 +27,7 @@ from ..loaded import LoadedPlugin, make_config
 from ..plugin import Plugin
 from ..provider import compare_providers
 from ..setting import Setting
+from ..worker_threads import run_in_thread
 from .sdk_components import SdkComponents, collect_providers, collect_sdk_components, on_the_loop
 from .sdk_config import SECTION, VERSION, SdkConfig
 from .sdk_context import HostCalls, make_sdk_context
@@ -107,9 +107,7 @@ class SdkPlugin(Plugin[PluginConfig]):
         if inspect.iscoroutinefunction(function):
             await on_the_loop(function)(*args)
         else:
-            await trio.to_thread.run_sync(
-                function, *args, abandon_on_cancel=True, limiter=plugin_threads.get()
-            )
+            await run_in_thread(partial(function, *args), plugin_threads.get())
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -117,10 +115,14 @@ class SdkLoadedPlugin(LoadedPlugin):
     """The same, with what the SDK declares in its own form."""
 
     offers: SdkComponents
+    source: SdkConfig
 
     def registration(self) -> RegisterComponents:
         registration = super().registration()
         return attrs.evolve(registration, components=self.offers.declarations)
+
+    def upgrade_config_file(self) -> bool:
+        return self.source.upgrade_file()
 
     def collect_again(self) -> None:
         """Its dynamic APIs have changed."""
@@ -168,8 +170,11 @@ def adopt(
     guarded(original._set_context, context)
     instance = instance_class()
     checked = make_config(instance_class, plugin_id, assigned, config)
-    if done := guarded(source.write):
-        plugin_logger(plugin_id).info("%s %s", path, done)
+    try:
+        if guarded(source.make_file):
+            plugin_logger(plugin_id).info("%s was made", path)
+    except PluginFailed as failure:
+        plugin_logger(plugin_id).warning("%s cannot be made: %s", path, failure.reason)
     ctx = Context(plugin_id, host, assigned)
     instance.attach(ctx, checked)
     offers = guarded(collect_sdk_components, original, plugin_id)
@@ -187,6 +192,7 @@ def adopt(
             host,
             providers,
             offers=offers,
+            source=source,
         )
     )
     return made[0]

@@ -48,6 +48,19 @@ class Newer(PluginConfig):
         return values
 
 
+class Named(PluginConfig):
+    new: int = 0
+
+
+class Own(PluginConfig):
+    config_version = 2
+    plugin: Named = Field({}, "A table.")
+
+    @classmethod
+    def upgrade(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
+        return {"plugin": {"new": values["plugin"]["old"]}}
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "config.toml"
@@ -96,6 +109,26 @@ def test_a_broken_file_stays(path: Path) -> None:
         upgrade_file(path, Newer)
 
     assert path.read_text() == "config_version = 1\nrate = "
+
+
+def test_a_table_within_a_line_is_replaced_whole(path: Path) -> None:
+    """There is no room for a comment within its braces; what it said stands beside it."""
+    path.write_text("config_version = 1\nrate = 5\ninner = {on = true, old_one = 3}  # mine\n")
+
+    assert upgrade_file(path, Newer)
+
+    text = path.read_text()
+    assert tomllib.loads(text) == {"config_version": 2, "speed": 5, "inner": {"on": True}}
+    assert "# inner = {on = true, old_one = 3}  # mine  (not used since config_version 2)" in text
+
+
+def test_a_plugins_own_table_of_the_name_of_the_switch_is_upgraded(path: Path) -> None:
+    """Where the plugin declares it, it is the plugin's."""
+    path.write_text("config_version = 1\n[plugin]\nold = 7\n")
+
+    assert upgrade_file(path, Own)
+
+    assert tomllib.loads(path.read_text()) == {"config_version": 2, "plugin": {"new": 7}}
 
 
 def test_a_file_is_replaced_as_a_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
