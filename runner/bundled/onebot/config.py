@@ -84,7 +84,8 @@ def _dial(config: OneBotConfig) -> Dial:
     try:
         url = urlsplit(config.url)
         is_good = url.scheme in ("ws", "wss") and bool(url.hostname) and url.port != 0
-    except ValueError:  # a port that is none
+        (url.hostname or "").encode("idna")
+    except ValueError:  # a port that is none, or a name
         is_good = False
     if not is_good:
         raise BadSettings(f"url is {config.url!r}, expected ws://HOST:PORT/PATH or wss://HOST:PORT/PATH")

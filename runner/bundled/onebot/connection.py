@@ -85,6 +85,8 @@ class Connection:
     _heartbeat: float = 0.0
     """Seconds between two heartbeats of the platform; 0 before the first."""
     _heard_at: float = 0.0
+    _is_reading: bool = True
+    """False while the host has to take what came, and nothing more is read."""
     _posts: trio.MemorySendChannel[_Post] = attrs.field(init=False)
     _to_write: trio.MemoryReceiveChannel[_Post] = attrs.field(init=False)
     _unsettled: set[_Post] = attrs.Factory(set)
@@ -182,7 +184,9 @@ class Connection:
                     handle(received)
                 case _:
                     handle(received)
+            self._is_reading = False
             await wait_room()
+            self._is_reading, self._heard_at = True, trio.current_time()
 
     def _take_answer(self, answer: ActionAnswered) -> None:
         if not answer.echo and answer.retcode in NO_ECHO_REFUSALS:
@@ -217,8 +221,10 @@ class Connection:
         while True:
             silence = max(LEAST_SILENCE, HEARTBEATS_MISSED * self._heartbeat)
             now = trio.current_time()
-            if not self._heartbeat:
-                self._heard_at = now  # nothing was announced, so nothing is missed
+            if not self._heartbeat or not self._is_reading:
+                self._heard_at = (
+                    now  # nothing was announced, or it is we who do not listen: nothing is missed
+                )
             elif now - self._heard_at >= silence:
                 self.lose(f"no heart-beat of the platform for {silence:g} s")
                 return

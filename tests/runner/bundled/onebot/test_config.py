@@ -43,6 +43,7 @@ def test_the_other_direction_listens() -> None:
     [
         ({"url": "http://x"}, "url is 'http://x', expected ws://HOST"),
         ({"url": "ws://"}, "expected ws://HOST"),
+        ({"url": "ws://foo..bar:3001/"}, "expected ws://HOST"),
         ({"url": "ws://x:99999"}, "expected ws://HOST"),
         ({"url": "ws://me:secret@x/"}, "use access_token"),
         ({"reconnect_min": 9.0, "reconnect_max": 1.0}, "reconnect_min is 9 s"),

@@ -60,17 +60,17 @@ class Life:
     socket: FakeSocket
     connection: Connection = attrs.field(init=False)
     heard: list[Received] = attrs.Factory(list)
+    host_takes: trio.Event = attrs.Factory(trio.Event)
+    """Set unless a test makes the host slow."""
     reason: str = ""
     ended_at: float = 0.0
 
     def __attrs_post_init__(self) -> None:
+        self.host_takes.set()
         self.connection = Connection(self.socket, logging.getLogger("onebot"))  # type: ignore[arg-type]
 
     async def run(self) -> None:
-        async def room() -> None:
-            pass
-
-        self.reason = await self.connection.run(self.heard.append, room)
+        self.reason = await self.connection.run(self.heard.append, self.host_takes.wait)
         self.ended_at = trio.current_time()
 
 
@@ -106,6 +106,23 @@ async def test_heart_beats_that_stop_end_the_connection(
 
     assert life.reason == "no heart-beat of the platform for 15 s"
     assert life.ended_at == pytest.approx(9 * 14 + 15)
+
+
+async def test_a_slow_host_is_no_silence_of_the_platform(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    """While the host has no room nothing is read; afterwards the platform has its whole time again."""
+    life = Life(FakeSocket())
+    life.host_takes = trio.Event()
+    nursery.start_soon(life.run)
+    life.socket.say(**HEARTBEAT)
+    await trio.sleep(1000)
+    still = life.reason
+    life.host_takes.set()
+
+    await trio.sleep(100)
+
+    assert (still, life.ended_at) == ("", 1015)
 
 
 async def test_a_platform_that_takes_nothing_is_left(
