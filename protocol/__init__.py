@@ -7,7 +7,7 @@ manifest_fields: reading it · codec: msgpack · framing: lengths · state: a co
 received: what bytes meant · session: one end, sans-IO · request: what is owed to the peer ·
 rules: who may say what, when · link: a session over a socket ·
 reader: what becomes of what has come · groups: lists with a number · greeting: the runner's hello · flusher: when it writes ·
-slot: where a task waits.
+slot: where a task waits · shortcuts: what it can go without.
 """
 
 from __future__ import annotations
@@ -170,6 +170,7 @@ from .received import (
 )
 from .request import Request
 from .session import Session
+from .shortcuts import Shortcut
 from .shown import sendable, shown
 from .slot import Slot
 from .state import State
@@ -302,6 +303,7 @@ __all__ = [
     "Segment",
     "SegmentAnswer",
     "Session",
+    "Shortcut",
     "SessionCounters",
     "Shutdown",
     "Side",

@@ -85,6 +85,8 @@ class Link:
         """Known while it runs."""
         self._is_queued = False
         """The end of this pass writes."""
+        self.is_batching = True
+        """False writes at once. Nothing else changes, which is what tests compare."""
         self._scope = trio.CancelScope()
         self._closed: Closed | None = None
         self._end: Closed | None = None
@@ -269,6 +271,8 @@ class Link:
         """Called after every change of what waits to be sent."""
         if self._flusher is None:
             self._work.set()
+        elif not self.is_batching:
+            self.flush_nowait()
         elif not self._is_queued:
             self._is_queued = True
             self._flusher.add(self)

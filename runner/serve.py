@@ -30,6 +30,7 @@ from rookery.protocol import (
     RequestTimedOut,
     RookeryError,
     Session,
+    Shortcut,
     Side,
     Started,
     offer_hello,
@@ -55,6 +56,7 @@ from .reload import Reloader
 from .roster import Roster
 from .rounds import Rounds
 from .stopping import Stopping
+from .worker_threads import keep_no_threads
 
 if TYPE_CHECKING:
     import socket
@@ -187,6 +189,7 @@ async def _be_runner(
         inbox.rounds, desk.on_lasting = rounds, rounds.begin
         nursery.start_soon(_watch_sigterm, stopping)
         inbox.open(desk.take, desk.hear)
+        _go_without(assignment.without, link, desk)
         link.take_here(desk.take_here)
         with stopping.interrupts(trio.CancelScope()):
             with roster.first_loading():
@@ -200,6 +203,15 @@ async def _be_runner(
         stopping.finish()
         await shipper.send_all(LAST_FLUSH)
     return stopping.code
+
+
+def _go_without(told: list[str], link: Link, desk: Desk) -> None:
+    """Those shortcuts that are no features of the connection."""
+    link.is_batching = Shortcut.BATCHES not in told
+    link.session.is_quick = Shortcut.FRAMES not in told
+    desk.is_at_once = Shortcut.HERE not in told
+    if Shortcut.THREADS in told:
+        keep_no_threads()
 
 
 def _look_around(desk: Desk, calls: Calls, stopping: Stopping, thread_limit: int) -> None:

@@ -16,7 +16,7 @@ import contextvars
 import math
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import trio
 
@@ -302,6 +302,12 @@ class WorkerThreads:
 
 
 _threads: trio.lowlevel.RunVar[WorkerThreads] = trio.lowlevel.RunVar("worker threads")
+_keeps_none: trio.lowlevel.RunVar[bool] = trio.lowlevel.RunVar("no worker threads")
+
+
+def keep_no_threads() -> None:
+    """Each function of this run of trio gets a thread by trio's own means. Nothing else changes, which is what tests compare."""
+    _keeps_none.set(True)
 
 
 async def run_in_thread(call: Callable[[], Any], places: Places | None) -> Any:
@@ -310,9 +316,20 @@ async def run_in_thread(call: Callable[[], Any], places: Places | None) -> Any:
     Args:
         places: None for those that trio has for threads.
     """
+    places = places or trio.to_thread.current_default_thread_limiter()
+    if _keeps_none.get(False):
+
+        def call_here() -> Any:
+            try:
+                return call()
+            finally:
+                FORKS.end_child()
+
+        limiter = cast("trio.CapacityLimiter", places)  # trio asks for no more than that
+        return await trio.to_thread.run_sync(call_here, abandon_on_cancel=True, limiter=limiter)
     try:
         threads = _threads.get()
     except LookupError:
         threads = WorkerThreads()
         _threads.set(threads)
-    return await threads.run(call, places or trio.to_thread.current_default_thread_limiter())
+    return await threads.run(call, places)

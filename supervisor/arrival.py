@@ -215,7 +215,9 @@ class Arrival:
         answer = HelloAnswer(
             accepted=True,
             host_version=shard.host_version,
-            features=[feature for feature in FEATURES if feature in hello.features],
+            features=[
+                each for each in FEATURES if each in hello.features and each not in shard.settings.without
+            ],
             assignment=attrs.evolve(assignment, terminal=dict(self._terminal))
             if self.reception is None or "assignment" in hello.features
             else None,

@@ -45,6 +45,7 @@ def assign(
         thread_limit=shard.settings.thread_limit,
         command_prefix=settings.command_prefix,
         log_level=settings.log_level,
+        without=list(shard.settings.without),
     )
 
 

@@ -57,6 +57,10 @@ class Case:
     """In a shard of its own whose runner is a new program; the others are forked from a zygote where that is possible."""
     is_asyncio: bool = False
     """In a shard of its own whose runner has an asyncio loop; the others have trio alone."""
+    is_bare: bool = False
+    """In a shard of its own whose runner keeps no order, and shows neither what it has begun nor that it lives."""
+    is_ordered: bool = False
+    """Each caller is a conversation, whose order is kept."""
 
     @property
     def topic(self) -> str:
@@ -78,6 +82,10 @@ class Case:
             parts.append("spawned")
         if self.is_asyncio:
             parts.append("beside asyncio")
+        if self.is_ordered:
+            parts.append("in order")
+        if self.is_bare:
+            parts.append("bare")
         if self.cpus > 1:
             parts.append(f"{self.cpus} CPUs")
         return ", ".join(parts)
@@ -99,6 +107,8 @@ BUSY = Case(work=Work.INVOKE, in_flight=64)
 BUSY_PLAIN = attrs.evolve(BUSY, runs=Runs.PLAIN)
 BUSY_SMALL = attrs.evolve(BUSY, payload=64)
 BUSY_WIDE = attrs.evolve(BUSY, cpus=2)
+BUSY_ORDERED = attrs.evolve(BUSY, is_ordered=True)
+BUSY_BARE = attrs.evolve(BUSY, is_bare=True)
 EVENT_NEAR = Case(work=Work.EVENT, handlers=64, runs=Runs.QUICK)
 EVENT_FAR = attrs.evolve(EVENT_NEAR, shards=4)
 EVENT_ASYNC = attrs.evolve(EVENT_FAR, runs=Runs.ASYNC)
@@ -108,6 +118,7 @@ CHAIN_MIXED = Case(work=Work.MIXED, handlers=64, shards=4)
 
 JUDGED = (
     *(QUICK, PLAIN, ASYNC, SPAWNED, ASYNCIO, LARGE, BUSY, BUSY_PLAIN, BUSY_SMALL, BUSY_WIDE),
+    *(BUSY_ORDERED, BUSY_BARE),
     *(EVENT_NEAR, EVENT_FAR, EVENT_ASYNC, CHAIN_NEAR, CHAIN_FAR, CHAIN_MIXED),
 )
 """Those that have a goal, or that one with a goal needs."""

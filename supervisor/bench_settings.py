@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from rookery.protocol import Shortcut
+
 from .bench_cases import SHARDS, Runs, Work, topics
 from .runtime import Runtime
 from .settings import Settings, ShardSettings, ShardTimeouts
@@ -41,7 +43,11 @@ ASYNCIO_SHARD = "asyncio"
 START_SHARDS = {StartMode.ZYGOTE: "fork", StartMode.SPAWN: "spawn"}
 """Whose runners are started again and again, in that way."""
 
-FEW_SHARDS = (*SHARDS, SPAWNED_SHARD, ASYNCIO_SHARD)
+BARE_SHARD = "bare"
+BARE = (Shortcut.ORDERED, Shortcut.STARTED, Shortcut.BEATS)
+"""What its connection goes without: what it costs that order is kept, and that it is known what has begun and what hangs."""
+
+FEW_SHARDS = (*SHARDS, SPAWNED_SHARD, ASYNCIO_SHARD, BARE_SHARD)
 """Those that all cases use, which are up from the beginning."""
 
 WIDE_SHARDS = tuple(f"w{number:02}" for number in range(len(FEW_SHARDS) + 1, 65))
@@ -84,7 +90,7 @@ def prepare_bench(directory: Path, cases: Iterable[Case], *, is_quick: bool) -> 
         is_quick: Without the shards that only a whole run starts.
     """
     plugins = {name: _plugins_of(name, tuple(cases)) for name in SHARDS}
-    plugins |= {name: {plugin_of(name): [ONE_FOR_ALL]} for name in (SPAWNED_SHARD, ASYNCIO_SHARD)}
+    plugins |= {name: {plugin_of(name): [ONE_FOR_ALL]} for name in (SPAWNED_SHARD, ASYNCIO_SHARD, BARE_SHARD)}
     plugins |= {name: {plugin_of(name): []} for name in START_SHARDS.values()}
     if not is_quick:
         plugins |= {name: _many_plugins(name) for name in MANY_SHARDS}
@@ -102,6 +108,7 @@ def prepare_bench(directory: Path, cases: Iterable[Case], *, is_quick: bool) -> 
             start=StartMode.SPAWN
             if name in (SPAWNED_SHARD, START_SHARDS[StartMode.SPAWN])
             else StartMode.ZYGOTE,
+            without=BARE if name == BARE_SHARD else (),
             runtime=Runtime.ASYNCIO if name == ASYNCIO_SHARD else Runtime.TRIO,
         )
         for name, found in plugins.items()

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from rookery.protocol import MessageMap, RookeryError, build_message
+from rookery.protocol import PLUGIN_INVOKE_TOOL, MessageMap, RookeryError, build_message
 
 from .bench_cases import SHARDS, Work
 from .bench_machine import allowed_cpus, cpu_seconds, pin
-from .bench_settings import ASYNCIO_SHARD, SPAWNED_SHARD, plugin_of
+from .bench_settings import ASYNCIO_SHARD, BARE_SHARD, SPAWNED_SHARD, plugin_of
 from .fate import DispatchFailed
 
 if TYPE_CHECKING:
@@ -153,6 +153,9 @@ class Bench:
             case Work.INVOKE:
                 tool = case.runs.value
                 shards = _shards_of(case)
+                if case.is_ordered or case.is_bare:
+                    keys = [f"chat {number}" if case.is_ordered else None for number in range(case.in_flight)]
+                    return cycle([self.dispatching(shards[0], tool, message, key) for key in keys])
                 return cycle([self.invoking(shard, tool, message) for shard in shards])
             case Work.EVENT:
                 return cycle([self.showing(case.topic, message, case.handlers)])
@@ -168,6 +171,17 @@ class Bench:
             await self.supervisor.invoke(plugin_id, tool, args)
 
         return invoke
+
+    def dispatching(self, shard: str, tool: str, message: MessageMap, key: str | None) -> Call:
+        """Call a tool in the order of a conversation, or in none."""
+        parts, args = self.supervisor.parts, {"payload": message}
+
+        async def dispatch() -> None:
+            component = parts.registry.component(plugin_of(shard), tool)
+            assert component is not None
+            await parts.dispatcher.call(component, PLUGIN_INVOKE_TOOL, args, key=key)
+
+        return dispatch
 
     def showing(self, topic: str, message: MessageMap, handlers: int) -> Call:
         """Show an event to its handlers, and wait for the last of them."""
@@ -213,6 +227,8 @@ def _shards_of(case: Case) -> tuple[str, ...]:
     """Where the handlers of a case for calls are."""
     if case.is_spawned:
         return (SPAWNED_SHARD,)
+    if case.is_bare:
+        return (BARE_SHARD,)
     return (ASYNCIO_SHARD,) if case.is_asyncio else SHARDS[: case.shards]
 
 

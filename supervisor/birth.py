@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from rookery.protocol import Shortcut
+
 from .channels import Channels
 from .isolation import child_environment, confine
 from .page import Page, open_page
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 RUNNER_COMMAND = (sys.executable, "-P", "-m", "rookery.runner")
 """``-P``: the directory that the host was started in is no place to import from."""
+
+_ON_PAGE = (Shortcut.STARTED, Shortcut.BEATS)
+"""What a runner's page is for."""
 
 NOTHING_BLOCKED: Mapping[str, str] = MappingProxyType({})
 
@@ -75,7 +80,9 @@ async def bear(shard: Shard, number: int, blocked: Mapping[str, str] = NOTHING_B
 
 async def _bear(shard: Shard, run: str, *, may_be_forked: bool) -> Newborn:
     with ExitStack() as on_failure:
-        page = open_page(_slots_for(shard.settings.max_inflight))
+        page = None
+        if not set(shard.settings.without).issuperset(_ON_PAGE):
+            page = open_page(_slots_for(shard.settings.max_inflight))
         if page is not None:
             on_failure.callback(page.close)
         channels = Channels(shard.terminal if shard.settings.terminal else {}, page)

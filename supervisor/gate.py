@@ -123,6 +123,7 @@ class Gate:
         "groups",
         "inner",
         "is_given_up",
+        "keeps_groups",
         "link",
         "orders",
         "outer",
@@ -147,6 +148,8 @@ class Gate:
         """Which requests have begun; None for a runner that takes no segments."""
         self.groups: Groups[None] = Groups()
         """Lists of handlers that the runner knows by a number."""
+        self.keeps_groups = True
+        """False sends every list. Nothing else changes, which is what tests compare."""
         self.segments = 0
         """Segments that are out. Each counts once, until it is known which of its handlers go on."""
         self.waiting = 0

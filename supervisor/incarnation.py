@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from rookery.protocol import ErrorCode, Link, Side, limits
+from rookery.protocol import ErrorCode, Link, Shortcut, Side, limits
 
 from .arrival import Arrival
 from .autopsy import Sentence
@@ -167,6 +167,8 @@ class Incarnation:
             on_request=partial(self._take_request, arrival),
             on_broadcast=arrival.take_broadcast,
         )
+        without = self._shard.settings.without
+        link.is_batching, ledger.is_quick = Shortcut.BATCHES not in without, Shortcut.FRAMES not in without
         arrival.link, arrival.ledger, arrival.page = link, ledger, page
         arrival.reception = channels.reception
         out, err = (

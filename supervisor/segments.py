@@ -101,11 +101,11 @@ class Segments:
             number=dispatcher.take_numbers(count),
             sent_at=now,
         )
-        is_known = neighbours.number in gate.groups
+        is_known = gate.keeps_groups and neighbours.number in gate.groups
         payload: Payload = {
             "method": method,
             "args": b"",
-            "group": neighbours.number,
+            "group": neighbours.number if gate.keeps_groups else 0,
             "plugins": [] if is_known else neighbours.plugins,
             "components": [] if is_known else neighbours.names,
             "timeouts_ms": [] if is_known else neighbours.timeouts_ms,
@@ -125,7 +125,7 @@ class Segments:
             )
         except RookeryError:
             return None  # each alone says why
-        if not is_known:
+        if gate.keeps_groups and not is_known:
             gate.groups.add(neighbours.number, count, None)
         segment.pending, segment.link = link.session.pending[request_id], link
         gate.segments += 1

@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from rookery.protocol import PLUGIN_ID, SHARD_NAME
+from rookery.protocol import PLUGIN_ID, SHARD_NAME, Shortcut
 from rookery.sharding import Policy
 
 from .health import HealthPolicy
@@ -134,6 +134,7 @@ VARIABLE_FORM = Form(
     lambda text: re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\*?|\*", text) is not None,
     "the name of a variable; a * at its end stands for any rest",
 )
+SHORTCUT_FORM = Form(frozenset(Shortcut).__contains__, f"one of {', '.join(Shortcut)}")
 ARGUMENT_FORM = Form(lambda text: bool(text) and "\0" not in text, "a word of a command")
 FILE_FORM = Form(lambda text: bool(text.strip()) and "\0" not in text, "the path of a file")
 
@@ -170,6 +171,8 @@ class ShardSettings:
     environment: tuple[str, ...] = attrs.field(default=(), validator=Each(VARIABLE_FORM))
     """Variables of the host's environment that its plugins get besides what any program needs; ``*`` at the end of a name
     stands for any rest."""
+    without: tuple[str, ...] = attrs.field(default=(), validator=Each(SHORTCUT_FORM))
+    """Ways to be quick that its connection goes without, to see whether one of them is to blame for something."""
     terminal: bool = False
     """Whether it gets the host's standard input and output."""
     capabilities: tuple[str, ...] | None = attrs.field(

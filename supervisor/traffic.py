@@ -23,6 +23,7 @@ from rookery.protocol import (
     FrameTooLarge,
     RegisterAnswer,
     RegisterComponents,
+    Shortcut,
     Unregister,
     UnregisterAnswer,
     shown,
@@ -119,6 +120,7 @@ class Traffic:
     def _open(self, shard: Shard) -> None:
         assert shard.link is not None
         features, session = shard.features, shard.link.session
+        self._dispatcher.gate_of(shard.name).keeps_groups = Shortcut.GROUPS not in shard.settings.without
         self._dispatcher.open_shard(
             shard.name,
             shard.link,

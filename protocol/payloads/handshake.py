@@ -56,6 +56,8 @@ class Assignment:
     """``stdin`` and ``stdout`` as inherited descriptor numbers, in the shard that has the terminal."""
     command_prefix: str = "!"
     log_level: int = 20
+    without: list[str] = attrs.Factory(list)
+    """Shortcuts that the runner goes without; see ``shortcuts.py``."""
 
 
 @attrs.frozen(kw_only=True)

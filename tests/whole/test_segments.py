@@ -7,120 +7,25 @@ comes out, what was counted, what each handler saw and in which order each plugi
 from __future__ import annotations
 
 import random
-import re
-from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 import trio
 
 from rookery.protocol import PLUGIN_INVOKE_TOOL
-from rookery.supervisor import Supervisor
-from rookery.supervisor.component import EventHandler
-from rookery.supervisor.events import EventResult
-from rookery.supervisor.fate import DispatchFailed
-from rookery.supervisor.hook_catalogue import CHAT_BEFORE_PROCESS
-from rookery.supervisor.hooks import HookResult
 from tests.whole.host import Deployment, message
-from tests.whole.segment_conducts import Actor, cast, direct, source_of
+from tests.whole.segment_conducts import direct
+from tests.whole.segment_plays import PLUGINS, Playing, effects_of, play_event, play_hook, play_with, settle
 
 pytestmark = pytest.mark.slow
-
-PLUGINS = {"a": "one", "b": "one", "c": "two", "d": "one", "e": "two", "f": "three"}
-"""And their shards."""
-
-
-@attrs.frozen
-class Playing:
-    supervisor: Supervisor
-    actors: list[Actor]
 
 
 @pytest.fixture
 async def playing(tmp_path: Path, state_dir: Path) -> AsyncIterator[Playing]:
-    chance, actors = random.Random(11), []
-    deployment = Deployment(tmp_path, state_dir)
-    for plugin, shard in PLUGINS.items():
-        own = cast(chance, plugin, 6)
-        deployment.module(shard, plugin, source_of(own), capabilities=["api.call"])
-        actors += own
-    async with deployment.run() as supervisor:
-        yield Playing(supervisor, actors)
-        assert {shard.incarnation for shard in supervisor.shards.values()} == {1}
-
-
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-
-
-def _counted(supervisor: Supervisor) -> Counter[str]:
-    counters = supervisor.parts.dispatcher.tally.counters
-    names = ("invocations", "errors", "lost", "put_back", "retried")
-    found = Counter({name: getattr(counters, name) for name in names})
-    for shard in supervisor.shards:
-        each = counters.of_shard(shard)
-        found.update({f"{shard} {name}": getattr(each, name) for name in ("invocations", "errors", "lost")})
-    return found
-
-
-def _outcome(outcome: Any) -> str:
-    """Without the words of a timeout, which are the host's or the runner's, whoever looks first."""
-    return f"{outcome.fate}" if isinstance(outcome, DispatchFailed) else repr(sorted(outcome.items()))
-
-
-def _shown(result: EventResult | HookResult) -> dict[str, Any]:
-    shown = attrs.asdict(result)
-    shown["errors"] = [_ADDRESS.sub("", text.partition(" timeout:")[0]) for text in result.errors]
-    return shown
-
-
-async def _settle(supervisor: Supervisor) -> None:
-    with trio.fail_after(20):
-        await supervisor.parts.dispatcher.wait_idle()
-    assert {supervisor.parts.dispatcher.load_of(shard) for shard in supervisor.shards} == {(0, 0)}
-
-
-async def _effects(supervisor: Supervisor) -> dict[str, list[Any]]:
-    return {plugin: await supervisor.invoke(f"test.{plugin}", "done") for plugin in PLUGINS}
-
-
-async def _event(supervisor: Supervisor, conducts: dict[str, str], chat: str) -> dict[str, Any]:
-    def serves(handler: EventHandler) -> bool:
-        return handler.full_name in conducts
-
-    before, settled = _counted(supervisor), []
-    result = await supervisor.parts.events.dispatch(
-        "on_message",
-        message("hi", chat=chat),
-        {"conducts": conducts, "box": {"list": [1]}, "number": 0},
-        serves=serves,
-        on_observer_settled=settled.append,
-    )
-    await _settle(supervisor)
-    return {
-        "result": _shown(result),
-        "observers": sorted(map(_outcome, settled)),
-        "counted": _counted(supervisor) - before,
-        "effects": await _effects(supervisor),
-    }
-
-
-async def _hook(supervisor: Supervisor, conducts: dict[str, str], chat: str) -> dict[str, Any]:
-    before = _counted(supervisor)
-    args = {"message": message("hi", chat=chat), "conducts": conducts, "box": {"list": [1]}, "number": 0}
-    for handler in supervisor.parts.registry.hook_handlers(CHAT_BEFORE_PROCESS):
-        conducts.setdefault(handler.full_name, "nothing")
-    result = await supervisor.parts.hooks.invoke(CHAT_BEFORE_PROCESS, **args)
-    await _settle(supervisor)
-    effects = await _effects(supervisor)
-    return {
-        "result": _shown(result),
-        "counted": _counted(supervisor) - before,
-        # Observers of a hook keep no order.
-        "effects": {plugin: sorted(each, key=repr) for plugin, each in effects.items()},
-    }
+    async with play_with(Deployment(tmp_path, state_dir)) as playing:
+        yield playing
 
 
 @pytest.mark.parametrize("kind", ["event", "hook"])
@@ -128,7 +33,7 @@ async def test_asking_many_at_once_changes_nothing(playing: Playing, kind: str) 
     """Results, fates, counters, effects; and what one handler does to its arguments is seen by no other."""
     supervisor, chance = playing.supervisor, random.Random(f"segments of {kind}")
     own = [actor for actor in playing.actors if actor.kind == kind]
-    play = _event if kind == "event" else _hook
+    play = play_event if kind == "event" else play_hook
     segments = supervisor.parts.dispatcher.segments
 
     for number in range(24):
@@ -180,8 +85,8 @@ async def _converse(playing: Playing, chance: random.Random, chats: int, steps: 
         )
         if chance.random() < 0.3:
             await trio.sleep(chance.random() * 0.02)
-    await _settle(playing.supervisor)
-    return await _effects(playing.supervisor)
+    await settle(playing.supervisor)
+    return await effects_of(playing.supervisor)
 
 
 async def test_a_conversation_keeps_its_order(playing: Playing) -> None:
