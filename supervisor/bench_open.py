@@ -41,6 +41,8 @@ class OpenSample:
     """Seconds from the intended start of each call to its answer."""
     behind: float
     """Seconds: the 99th percentile of how late calls were started; part of `took`."""
+    served: float
+    """Seconds: the 99th percentile of the time from the actual start to the answer."""
     failed: int
     why: str = ""
 
@@ -65,14 +67,17 @@ async def measure_open(bench: Bench, rate: float, seconds: float, *, seed: int =
     moments = arrivals(rate, seconds, Random(seed))
     took: list[float] = []
     late: list[float] = []
+    served: list[float] = []
     failures: list[DispatchFailed] = []
 
-    async def one(due: float) -> None:
+    async def one(due: float, begun: float) -> None:
         try:
             await call()
         except DispatchFailed as error:
             failures.append(error)
-        took.append(time.perf_counter() - due)
+        now = time.perf_counter()
+        took.append(now - due)
+        served.append(now - begun)
 
     with open_pace() as pace, trio.move_on_after(seconds + PATIENCE):
         async with trio.open_nursery() as nursery:
@@ -81,12 +86,14 @@ async def measure_open(bench: Bench, rate: float, seconds: float, *, seed: int =
                 due = start + moment
                 if not await pace.wait_until(due):
                     await trio.lowlevel.checkpoint()  # it is behind: answers are read all the same
-                late.append(time.perf_counter() - due)
-                nursery.start_soon(one, due)
+                begun = time.perf_counter()
+                late.append(begun - due)
+                nursery.start_soon(one, due, begun)
     lost = len(moments) - len(took)
     return OpenSample(
         took=tuple(took) or (PATIENCE,),
         behind=percentile(late or [0.0], 0.99),
+        served=percentile(served or [PATIENCE], 0.99),
         failed=len(failures) + lost,
         why=str(failures[0]) if failures else f"{lost} without an answer" if lost else "",
     )

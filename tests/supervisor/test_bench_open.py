@@ -41,7 +41,7 @@ def test_arrivals_come_by_chance_at_their_rate_and_in_order() -> None:
 def test_loads_become_rows_with_what_calls_waited() -> None:
     """In milliseconds; a load that was not reached has none."""
     took = tuple(number / 1000 for number in range(1, 101))
-    samples = {0.2: [OpenSample(took=took, behind=0.002, failed=0)], 0.8: []}
+    samples = {0.2: [OpenSample(took=took, behind=0.002, served=0.001, failed=0)], 0.8: []}
 
     found = open_figures(samples, 5000.0)
 
