@@ -21,10 +21,11 @@ from .call import Call
 from .fate import DispatchFailed, Fate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .api_table import ApiTable, OfferedApi
     from .call import Outcome
+    from .component import Api
     from .dispatch import Dispatcher
 
 MAX_DEPTH = 16
@@ -41,6 +42,10 @@ MARGIN = 0.1
 """Seconds, or a tenth of what is left if that is less, that the caller keeps: it is to hear how the call has ended."""
 
 CHAIN_SHOWN = 8
+
+
+class CallNotAllowed(ApiRefused):
+    """The operator does not let this plugin call that one; its nearest neighbour is about what the other plugin offers."""
 
 
 @attrs.frozen(kw_only=True)
@@ -77,10 +82,17 @@ class _Open:
 
 
 class ApiCalls:
-    """Calls APIs, wherever their plugins live."""
+    """Calls APIs, wherever their plugins live.
 
-    def __init__(self, table: ApiTable, dispatcher: Dispatcher) -> None:
+    Args:
+        refuse: Why a plugin may not call an API that it can see; "" when it may.
+    """
+
+    def __init__(
+        self, table: ApiTable, dispatcher: Dispatcher, refuse: Callable[[str, Api], str] = lambda *_: ""
+    ) -> None:
         self.table = table
+        self._refuse = refuse
         self._dispatcher = dispatcher
         self._serving: dict[str, dict[_Open, None]] = {}
         """By the plugin that is called."""
@@ -102,9 +114,12 @@ class ApiCalls:
 
         Raises:
             ApiRefused: There is no such API for this caller, or it calls too deep or too often.
+            CallNotAllowed: The operator does not let it.
             DispatchFailed: It failed, or could not be asked in time.
         """
         offered = self.table.find(name, version, origin.plugin_id)
+        if refusal := self._refuse(origin.plugin_id, offered.api):
+            raise CallNotAllowed(refusal, ErrorCode.E_CAPABILITY_DENIED)
         parent = self._parent(origin)
         now = trio.current_time()
         left = min(deadline, self._deadline_of(origin, parent)) - now

@@ -21,6 +21,7 @@ from .observers import (
     CapabilitiesGranted,
     CapabilitiesRevoked,
     CapabilityDenied,
+    ComponentsWithheld,
     PluginIsolated,
     PluginManaged,
     PluginQuarantined,
@@ -196,6 +197,18 @@ def _denied(record: CapabilityDenied) -> Entry:
     return _entry("denied", record.shard, record.plugin_id, record.reason, capability=record.capability)
 
 
+def _withheld(record: ComponentsWithheld) -> Entry:
+    reason = f"not used: {', '.join(record.components)}; {record.reason}"
+    return _entry(
+        "withheld",
+        record.shard,
+        record.plugin_id,
+        reason,
+        incarnation=record.incarnation,
+        capability=record.capability,
+    )
+
+
 def _violation(record: SecurityViolation) -> Entry:
     return _entry("violation", record.shard, "", record.claim, incarnation=record.incarnation)
 
@@ -240,6 +253,7 @@ _READERS: Mapping[type, Callable[[Any], Entry]] = {
     CapabilitiesGranted: _granted,
     CapabilitiesRevoked: _revoked,
     CapabilityDenied: _denied,
+    ComponentsWithheld: _withheld,
     SecurityViolation: _violation,
     RunnerDied: _died,
     RunnerLost: _lost,

@@ -30,6 +30,8 @@ from .settings import (
     NAME_FORM,
     PLUGIN_FORM,
     PREFIX_FORM,
+    TRUST_FORM,
+    LevelGrants,
     OnUnavailable,
     PipelineSettings,
     PlacementSettings,
@@ -68,6 +70,7 @@ _SECTIONS = (
     "group",
     "shard",
     "plugins",
+    "grants",
     "pipeline",
     "bot",
     "gateways",
@@ -167,6 +170,7 @@ def read_config(path: Path, *, environ: Mapping[str, str] = os.environ) -> ReadC
         groups=read_groups(document.get("group", []), shards, notes),
         shards=shards,
         plugins=_read_plugins(document.get("plugins", {}), notes),
+        levels=_read_levels(document.get("grants", {}), notes),
         pipeline=_read_section(PipelineSettings, document, "pipeline", notes),
         llm=read_llm(document.get("llm", {}), notes),
         render=_read_section(RenderSettings, document, "render", notes),
@@ -275,6 +279,20 @@ def _read_plugins(tables: object, notes: Notes) -> dict[str, PluginSettings]:
             plugins[plugin_id] = plugin
             _check_sendable(plugin.config, join(path, "config"), notes)
     return plugins
+
+
+def _read_levels(tables: object, notes: Notes) -> dict[str, LevelGrants]:
+    if type(tables) is not dict:
+        notes.add("grants", as_written(tables), "a section [grants.LEVEL] for each trust level")
+        return {}
+    levels = {}
+    for name, table in tables.items():
+        path = join("grants", name)
+        if not TRUST_FORM.accepts(name):
+            notes.add(path, "a section for no trust level", TRUST_FORM.expected)
+        elif (granted := read_table(LevelGrants, table, path, notes)) is not None:
+            levels[name] = granted
+    return levels
 
 
 def _read_bot(table: object, notes: Notes) -> Mapping[str, Any]:

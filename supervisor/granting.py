@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .observers import CapabilitiesGranted, CapabilitiesRevoked
+import attrs
+
+from .component_grants import PROVIDE_MODELS, gateway_capability, missing_for
+from .entitlement import Entitlement
+from .observers import CapabilitiesGranted, CapabilitiesRevoked, CapabilityDenied, ComponentsWithheld
+from .registry import MAX_COMPONENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from rookery.protocol import RegisterComponents
+
+    from .component import Api, Gateway
+    from .entitlement import Entitlements
     from .grants import Grants
     from .observers import Observers
     from .shard import Shard
@@ -16,12 +25,18 @@ if TYPE_CHECKING:
 MAX_WITHHELD = 50
 """Names in the record of a grant: a hostile runner may ask for as many as a frame holds."""
 
+HOST_CONFIG = "config.get"
+"""What a plugin has to be allowed that wants to hear of the configuration of the bot and its models."""
+
+NOTHING = Entitlement(allowed=frozenset(), trust="")
+"""Of a plugin that nobody has introduced."""
+
 
 class Granting:
     """Grants and revokes, and tells the observers.
 
     Args:
-        allowed: The operator's limits, by plugin; a plugin that is not there may use all that its manifest declares.
+        entitlements: What the operator allows.
         declared: What each plugin's manifest declares, read by the host: a runner cannot add to it.
     """
 
@@ -30,23 +45,22 @@ class Granting:
         grants: Grants,
         observers: Observers,
         *,
-        allowed: Mapping[str, tuple[str, ...]],
+        entitlements: Entitlements,
         declared: Mapping[str, tuple[str, ...]],
     ) -> None:
         self._grants = grants
         self._observers = observers
-        self._allowed = allowed
+        self._entitlements = entitlements
         self._declared = declared
+        self._known: dict[str, Entitlement] = {}
+        """Of each plugin that a runner has introduced or registered."""
 
     def grant(self, shard: Shard, plugin_id: str, wanted: Sequence[str]) -> None:
         """A runner introduces a plugin. It says what the plugin wants; the manifest on disk says what it may want."""
         declared = self._declared.get(plugin_id, ())
         names = dict.fromkeys(name.strip() for name in wanted)
         granted = tuple(name for name in names if name in declared)
-        limits = shard.settings.capabilities
-        self._grants.grant(
-            plugin_id, granted, self._allowed.get(plugin_id), shard=shard.name, shard_allows=limits
-        )
+        self._grants.entitle(plugin_id, granted, self._entitlement(shard, plugin_id))
         usable = tuple(name for name in granted if name.endswith("*") or self._grants.allows(plugin_id, name))
         withheld = tuple(name for name in names if name and name not in usable)[:MAX_WITHHELD]
         self._observers.notify(
@@ -62,7 +76,63 @@ class Granting:
     def admit(self, shard: Shard, plugin_id: str) -> None:
         """A plugin has registered. One that asks for nothing may use what everybody may."""
         if not self._grants.knows(plugin_id):
-            self._grants.grant(plugin_id, (), (), shard=shard.name)
+            self._grants.entitle(plugin_id, (), Entitlement(allowed=frozenset(), shard=shard.name))
+
+    def admitted(self, shard: Shard, registered: RegisterComponents) -> RegisterComponents:
+        """A registration without what the plugin may not offer and hear of; what was left out is told."""
+        plugin_id = registered.plugin_id
+        entitlement = self._entitlement(shard, plugin_id)
+        if entitlement.is_trusted or len(registered.components) > MAX_COMPONENTS:
+            return registered
+        missing = [missing_for(each, plugin_id, entitlement) for each in registered.components]
+        withheld: dict[str, list[str]] = {}
+        for declared, capability in zip(registered.components, missing, strict=True):
+            if capability:
+                withheld.setdefault(capability, []).append(declared.name)
+        providers, subscriptions = registered.llm_providers, registered.config_reload_subscriptions
+        if providers and entitlement.complaint(PROVIDE_MODELS):
+            withheld[PROVIDE_MODELS] = [each.client_type for each in providers]
+            providers = []
+        if subscriptions and entitlement.complaint(HOST_CONFIG):
+            withheld[HOST_CONFIG] = [f"the configuration of {each}" for each in subscriptions]
+            subscriptions = []
+        for capability, names in withheld.items():
+            self._tell_withheld(shard, plugin_id, capability, names, entitlement)
+        return attrs.evolve(
+            registered,
+            components=[
+                each for each, without in zip(registered.components, missing, strict=True) if not without
+            ],
+            llm_providers=providers,
+            config_reload_subscriptions=subscriptions,
+        )
+
+    def refuse_platform(self, gateway: Gateway, platform: str) -> str:
+        """Why a gateway may not speak for a platform; "" when it may. A refusal is told."""
+        if gateway.is_trusted:
+            return ""
+        entitlement = self._known.get(gateway.plugin_id, NOTHING)
+        capability = gateway_capability(platform)
+        complaint = entitlement.complaint(capability)
+        if complaint:
+            reason = (
+                f"gateway {gateway.name!r} of {gateway.plugin_id} may not carry {platform!r}: {complaint}"
+            )
+            self._observers.notify(
+                CapabilityDenied(
+                    shard=gateway.shard, plugin_id=gateway.plugin_id, capability=capability, reason=reason
+                )
+            )
+            return reason
+        return ""
+
+    def refuse_call(self, plugin_id: str, api: Api) -> str:
+        """Why a plugin may not call an API, as far as the operator has a say in that; "" when it may."""
+        return (
+            self._known.get(plugin_id, NOTHING).complaint_about_call(plugin_id, api.plugin_id)
+            if api.is_trusted
+            else ""
+        )
 
     def revoke(self, shard: Shard, plugin_id: str, reason: str) -> None:
         """Take everything back; nothing happens when there is nothing."""
@@ -79,6 +149,27 @@ class Granting:
     def revoke_shard(self, shard: Shard, reason: str) -> None:
         """A runner has ended. By the shard and not by its plugins: one that was to blame may live elsewhere by now."""
         self._tell(shard, self._grants.revoke_shard(shard.name), reason)
+
+    def _entitlement(self, shard: Shard, plugin_id: str) -> Entitlement:
+        settings = shard.settings
+        found = self._known[plugin_id] = self._entitlements.of(
+            plugin_id, trust=settings.trust, shard=shard.name, shard_allows=settings.capabilities
+        )
+        return found
+
+    def _tell_withheld(
+        self, shard: Shard, plugin_id: str, capability: str, names: Sequence[str], entitlement: Entitlement
+    ) -> None:
+        self._observers.notify(
+            ComponentsWithheld(
+                shard=shard.name,
+                incarnation=shard.incarnation,
+                plugin_id=plugin_id,
+                capability=capability,
+                components=tuple(names[:MAX_WITHHELD]),
+                reason=entitlement.complaint(capability),
+            )
+        )
 
     def _tell(self, shard: Shard, plugins: Iterable[str], reason: str) -> None:
         for plugin_id in plugins:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from .entitlement import Entitlement, covers
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -20,10 +22,9 @@ ALWAYS_ALLOWED = frozenset({"api.replace_dynamic"})
 @attrs.frozen(kw_only=True)
 class _Grant:
     declared: frozenset[str]
-    allowed: frozenset[str] | None
-    """``None``: the operator allows whatever is declared. So with the next."""
-    shard_allows: frozenset[str] | None
-    shard: str
+    entitlement: Entitlement
+    approved: frozenset[str] | None
+    """What of it was there when the operator looked last; ``None``: it does not matter."""
 
 
 class Grants:
@@ -54,13 +55,35 @@ class Grants:
             shard_allows: What the operator allows every plugin there; ``None`` as above.
         """
         before = self._grants.get(plugin_id)
-        if shard is None and before is not None:
-            shard, shard_allows = before.shard, before.shard_allows
-        self._grants[plugin_id] = _Grant(
-            declared=frozenset(declared),
+        entitlement = Entitlement(
             allowed=None if allowed is None else frozenset(allowed),
+            where=f'capabilities in [plugins."{plugin_id}"]',
             shard_allows=None if shard_allows is None else frozenset(shard_allows),
             shard=shard or "",
+        )
+        if shard is None and before is not None:
+            entitlement = attrs.evolve(
+                entitlement, shard=before.entitlement.shard, shard_allows=before.entitlement.shard_allows
+            )
+        self.entitle(plugin_id, declared, entitlement)
+
+    def entitle(
+        self,
+        plugin_id: str,
+        declared: Iterable[str],
+        entitlement: Entitlement,
+        *,
+        approved: Iterable[str] | None = None,
+    ) -> None:
+        """The same with all that the operator has said.
+
+        Args:
+            approved: What it may use of that which it declares, until the operator has seen the rest; ``None`` is all.
+        """
+        self._grants[plugin_id] = _Grant(
+            declared=frozenset(declared),
+            entitlement=entitlement,
+            approved=None if approved is None else frozenset(approved),
         )
 
     def declared_by(self, plugin_id: str) -> frozenset[str]:
@@ -78,7 +101,9 @@ class Grants:
 
     def revoke_shard(self, shard: str) -> tuple[str, ...]:
         """Take back what was granted to plugins of a shard whose runner has ended; the plugins, sorted."""
-        ended = tuple(sorted(plugin_id for plugin_id, grant in self._grants.items() if grant.shard == shard))
+        ended = tuple(
+            sorted(plugin_id for plugin_id, grant in self._grants.items() if grant.entitlement.shard == shard)
+        )
         for plugin_id in ended:
             del self._grants[plugin_id]
         return ended
@@ -95,21 +120,17 @@ class Grants:
         """
         grant = self._grants.get(plugin_id)
         no = f"plugin {plugin_id!r} may not use {capability!r}"
-        if grant is None or (shard and grant.shard and grant.shard != shard):
+        if grant is None or (shard and grant.entitlement.shard and grant.entitlement.shard != shard):
             return f"{no}: it is not registered"
         if capability in ALWAYS_ALLOWED:
             return None
-        if not _covers(grant.declared, capability):
+        if not covers(grant.declared, capability):
             return f'{no}: its manifest would have to declare "{capability}" in its list of capabilities'
-        if grant.allowed is not None and not _covers(grant.allowed, capability):
-            return f"{no}: its manifest declares it, but the capabilities that the operator allows this plugin do not have it"
-        if grant.shard_allows is not None and not _covers(grant.shard_allows, capability):
+        if complaint := grant.entitlement.complaint(capability):
+            return f"{no}: its manifest declares it, but {complaint}"
+        if grant.approved is not None and not covers(grant.approved, capability):
             return (
-                f'{no}: its manifest declares it, but the operator does not allow it in shard "{grant.shard}"'
+                f"{no}: its manifest asks for it since an update, and nobody has approved that:"
+                f" rookery grants approve {plugin_id} {capability}"
             )
         return None
-
-
-def _covers(patterns: frozenset[str], capability: str) -> bool:
-    family, _, _ = capability.partition(".")
-    return capability in patterns or f"{family}.*" in patterns or "*" in patterns

@@ -204,6 +204,21 @@ class CapabilityDenied:
 
 
 @attrs.frozen(kw_only=True)
+class ComponentsWithheld:
+    """A plugin that is not trusted offers what its operator has not allowed: these are not used, its others are."""
+
+    shard: str
+    incarnation: int
+    plugin_id: str
+    capability: str
+    """What it would need."""
+    components: tuple[str, ...]
+    """By name."""
+    reason: str
+    """What the operator would have to write."""
+
+
+@attrs.frozen(kw_only=True)
 class PluginManaged:
     """A plugin changed something of a plugin: another's, by leave of the operator, or its own."""
 

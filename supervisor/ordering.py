@@ -2,7 +2,8 @@
 
 One total order, wherever the handlers live. Events: weight descending, then plugin id, then component name. Hooks:
 blocking before observe; early, normal, late; trusted before others; plugin id; name. Stages: blocking before the others;
-priority descending, then plugin id, then name. What is called by its name: plugin id, name.
+priority descending, then plugin id, then name. What is called by its name: trusted before others, so that no stranger's
+command stands in the place of another's; plugin id; name.
 It is kept as components come and go; a dispatch walks a snapshot.
 """
 
@@ -32,5 +33,5 @@ def stage_order(handler: StageHandler) -> tuple[bool, int, str, str]:
     return not handler.blocks, -handler.priority, handler.plugin_id, handler.name
 
 
-def name_order(component: Component) -> tuple[str, str]:
-    return component.plugin_id, component.name
+def name_order(component: Component) -> tuple[bool, str, str]:
+    return not component.is_trusted, component.plugin_id, component.name

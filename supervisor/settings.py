@@ -19,6 +19,7 @@ import attrs
 from rookery.protocol import PLUGIN_ID, SHARD_NAME, Shortcut
 from rookery.sharding import Policy
 
+from .entitlement import Entitlements
 from .health import HealthPolicy
 from .limits import ShardLimits
 from .llm.settings import LlmSettings
@@ -70,6 +71,10 @@ def _with_default(groups: Iterable[GroupSettings]) -> tuple[GroupSettings, ...]:
 
 def _frozen(plugins: Mapping[str, PluginSettings]) -> Mapping[str, PluginSettings]:
     return MappingProxyType(dict(plugins))
+
+
+def _frozen_levels(levels: Mapping[str, LevelGrants]) -> Mapping[str, LevelGrants]:
+    return MappingProxyType(dict(levels))
 
 
 class OnUnavailable(StrEnum):
@@ -250,9 +255,12 @@ class PluginSettings:
     capabilities: tuple[str, ...] | None = attrs.field(
         default=None, validator=attrs.validators.optional(Each(CAPABILITY))
     )
-    """Patterns of what it may use of that which it declares; None allows all of it."""
+    """Patterns of what it may use of that which it declares, in place of what its trust level is granted; None leaves it to
+    that, see `entitlement.py`."""
     reads_config_of: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGINS_FORM))
     """Plugins whose configuration it may read beside its own, passwords included."""
+    calls_apis_of: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGINS_FORM))
+    """Trusted plugins whose APIs it may call if it is not trusted itself."""
     manages: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGINS_FORM))
     """Plugins that it may switch, configure and reload beside itself."""
     shares_tables: tuple[str, ...] = attrs.field(default=(), validator=Each(TABLE_FORM))
@@ -261,6 +269,16 @@ class PluginSettings:
     """Plugins whose shard it shares."""
     separate_from: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGIN_FORM))
     """Plugins whose shard it avoids."""
+
+
+@attrs.frozen(kw_only=True)
+class LevelGrants:
+    """What the plugins of one trust level are granted that have no list of their own."""
+
+    allow: tuple[str, ...] = attrs.field(default=(), validator=Each(CAPABILITY))
+    """Patterns of capabilities, and of components that not everybody may offer, see `component_grants.py`."""
+    calls_apis_of: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGINS_FORM))
+    """Trusted plugins whose APIs all of them may call."""
 
 
 @attrs.frozen(kw_only=True)
@@ -322,6 +340,8 @@ class Settings:
         factory=dict, converter=_frozen, validator=Each(PLUGIN_FORM)
     )
     """By plugin id; a plugin that is not there has the defaults, see `plugin`."""
+    levels: Mapping[str, LevelGrants] = attrs.field(factory=dict, converter=_frozen_levels)
+    """By trust level, those of [grants.LEVEL]. A level that is not there, the trusted one excepted, is granted nothing."""
     pipeline: PipelineSettings = attrs.field(factory=PipelineSettings)
     llm: LlmSettings = attrs.field(factory=LlmSettings)
     render: RenderSettings = attrs.field(factory=RenderSettings)
@@ -344,6 +364,16 @@ class Settings:
             for plugin_id, chosen in self.plugins.items()
             if chosen.capabilities is not None
         }
+
+    @property
+    def entitlements(self) -> Entitlements:
+        """What the operator allows plugins."""
+        return Entitlements(
+            plugins=self.grants,
+            levels={level: granted.allow for level, granted in self.levels.items()},
+            callees={plugin_id: chosen.calls_apis_of for plugin_id, chosen in self.plugins.items()},
+            level_callees={level: granted.calls_apis_of for level, granted in self.levels.items()},
+        )
 
 
 _UNTOLD = PluginSettings()

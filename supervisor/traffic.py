@@ -32,14 +32,13 @@ from rookery.protocol import (
 )
 
 from .component import Api, Gateway
-from .granting import Granting
 from .ledger import Ledger
 from .observers import SecurityViolation
 from .shard_state import HAS_LOADED
 from .trials import Trials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from rookery.protocol import Exchange, Link, Request, RunnerReady
 
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from .counters import Counters
     from .dispatch import Dispatcher
     from .exit_report import ExitReport
-    from .grants import Grants
+    from .granting import Granting
     from .observers import Observers
     from .platform.drivers import Drivers
     from .platform.entrance import Entrance
@@ -64,9 +63,7 @@ class Traffic:
     """Answers the requests of all runners, and keeps the dispatcher told which of them are there.
 
     Args:
-        allowed: The operator's limits: plugin id to patterns of capabilities; a plugin that is not there may use all
-            that its manifest declares.
-        declared: What each plugin's manifest declares, read by the host: a runner cannot add to it.
+        granting: Gives plugins what they may use, and takes it back.
     """
 
     def __init__(
@@ -74,19 +71,17 @@ class Traffic:
         *,
         registry: Registry,
         dispatcher: Dispatcher,
-        grants: Grants,
+        granting: Granting,
         capabilities: CapabilityTable,
         providers: ProviderTable,
         drivers: Drivers,
         entrance: Entrance,
         observers: Observers,
         counters: Counters,
-        allowed: Mapping[str, tuple[str, ...]],
-        declared: Mapping[str, tuple[str, ...]],
     ) -> None:
         self._registry = registry
         self._dispatcher = dispatcher
-        self._granting = Granting(grants, observers, allowed=allowed, declared=declared)
+        self._granting = granting
         self._trials = Trials(registry, self._granting, dispatcher.holding)
         self._capabilities = capabilities
         self._providers = providers
@@ -203,6 +198,7 @@ class Traffic:
             payload = self._read(shard, request, RegisterComponents)
             if payload is None:
                 return
+            payload = self._granting.admitted(shard, payload)
             self._providers.check(payload.plugin_id, payload.llm_providers)
             registration = self._registry.register(
                 payload,

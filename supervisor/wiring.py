@@ -23,6 +23,7 @@ from .component_queries import ComponentQueries
 from .counters import Counters
 from .dispatch import Dispatcher
 from .events import Events
+from .granting import Granting
 from .grants import Grants
 from .hook_specs import HookSpecs
 from .hooks import Hooks
@@ -108,15 +109,7 @@ class Parts:
             self.counters,
             max_inflight=pipeline.max_inflight,
         )
-        self.grants = Grants()
-        self.capabilities = make_table(
-            store,
-            self.grants,
-            self._powers(settings),
-            sessions=self.sessions,
-            statistics=self.statistics,
-        )
-        self.capabilities.on_denied = self.observers.notify
+        self._authorize(settings)
         self._lend(settings)
         self.managing = Managing(
             settings, self.registry, self.apis, self.observers, self.installed, self.answers.start_soon
@@ -131,25 +124,41 @@ class Parts:
             observers=self.observers,
             counters=self.counters,
             policy=None if self.chat_policy is None else self.chat_policy.current,
+            refuse_platform=self.granting.refuse_platform,
         )
         self.traffic = Traffic(
             registry=self.registry,
             dispatcher=self.dispatcher,
-            grants=self.grants,
+            granting=self.granting,
             capabilities=self.capabilities,
             providers=self.providers,
             drivers=self.drivers,
             entrance=self.entrance,
             observers=self.observers,
             counters=self.counters,
-            allowed=settings.grants,
-            declared=self.declared,
         )
+
+    def _authorize(self, settings: Settings) -> None:
+        """Plugins use what they are granted."""
+        self.grants = Grants()
+        self.granting = Granting(
+            self.grants, self.observers, entitlements=settings.entitlements, declared=self.declared
+        )
+        self.capabilities = make_table(
+            self.store,
+            self.grants,
+            self._powers(settings),
+            sessions=self.sessions,
+            statistics=self.statistics,
+        )
+        self.capabilities.on_denied = self.observers.notify
 
     def _lend(self, settings: Settings) -> None:
         """Plugins use each other, and language models."""
         self.apis = ApiTable(self.registry)
-        register_api(self.capabilities, ApiCalls(self.apis, self.dispatcher), self.registry)
+        register_api(
+            self.capabilities, ApiCalls(self.apis, self.dispatcher, self.granting.refuse_call), self.registry
+        )
         self.providers = ProviderTable(self.registry, self._client_types_of)
         self.models = Models(
             settings.llm,

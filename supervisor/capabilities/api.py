@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rookery.protocol import BadPayload, ComponentDeclaration, ComponentType
+from rookery.protocol import BadPayload, ComponentDeclaration, ComponentType, RemoteError
 
-from ..api_calls import Origin
+from ..api_calls import CallNotAllowed, Origin
 from ..api_table import ApiRefused
 from ..component import Api
 from ..declaration import make_component
@@ -34,6 +34,10 @@ def register_api(table: CapabilityTable, calls: ApiCalls, registry: Registry) ->
         origin = Origin(plugin_id=request.plugin_id, link=request.link, within=request.within)
         try:
             result = await calls.call(origin, name, version, args, deadline=request.deadline)
+        except CallNotAllowed as refused:
+            raise RemoteError(
+                refused.code, str(refused)
+            ) from None  # the operator is told, as of every denial
         except ApiRefused as refused:
             return _failed(str(refused), refused.kind, refused.code.value)
         except DispatchFailed as failure:

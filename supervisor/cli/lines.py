@@ -16,6 +16,7 @@ import attrs
 from ..exit_report import ExitKind
 from ..host_log import SHOWN, one_line
 from ..observers import (
+    ComponentsWithheld,
     EnvironmentIncident,
     Escalated,
     EventDeadLettered,
@@ -121,6 +122,8 @@ def _verdict(record: object) -> Line | None:
             return Line(text=f"plugin {plugin} runs its newer code, version {version}", shown=True)
         case PluginReloadFailed(plugin_id=plugin, error=error):
             text = f"plugin {plugin} was not reloaded: {error}"
+        case ComponentsWithheld(plugin_id=plugin, components=names, reason=reason):
+            text = f"plugin {plugin} offers {', '.join(names[:MAX_NAMED])}, which is not used: {reason}"
         case EventDeadLettered(event_id=event, plugins=plugins, reason=reason):
             named = ", ".join(plugins[:MAX_NAMED])
             text = f"event {event} is shown to nobody any more: {reason} ({named}); see `rookery events dead`"

@@ -49,6 +49,7 @@ class Entrance:
 
     Args:
         policy: The chat policy that holds now; ``None`` where the operator has none.
+        refuse_platform: Why a gateway may not speak for a platform; "" when it may.
 
     Attributes:
         accounts: Those of the bot, as gateways tell.
@@ -65,6 +66,7 @@ class Entrance:
         observers: Observers,
         counters: Counters,
         policy: Callable[[], ChatPolicy] | None = None,
+        refuse_platform: Callable[[Gateway, str], str] = lambda *_: "",
     ) -> None:
         self._registry = registry
         self._drivers = drivers
@@ -74,6 +76,7 @@ class Entrance:
         self._observers = observers
         self._counters = counters
         self._policy = policy
+        self._refuse_platform = refuse_platform
         self.accounts = Accounts()
 
     def report_state(self, request: Request) -> None:
@@ -85,6 +88,10 @@ class Entrance:
                 ErrorCode.E_METHOD_NOT_ALLOWED,
                 f"{request.plugin_id} has no gateway {shown(state.gateway_name)}",
             )
+            return
+        platform = (state.platform or gateway.platform).strip().lower()
+        if refusal := self._refuse_platform(gateway, platform):
+            request.refuse(ErrorCode.E_CAPABILITY_DENIED, refusal)
             return
         driver = self._drivers.update(gateway, state)
         if driver is not None:

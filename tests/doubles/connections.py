@@ -10,7 +10,9 @@ import trio
 
 from rookery.protocol import UPDATE_GATEWAY_STATE, RemoteError, Request, RequestSettled, RookeryError, Session
 from rookery.supervisor.counters import Counters
+from rookery.supervisor.entitlement import Entitlements
 from rookery.supervisor.exit_report import ExitKind, ExitReport
+from rookery.supervisor.granting import Granting
 from rookery.supervisor.grants import Grants
 from rookery.supervisor.observers import Observers
 from rookery.supervisor.platform.chat_policy import ChatPolicy
@@ -93,7 +95,8 @@ class Border:
 
     Args:
         declared: Of the manifests on disk.
-        allowed: The operator's limits.
+        allowed: The operator's limits, by plugin.
+        levels: Those by trust level.
     """
 
     def __init__(
@@ -102,6 +105,7 @@ class Border:
         *,
         declared: dict[str, tuple[str, ...]] | None = None,
         allowed: dict[str, tuple[str, ...]] | None = None,
+        levels: dict[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.registry: Registry = stage.registry
         self.counters: Counters = stage.counters
@@ -115,6 +119,12 @@ class Border:
         self.policy: ChatPolicy | None = None
         observers = Observers()
         observers.add(self.records.append)
+        self.granting = Granting(
+            self.grants,
+            observers,
+            entitlements=Entitlements(plugins=allowed or {}, levels=levels or {}),
+            declared=declared or {},
+        )
         self.entrance = Entrance(
             registry=stage.registry,
             drivers=self.drivers,
@@ -124,20 +134,19 @@ class Border:
             observers=observers,
             counters=stage.counters,
             policy=lambda: self.policy or ChatPolicy(),
+            refuse_platform=self.granting.refuse_platform,
         )
         self.providers = ProviderTable(stage.registry)
         self.traffic = Traffic(
             registry=stage.registry,
             dispatcher=stage.dispatcher,
-            grants=self.grants,
+            granting=self.granting,
             capabilities=self.table,  # type: ignore[arg-type]
             providers=self.providers,
             drivers=self.drivers,
             entrance=self.entrance,
             observers=observers,
             counters=stage.counters,
-            allowed=allowed or {},
-            declared=declared or {},
         )
 
     def heard(self, kind: type) -> list[Any]:

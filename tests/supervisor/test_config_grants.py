@@ -57,3 +57,37 @@ def test_a_mistake_says_what_to_write(tmp_path: Path, text: str, words: str) -> 
         read(tmp_path, text)
 
     assert words in str(caught.value)
+
+
+def test_a_level_is_granted_by_its_name(tmp_path: Path) -> None:
+    """A level that nobody speaks of is granted nothing; the plugin's own list counts before the level's."""
+    settings = read(
+        tmp_path,
+        '[grants.untrusted]\nallow = ["send.text", "config.*"]\n[grants.community]\ncalls_apis_of = ["t.shop"]\n'
+        '[plugins."a.own"]\ncapabilities = ["llm.*"]\n',
+    )
+
+    entitlements = settings.entitlements
+    assert entitlements.of("a.b", trust="untrusted").complaint("config.get") == ""
+    assert "[grants.untrusted]" in entitlements.of("a.b", trust="untrusted").complaint("llm.embed")
+    assert '[plugins."a.own"]' in entitlements.of("a.own", trust="untrusted").complaint("config.get")
+    assert "[grants.community]" in entitlements.of("a.b", trust="community").complaint("send.text")
+    assert entitlements.of("a.b", trust="community").complaint_about_call("a.b", "t.shop") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param('grants = ["send.text"]', "grants: got", id="no section"),
+        pytest.param("[grants.Un]\n", "expected a word of a-z", id="no trust level"),
+        pytest.param("[grants.untrusted]\nalow = []", "did you mean 'allow'?", id="a slip of the pen"),
+        pytest.param('[grants.untrusted]\nallow = ["send.te*"]', "allow[0]: got 'send.te*'", id="no pattern"),
+        pytest.param('[grants.untrusted]\nallow = "*"', "write ['*']", id="no list"),
+    ],
+)
+def test_a_mistake_in_a_grant_says_what_to_write(tmp_path: Path, text: str, words: str) -> None:
+    """As in every other section."""
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, text)
+
+    assert words in str(caught.value)

@@ -65,3 +65,11 @@ def test_the_rest_goes_by_plugin_and_name() -> None:
         "p.a.c",
         "p.b.a",
     ]
+
+
+def test_a_strangers_name_comes_after_trusted_ones() -> None:
+    """Its plugin's id may begin with any letter: no command of a trusted plugin is taken over by it."""
+    ours = _make("COMMAND", "z.ours.help", command_name="help")
+    strangers = _make("COMMAND", "a.stranger.help", is_trusted=False, command_name="help")
+
+    assert _names(sorted([strangers, ours], key=name_order)) == ["z.ours.help", "a.stranger.help"]

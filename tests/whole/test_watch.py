@@ -217,8 +217,8 @@ async def test_a_plugin_that_is_not_trusted_cannot_grant_itself_more(
     deployment: Deployment, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It could write its own manifest: an order of a person grants what it asks for, a saved file does not."""
-    deployment.shard_more = ""
     deployment.tables["one"] = 'trust = "guest"\n'
+    deployment.more = '[grants.guest]\nallow = ["chat.*"]\n'
     manifest = code_of(deployment).with_name("plugin.toml")
     async with watched(deployment, "looking") as supervisor:
         grants = supervisor.parts.grants

@@ -9,10 +9,12 @@ import attrs
 import pytest
 import trio
 
+from rookery.protocol import ErrorCode, RemoteError
 from rookery.supervisor.api_calls import ApiCalls
 from rookery.supervisor.api_table import ApiTable
 from rookery.supervisor.capabilities import CapabilityTable, register_api
 from rookery.supervisor.grants import Grants
+from rookery.supervisor.observers import CapabilityDenied
 from tests.doubles.capability_calls import Caller
 from tests.doubles.stage import Stage, open_stage, said
 
@@ -75,6 +77,34 @@ async def test_what_goes_wrong_is_said_in_the_result(
 
     assert answer.pop("error")
     assert answer == {"success": False, "kind": kind, "code": code, "maybe_executed": kind != "refused"}
+
+
+async def test_a_call_that_the_operator_does_not_allow_is_a_denial(nursery: trio.Nursery) -> None:
+    """Refused as any capability that a plugin may not use, and told; the API is not called."""
+    grants = Grants()
+    told: list[CapabilityDenied] = []
+    grants.grant("p.caller", ["api.*"], None)
+    async with open_stage("one") as stage:
+        table = CapabilityTable(grants)
+        table.on_denied = told.append
+        calls = ApiCalls(
+            ApiTable(stage.registry),
+            stage.dispatcher,
+            lambda caller, api: f"{caller} may not call {api.name}",
+        )
+        register_api(table, calls, stage.registry)
+        await nursery.start(table.run)
+        stage.offer("api", "p.b", "sum", said(1), public=True)
+
+        refusal = await Caller(table).ask("api.call", {"api_name": "sum"}, plugin_id="p.caller")
+
+        assert isinstance(refusal, RemoteError)
+        assert (refusal.code, refusal.message) == (
+            ErrorCode.E_CAPABILITY_DENIED,
+            "p.caller may not call sum",
+        )
+        assert [each.capability for each in told] == ["api.call"]
+        assert stage.seen == []
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from rookery.supervisor.cli.lines import Line, Teller, line_of
 from rookery.supervisor.exit_report import ExitKind, ExitReport, Place
 from rookery.supervisor.observers import (
+    ComponentsWithheld,
     EnvironmentIncident,
     Escalated,
     EventDeadLettered,
@@ -150,6 +151,20 @@ def test_a_death_names_the_plugins_that_were_called(called: tuple[str, ...], nam
         ),
         pytest.param(
             PluginReleased(plugin_id="a.b", shard="a-b"), ["another chance"], logging.INFO, True, id="released"
+        ),
+        pytest.param(
+            ComponentsWithheld(
+                shard="s",
+                incarnation=1,
+                plugin_id="a.b",
+                capability="change.hooks",
+                components=("filter",),
+                reason="the operator has not allowed it",
+            ),
+            ["plugin a.b offers filter", "not used", "has not allowed it"],
+            logging.WARNING,
+            False,
+            id="what a stranger may not offer",
         ),
         pytest.param(
             EventDeadLettered(event_id="m7", plugins=("a.b", "c.d"), reason="it ended 2 runners"),

@@ -1,0 +1,145 @@
+"""A stranger offers what is called by its name; what hears, changes or carries everybody's messages needs leave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from trio.testing import MockClock
+
+from rookery.protocol import (
+    PLUGIN_REGISTER_COMPONENTS,
+    UPDATE_GATEWAY_STATE,
+    ComponentDeclaration,
+    ErrorCode,
+)
+from rookery.supervisor.component_grants import capability_for, grants_components
+from rookery.supervisor.declaration import make_component
+from rookery.supervisor.observers import CapabilityDenied, ComponentsWithheld
+from tests.doubles.connections import GATEWAY, TOOL, Border, Runner, declaration, registration
+from tests.doubles.stage import open_stage
+
+CHANGES = declaration("filter", "HOOK_HANDLER", hook="chat.receive.before_process")
+SEES = declaration("watch", "EVENT_HANDLER", event_type="on_message")
+
+
+@pytest.mark.parametrize(
+    ("kind", "metadata", "capability"),
+    [
+        pytest.param("TOOL", {}, "", id="a tool"),
+        pytest.param("ACTION", {}, "", id="an action"),
+        pytest.param("COMMAND", {"command_name": "x"}, "", id="a command"),
+        pytest.param("API", {"public": True}, "", id="an API"),
+        pytest.param("HOME_CARD", {}, "", id="a card"),
+        pytest.param("EVENT_HANDLER", {"event_type": "on_start"}, "", id="the start, which says nothing"),
+        pytest.param("EVENT_HANDLER", {"event_type": "on_message"}, "listen.events", id="who sees events"),
+        pytest.param(
+            "EVENT_HANDLER",
+            {"event_type": "on_message", "intercept_message": True},
+            "change.events",
+            id="who changes events",
+        ),
+        pytest.param("HOOK_HANDLER", {"hook": "h", "mode": "observe"}, "listen.hooks", id="who sees a hook"),
+        pytest.param("HOOK_HANDLER", {"hook": "h"}, "change.hooks", id="who changes a hook's arguments"),
+        pytest.param("HOOK_HANDLER", {"stage": "s"}, "listen.hooks", id="who sees a stage"),
+        pytest.param("HOOK_HANDLER", {"stage": "s", "blocking": True}, "change.hooks", id="who ends a stage"),
+        pytest.param(
+            "MESSAGE_GATEWAY", {"route_type": "send", "platform": "IRC "}, "gateway.irc", id="a gateway"
+        ),
+    ],
+)
+def test_what_each_component_needs(kind: str, metadata: dict[str, Any], capability: str) -> None:
+    """By what it can do, not by what it is called."""
+    declared = ComponentDeclaration(name="it", component_type=kind, metadata=metadata)
+
+    made = make_component(declared, plugin_id="a.b", shard="s", is_trusted=False, path="")
+
+    assert capability_for(made) == capability
+    assert not capability or grants_components(capability)
+
+
+async def test_what_is_not_granted_is_left_out_and_told(autojump_clock: MockClock) -> None:
+    """The rest of the plugin works; the record says what to write."""
+    async with open_stage("one") as stage:
+        border = Border(stage, levels={"untrusted": ("listen.events",)})
+        runner = Runner(border, "p.a", trust="untrusted", ready=True)
+
+        answer = runner.ask(
+            PLUGIN_REGISTER_COMPONENTS, registration("p.a", [TOOL, CHANGES, SEES, GATEWAY]), plugin_id="p.a"
+        )
+
+        offered = border.registry.registration("p.a")
+        assert offered is not None
+        assert [each.name for each in offered.components] == ["add", "watch"]
+        assert answer["registered_components"] == 2
+        assert border.registry.hook_handlers("chat.receive.before_process") == ()
+        told = {record.capability: record for record in border.heard(ComponentsWithheld)}
+        assert set(told) == {"change.hooks", "gateway.test"}
+        assert told["change.hooks"].components == ("filter",)
+        assert 'add "change.hooks" to allow in [grants.untrusted]' in told["change.hooks"].reason
+
+
+async def test_a_trusted_plugin_offers_what_it_likes(autojump_clock: MockClock) -> None:
+    """Also one whose capabilities are limited: that list is about capabilities."""
+    async with open_stage("one") as stage:
+        border = Border(stage, allowed={"p.a": ("send.text",)}, levels={"trusted": ()})
+        runner = Runner(border, "p.a", ready=True)
+
+        runner.ask(PLUGIN_REGISTER_COMPONENTS, registration("p.a", [CHANGES, GATEWAY]), plugin_id="p.a")
+
+        offered = border.registry.registration("p.a")
+        assert offered is not None
+        assert len(offered.components) == 2
+        assert border.heard(ComponentsWithheld) == []
+
+
+async def test_a_gateway_carries_the_platforms_that_it_was_granted(autojump_clock: MockClock) -> None:
+    """Whatever it said when it registered: what counts is what it claims to be when it is ready."""
+    async with open_stage("one") as stage:
+        border = Border(stage, levels={"untrusted": ("gateway.test",)})
+        runner = Runner(border, "p.a", trust="untrusted", ready=True)
+        nameless = declaration("chat", "MESSAGE_GATEWAY", route_type="duplex")
+        runner.ask(PLUGIN_REGISTER_COMPONENTS, registration("p.a", [nameless]), plugin_id="p.a")
+
+        claim = {"gateway_name": "chat", "ready": True, "platform": " QQ"}
+        refusal = runner.refusal(UPDATE_GATEWAY_STATE, claim, plugin_id="p.a")
+        own = runner.report_gateway(platform="Test", account_id="1")
+
+        assert refusal.code is ErrorCode.E_CAPABILITY_DENIED
+        assert '"gateway.qq" to allow in [grants.untrusted]' in refusal.message
+        assert own["ready"] is True
+        assert [driver.key.platform for driver in border.routes.drivers] == ["test"]
+        assert [denied.capability for denied in border.heard(CapabilityDenied)] == ["gateway.qq"]
+
+
+async def test_a_refused_registration_does_not_free_a_gateway(autojump_clock: MockClock) -> None:
+    """One that is refused for its size leaves the older one, and with it what the plugin may not."""
+    async with open_stage("one") as stage:
+        border = Border(stage, levels={"untrusted": ("gateway.test",)})
+        runner = Runner(border, "p.a", trust="untrusted", ready=True)
+        runner.ask(PLUGIN_REGISTER_COMPONENTS, registration("p.a", [GATEWAY]), plugin_id="p.a")
+
+        flood = [declaration(f"t{number}", "TOOL") for number in range(2001)]
+        runner.refusal(PLUGIN_REGISTER_COMPONENTS, registration("p.a", flood), plugin_id="p.a")
+        claim = {"gateway_name": "chat", "ready": True, "platform": "qq"}
+
+        assert runner.refusal(UPDATE_GATEWAY_STATE, claim, plugin_id="p.a").code is (
+            ErrorCode.E_CAPABILITY_DENIED
+        )
+
+
+async def test_the_bots_configuration_is_pushed_to_those_who_may_read_it(autojump_clock: MockClock) -> None:
+    """A subscription is a reading."""
+    async with open_stage("one") as stage:
+        border = Border(stage, levels={"guest": ("config.*",)})
+        offered = {**registration("p.a", [TOOL]), "config_reload_subscriptions": ["bot", "model"]}
+
+        heard = {}
+        for trust in ("untrusted", "guest", "trusted"):
+            runner = Runner(border, "p.a", trust=trust, ready=True)
+            runner.ask(PLUGIN_REGISTER_COMPONENTS, offered, plugin_id="p.a")
+            found = border.registry.registration("p.a")
+            assert found is not None
+            heard[trust] = found.config_subscriptions
+
+        assert heard == {"untrusted": (), "guest": ("bot", "model"), "trusted": ("bot", "model")}
