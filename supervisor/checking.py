@@ -17,6 +17,7 @@ from rookery.sharding import ShardPlan
 from .catalog import Catalog, find_plugins
 from .config import read_config
 from .errors import ConfigError, Mistake
+from .grant_review import review_grants
 from .planning import make_plan
 from .settings import Settings
 
@@ -43,6 +44,8 @@ class CheckedDeployment:
     plan: ShardPlan | None = None
     """None when anything is wrong."""
     mistakes: tuple[Mistake, ...] = ()
+    warnings: tuple[Mistake, ...] = ()
+    """What is right, and will surprise somebody."""
 
 
 def check_deployment(path: Path, *, environ: Mapping[str, str] = os.environ) -> CheckedDeployment:
@@ -57,19 +60,18 @@ def check_deployment(path: Path, *, environ: Mapping[str, str] = os.environ) -> 
         return CheckedDeployment(mistakes=error.mistakes)
     catalog = find_plugins(read.settings, with_code=True)
     found = (*read.mistakes, *catalog.code_mistakes)
-    if not _allow_a_plan(read.mistakes):
-        mistakes = (*found, *catalog.mistakes)
-        return CheckedDeployment(settings=read.settings, catalog=catalog, mistakes=mistakes)
-    try:
-        plan = make_plan(read.settings, catalog)
-    except ConfigError as error:
-        mistakes = (*found, *error.mistakes)
-        return CheckedDeployment(settings=read.settings, catalog=catalog, mistakes=mistakes)
+    plan, mistakes = None, catalog.mistakes
+    if _allow_a_plan(read.mistakes):
+        try:
+            plan, mistakes = make_plan(read.settings, catalog), ()
+        except ConfigError as error:
+            mistakes = error.mistakes
     return CheckedDeployment(
         settings=read.settings,
         catalog=catalog,
         plan=None if read.mistakes else plan,
-        mistakes=found,
+        mistakes=(*found, *mistakes),
+        warnings=review_grants(read.settings, catalog, plan),
     )
 
 

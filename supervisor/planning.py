@@ -21,6 +21,7 @@ from rookery.sharding import (
     place,
 )
 
+from .component_grants import grants_components
 from .errors import ConfigError, Mistake
 from .llm.offers import check_offers
 from .original_settings import wrong_plugins
@@ -216,6 +217,8 @@ def _useless_capabilities(settings: Settings, catalog: Catalog) -> list[Mistake]
             continue
         declared = catalog.plugins[plugin_id].manifest.capabilities
         for index, pattern in enumerate(allowed):
+            if grants_components(pattern):
+                continue  # no manifest says which components there will be
             if not any(_overlap(pattern, other) for other in declared):
                 key = f'plugins."{plugin_id}".capabilities[{index}]'
                 told = f"{pattern!r}, which its manifest does not declare"

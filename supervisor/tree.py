@@ -14,6 +14,7 @@ then everything else. Leaving the context is the only way to stop, and every ste
 
 from __future__ import annotations
 
+import logging
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from .crash_report import CRASH_DIRECTORY, CrashReports
 from .custody import open_custody
 from .errors import UsageError
 from .event_names import ON_START
+from .grant_review import review_grants
 from .host_checks import check_host
 from .isolation import hide_variables
 from .opened_chats import restore_opened_chats
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from .hook_spec import HookSpec
     from .settings import Settings
     from .shard import Shard
+
+_LOG = logging.getLogger("rookery.grants")
 
 STORE_FILE = "store.db"
 
@@ -91,6 +95,8 @@ async def open_supervisor(
     check_host()
     catalog = find_plugins(settings) if catalog is None else catalog
     plan = make_plan(settings, catalog)
+    for warning in review_grants(settings, catalog, plan):
+        _LOG.warning("%s", warning)
     hide_variables(settings.llm.key_variables)
     _make_state_dir(settings)
     with hold_run_lock(settings.state_dir), open_audit(settings.state_dir) as audit:

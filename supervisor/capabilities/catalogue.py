@@ -55,6 +55,19 @@ LATER = frozenset(
 )
 """What plugins of a newer SDK may ask for, of a newer bot."""
 
+OWN = frozenset(
+    [
+        "database.put_row",
+        "database.get_row",
+        "database.find_rows",
+        "database.delete_row",
+        "database.increment_row",
+        "database.count_rows",
+        "database.sum_rows",
+    ]
+)
+"""What this host offers beyond the protocol."""
+
 _WHY: Mapping[str, str] = MappingProxyType(
     {
         "emoji": "it is about the collection of pictures that one bot keeps, and this host keeps none",

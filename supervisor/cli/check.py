@@ -13,7 +13,7 @@ import click
 from ..checking import check_deployment
 from ..exit_codes import EXIT_MISTAKE, EXIT_OK
 from ..state_directory import locate_config
-from .mistake_lines import count_of, mistake_lines, short_path
+from .mistake_lines import count_of, mistake_lines, short_path, warning_lines
 from .terminal import wants_colour
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def command(config: Path, as_json: bool) -> None:
 
     CONFIG is a file, or a directory with a rookery.toml (without it: rookery.toml in this directory). Everything that
     can be wrong before a process is started is looked at: keys and values, manifests, dependencies and their versions,
-    the syntax of the plugins' code, and whether every plugin has a shard. No code of a plugin is run.
+    the syntax of the plugins' code, and whether every plugin has a shard. No code of a plugin is run. Warnings are about
+    what is right and may surprise you, such as a plugin that asks for more than it is granted.
 
     \b
     Example:
@@ -40,10 +41,13 @@ def command(config: Path, as_json: bool) -> None:
     path = str(locate_config(config))
     if as_json:
         click.echo(json.dumps(as_map(checked, path), indent=2))
-    elif checked.mistakes:
-        click.echo("\n".join(mistake_lines(checked.mistakes, colour=wants_colour(sys.stdout))))
     else:
-        click.echo(_all_is_well(checked, path))
+        for text in warning_lines(checked.warnings):
+            click.echo(text)
+        if checked.mistakes:
+            click.echo("\n".join(mistake_lines(checked.mistakes, colour=wants_colour(sys.stdout))))
+        else:
+            click.echo(_all_is_well(checked, path))
     sys.exit(EXIT_MISTAKE if checked.mistakes else EXIT_OK)
 
 
@@ -53,6 +57,7 @@ def as_map(checked: CheckedDeployment, path: str) -> dict[str, object]:
         "config": path,
         "ok": not checked.mistakes,
         "mistakes": [attrs.asdict(mistake) for mistake in checked.mistakes],
+        "warnings": [attrs.asdict(warning) for warning in checked.warnings],
     }
 
 
@@ -62,4 +67,5 @@ def _all_is_well(checked: CheckedDeployment, path: str) -> str:
     # As `rookery run` counts them: a shard without a plugin is not started.
     taken = {placement.shard for placement in plan.placements.values()}
     plugins, shards = count_of(len(plan.placements), "plugin"), count_of(len(taken), "shard")
-    return f"{short_path(path)}: {plugins} in {shards}, no mistakes"
+    warned = f", {count_of(len(checked.warnings), 'warning')}" if checked.warnings else ""
+    return f"{short_path(path)}: {plugins} in {shards}, no mistakes{warned}"

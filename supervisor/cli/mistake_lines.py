@@ -31,6 +31,12 @@ def mistake_lines(mistakes: Iterable[Mistake], *, colour: bool) -> list[str]:
     return [*lines, f"{count_of(count, 'mistake')} in {count_of(len(by_file), 'file')}"]
 
 
+def warning_lines(warnings: Iterable[Mistake]) -> list[str]:
+    """One line each, with an empty one behind the last."""
+    lines = [printable(f"{short_path(each.file)}: warning: {each.explain()}") for each in warnings]
+    return [*lines, ""] if lines else []
+
+
 def _painted(text: str, mistake: Mistake, *, colour: bool) -> str:
     key = printable(mistake.key)
     if not colour or not key:

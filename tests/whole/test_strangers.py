@@ -79,7 +79,9 @@ async def use(supervisor: Supervisor, name: str, **args: Any) -> Any:
     return await supervisor.invoke("test.stranger", "use", {"name": name, "args": args})
 
 
-async def test_a_stranger_without_a_grant_hears_what_is_said_to_it(deployment: Deployment) -> None:
+async def test_a_stranger_without_a_grant_hears_what_is_said_to_it(
+    deployment: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
     """It can be called, and neither hears, changes nor carries what is said to others; nor may it use anything."""
     async with deployment.run() as supervisor:
         goes_on, _ = await supervisor.dispatch_event("on_message", message("secret"))
@@ -105,6 +107,7 @@ async def test_a_stranger_without_a_grant_hears_what_is_said_to_it(deployment: D
     }
     written = [entry for entry in read_audit(deployment.state) if entry["plugin"] == "test.stranger"]
     assert {entry["what"] for entry in written} >= {"granted", "withheld", "denied"}
+    assert 'write [grants.untrusted] allow = ["api.*", "config.get"]' in caplog.text
 
 
 async def test_a_stranger_gets_what_its_level_is_granted(deployment: Deployment) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from rookery.protocol import ErrorCode
 from rookery.supervisor.capabilities import CapabilityRequest, CapabilityTable
-from rookery.supervisor.capabilities.catalogue import LATER, NAMES, absence
+from rookery.supervisor.capabilities.catalogue import LATER, NAMES, OWN, absence
 from tests.doubles.capability_calls import Caller
 
 NEVER = ("emoji.", "frequency.", "knowledge.", "maisaka.", "market.", "webui.")
@@ -62,3 +62,9 @@ async def test_a_name_that_is_nobodys_is_refused_with_what_was_meant(caller: Cal
 def test_a_refusal_quotes_no_megabytes() -> None:
     """The name is the caller's."""
     assert len(absence("x" * 100_000, ())) < 500
+
+
+async def test_the_catalogue_lists_what_is_offered(table: CapabilityTable) -> None:
+    """A name that is in no list would be warned of in every grant."""
+    assert set(table.names) <= NAMES | OWN
+    assert OWN - {"http.fetch"} <= set(table.names)

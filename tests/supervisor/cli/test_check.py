@@ -76,6 +76,7 @@ def test_json_has_every_part(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert json.loads(capsys.readouterr().out) == {
         "config": str(config),
         "ok": False,
+        "warnings": [],
         "mistakes": [
             {
                 "file": str(config),
@@ -94,3 +95,23 @@ def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path, capsys: pytest.Ca
 
     assert code == 1
     assert "nothing.toml\n  there is no such file; give the path" in capsys.readouterr().out
+
+
+def test_a_warning_is_printed_and_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line above the verdict; with `--json` beside the mistakes."""
+    monkeypatch.chdir(tmp_path)
+    write_plugin(tmp_path, "a.dice", capabilities=["send.text"])
+    shard = '[[shard]]\nname = "s"\nplugins = ["a.dice"]\ntrust = "untrusted"\n'
+    write_config(tmp_path, f'rookery.plugin_dirs = ["plugins"]\n{shard}')
+
+    code = run_command_line(["check"])
+    told = capsys.readouterr().out.splitlines()
+    run_command_line(["check", "--json"])
+    [warning] = json.loads(capsys.readouterr().out)["warnings"]
+
+    assert code == 0
+    assert told[0].startswith("rookery.toml: warning: grants.untrusted: a.dice asks in its manifest for")
+    assert told[-1] == "rookery.toml: 1 plugin in 1 shard, no mistakes, 1 warning"
+    assert warning["advice"] == 'to grant it, write [grants.untrusted] allow = ["send.text"]'
