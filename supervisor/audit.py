@@ -18,7 +18,9 @@ import trio
 
 from .log_file import LogFile
 from .observers import (
+    CapabilitiesApproved,
     CapabilitiesGranted,
+    CapabilitiesHeld,
     CapabilitiesRevoked,
     CapabilityDenied,
     ComponentsWithheld,
@@ -160,6 +162,17 @@ def open_audit(state_dir: Path) -> Iterator[Audit]:
         file.close()
 
 
+def append_to_audit(state_dir: Path, record: object) -> None:
+    """Write down what was decided while no host runs. The caller owns the state directory.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    entry = {name: _cut(value) for name, value in _READERS[type(record)](record).items()}
+    with (state_dir / AUDIT_FILE).open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"time": round(time.time(), 3), **entry}) + "\n")
+
+
 def _cut(value: Any) -> Any:
     if isinstance(value, str):
         return value if len(value) <= MAX_CHARS else f"{value[: MAX_CHARS - 1]}…"
@@ -195,6 +208,19 @@ def _revoked(record: CapabilitiesRevoked) -> Entry:
 
 def _denied(record: CapabilityDenied) -> Entry:
     return _entry("denied", record.shard, record.plugin_id, record.reason, capability=record.capability)
+
+
+def _held(record: CapabilitiesHeld) -> Entry:
+    names = ", ".join(record.capabilities)
+    reason = (
+        f"its manifest asks for more than was approved: {names}; `rookery grants approve {record.plugin_id}`"
+    )
+    return _entry("held", record.shard, record.plugin_id, reason, capabilities=record.capabilities)
+
+
+def _approved(record: CapabilitiesApproved) -> Entry:
+    reason = f"an operator lets it ask for {', '.join(record.capabilities)}"
+    return _entry("approved", record.shard, record.plugin_id, reason, capabilities=record.capabilities)
 
 
 def _withheld(record: ComponentsWithheld) -> Entry:
@@ -252,6 +278,8 @@ def _managed(record: PluginManaged) -> Entry:
 _READERS: Mapping[type, Callable[[Any], Entry]] = {
     CapabilitiesGranted: _granted,
     CapabilitiesRevoked: _revoked,
+    CapabilitiesHeld: _held,
+    CapabilitiesApproved: _approved,
     CapabilityDenied: _denied,
     ComponentsWithheld: _withheld,
     SecurityViolation: _violation,

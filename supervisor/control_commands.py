@@ -17,6 +17,7 @@ from .control import Command, Request, RequestRefused
 from .control_absence import absence_commands
 from .control_chats import chat_commands
 from .control_config import config_commands
+from .control_grants import grant_commands
 from .errors import UsageError
 from .shard_state import WORKING, ShardState
 from .suggestion import one_of, suggest
@@ -49,6 +50,7 @@ def command_table(supervisor: Supervisor) -> dict[str, Command]:
         **absence_commands(supervisor),
         **chat_commands(supervisor),
         **config_commands(supervisor),
+        **grant_commands(supervisor),
         "stop": orders.stop,
         "logs": orders.logs,
         "dead": orders.dead,

@@ -8,7 +8,13 @@ import attrs
 
 from .component_grants import PROVIDE_MODELS, gateway_capability, missing_for
 from .entitlement import Entitlement
-from .observers import CapabilitiesGranted, CapabilitiesRevoked, CapabilityDenied, ComponentsWithheld
+from .observers import (
+    CapabilitiesGranted,
+    CapabilitiesHeld,
+    CapabilitiesRevoked,
+    CapabilityDenied,
+    ComponentsWithheld,
+)
 from .registry import MAX_COMPONENTS
 
 if TYPE_CHECKING:
@@ -16,6 +22,7 @@ if TYPE_CHECKING:
 
     from rookery.protocol import RegisterComponents
 
+    from .approvals import Approvals
     from .component import Api, Gateway
     from .entitlement import Entitlements
     from .grants import Grants
@@ -38,6 +45,7 @@ class Granting:
     Args:
         entitlements: What the operator allows.
         declared: What each plugin's manifest declares, read by the host: a runner cannot add to it.
+        approvals: What plugins that are not trusted may ask for; ``None`` holds nothing back.
     """
 
     def __init__(
@@ -47,11 +55,14 @@ class Granting:
         *,
         entitlements: Entitlements,
         declared: Mapping[str, tuple[str, ...]],
+        approvals: Approvals | None = None,
     ) -> None:
         self._grants = grants
         self._observers = observers
         self._entitlements = entitlements
         self._declared = declared
+        self._approvals = approvals
+        self._told_held: dict[str, tuple[str, ...]] = {}
         self._known: dict[str, Entitlement] = {}
         """Of each plugin that a runner has introduced or registered."""
 
@@ -60,7 +71,12 @@ class Granting:
         declared = self._declared.get(plugin_id, ())
         names = dict.fromkeys(name.strip() for name in wanted)
         granted = tuple(name for name in names if name in declared)
-        self._grants.entitle(plugin_id, granted, self._entitlement(shard, plugin_id))
+        entitlement = self._entitlement(shard, plugin_id)
+        approved = None
+        if self._approvals is not None and not entitlement.is_trusted:
+            approved = self._approvals.of(plugin_id)
+            self._tell_held(shard, plugin_id, self._approvals.held(plugin_id, declared))
+        self._grants.entitle(plugin_id, granted, entitlement, approved=approved)
         usable = tuple(name for name in granted if name.endswith("*") or self._grants.allows(plugin_id, name))
         withheld = tuple(name for name in names if name and name not in usable)[:MAX_WITHHELD]
         self._observers.notify(
@@ -156,6 +172,14 @@ class Granting:
             plugin_id, trust=settings.trust, shard=shard.name, shard_allows=settings.capabilities
         )
         return found
+
+    def _tell_held(self, shard: Shard, plugin_id: str, held: tuple[str, ...]) -> None:
+        """Once for each manifest, not at each start of a runner."""
+        if held and held != self._told_held.get(plugin_id):
+            self._observers.notify(
+                CapabilitiesHeld(shard=shard.name, plugin_id=plugin_id, capabilities=held[:MAX_WITHHELD])
+            )
+        self._told_held[plugin_id] = held
 
     def _tell_withheld(
         self, shard: Shard, plugin_id: str, capability: str, names: Sequence[str], entitlement: Entitlement

@@ -86,6 +86,12 @@ class Grants:
             approved=None if approved is None else frozenset(approved),
         )
 
+    def approve(self, plugin_id: str, approved: Iterable[str]) -> None:
+        """Somebody has looked at what a plugin asks for; nothing happens when it has no grant, or none that waits for that."""
+        grant = self._grants.get(plugin_id)
+        if grant is not None and grant.approved is not None:
+            self._grants[plugin_id] = attrs.evolve(grant, approved=frozenset(approved))
+
     def declared_by(self, plugin_id: str) -> frozenset[str]:
         """What a plugin was granted as declared, before the operator's limits; nothing for one without a grant."""
         grant = self._grants.get(plugin_id)

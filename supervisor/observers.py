@@ -194,6 +194,24 @@ class CapabilitiesRevoked:
 
 
 @attrs.frozen(kw_only=True)
+class CapabilitiesHeld:
+    """A plugin that is not trusted asks for more since an update; it goes on with what it had until somebody approves it."""
+
+    shard: str
+    plugin_id: str
+    capabilities: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class CapabilitiesApproved:
+    """An operator has approved what a plugin asks for. Whether it is granted that, the configuration says."""
+
+    shard: str
+    plugin_id: str
+    capabilities: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
 class CapabilityDenied:
     """A plugin asked for what it may not use."""
 

@@ -11,7 +11,6 @@ version of it or the other at every moment; unloaded, they would be missing for 
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,6 @@ from .observers import PluginReloaded, PluginReloadFailed
 from .plugin_directory import find_manifest, read_plugin
 from .reload_result import ReloadResult
 from .shard_state import STARTING, WORKING, ShardState
-from .start_mode import TRUSTED
 from .suggestion import one_of, suggest
 from .when_free import when_free
 
@@ -45,8 +43,6 @@ if TYPE_CHECKING:
 
     from .shard import Shard
     from .supervisor import Supervisor
-
-_LOG = logging.getLogger("rookery.reload")
 
 BY_WATCHER = "file_watcher"
 """The reason of orders that nobody has given but a saved file."""
@@ -138,7 +134,7 @@ class Reloading:
                     there.remove(plugin_id)
                     result.failed[plugin_id] = complaint
             if there:
-                declared = self._declare(shard, {each: fresh[each] for each in there}, order.reason)
+                declared = self._declare({each: fresh[each] for each in there})
                 await self._reload_in(shard, there, order.reason, result)
                 self._take_manifests(shard, fresh, there, declared, result)
         self._tell(homes, order.reason, result)
@@ -294,22 +290,11 @@ class Reloading:
 
     # --- what the host knows of them ---------------------------------------------------------------------------
 
-    def _declare(self, shard: Shard, fresh: dict[str, Manifest], reason: str) -> dict[str, tuple[str, ...]]:
-        """The newer code may use what its manifest declares; returns what the older one's did.
-
-        Not so when nobody has given the order but a watcher, and the shard is not trusted: such a plugin could write itself
-        a manifest.
-        """
+    def _declare(self, fresh: dict[str, Manifest]) -> dict[str, tuple[str, ...]]:
+        """The newer code may ask for what its manifest declares, see `approvals.py`; returns what the older one's did."""
         declared = self._supervisor.parts.declared
         before = {plugin_id: declared.get(plugin_id, ()) for plugin_id in fresh}
-        for plugin_id, manifest in fresh.items():
-            wanted = manifest.capabilities
-            if reason == BY_WATCHER and shard.settings.trust != TRUSTED:
-                wanted = tuple(each for each in wanted if each in before[plugin_id])
-            if withheld := sorted({*manifest.capabilities} - {*wanted}):
-                text = "%s asks for more than it had: %s; `rookery reload %s` grants it"
-                _LOG.warning(text, plugin_id, ", ".join(withheld), plugin_id)
-            declared[plugin_id] = wanted
+        declared.update((plugin_id, manifest.capabilities) for plugin_id, manifest in fresh.items())
         return before
 
     def _take_manifests(

@@ -13,6 +13,7 @@ from .actions import APPLICATION
 from .log_file import LogState
 from .platform.platform_status import take_platform_status
 from .shard_state import ShardState
+from .start_mode import TRUSTED
 from .status import GatewayStatus, QuarantineStatus, ShardStatus, Status
 
 if TYPE_CHECKING:
@@ -65,8 +66,21 @@ def take_status(supervisor: Supervisor) -> Status:
         components=parts.queries.counts().summary,
         shadowed=_shadowed(parts),
         circuits=parts.breaker.open_circuits(now),
+        held=_held(supervisor),
         custody=dict(supervisor.custody.means),
     )
+
+
+def _held(supervisor: Supervisor) -> dict[str, tuple[str, ...]]:
+    parts = supervisor.parts
+    strangers = [
+        plugin_id
+        for shard in supervisor.shards.values()
+        if shard.settings.trust != TRUSTED
+        for plugin_id in shard.plugins
+    ]
+    found = {each: parts.approvals.held(each, parts.declared.get(each, ())) for each in strangers}
+    return {plugin_id: names for plugin_id, names in found.items() if names}
 
 
 def _shadowed(parts: Parts) -> tuple[str, ...]:

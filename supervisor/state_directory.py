@@ -21,6 +21,7 @@ CONTROL_SOCKET = "control.sock"
 RUN_LOCK = "run.lock"
 LOG_FILE = Path("log", "rookery.log")
 AUDIT_FILE = Path("audit.jsonl")
+APPROVALS_FILE = Path("approvals.json")
 
 MAX_SOCKET_PATH = 103
 """Bytes in the path of a Unix socket: 104 with the final zero on macOS, 108 on Linux."""

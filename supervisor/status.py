@@ -110,6 +110,8 @@ class Status:
     """Handlers of events and hooks that are passed over for a while."""
     platform: PlatformStatus = attrs.field(factory=PlatformStatus)
     """Drivers, routes and accounts."""
+    held: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    """By plugin, what it asks for since an update and nobody has approved."""
     custody: Mapping[str, str] = attrs.field(factory=dict)
     """What holds the processes of plugins together beside their groups, by name: ``adoption``, ``cgroup``."""
 

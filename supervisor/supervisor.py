@@ -150,7 +150,9 @@ class Supervisor:
         return f"<Supervisor of {self.settings.name!r}, {len(self.shards)} shards>"
 
     def _make_shards(self) -> None:
-        for each in shard_settings(self.settings, self.plan):
+        shards = shard_settings(self.settings, self.plan)
+        self.parts.admit_strangers(shards)
+        for each in shards:
             plugins = self.plan.plugins_of(each.name)
             if plugins:
                 self.add_shard(each, plugins)

@@ -6,7 +6,7 @@ Everything that is made once for a deployment is made here, in the order in whic
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -17,6 +17,7 @@ from .actions import Actions
 from .api_calls import ApiCalls
 from .api_table import ApiTable
 from .application import ApplicationFlow, Process
+from .approvals import Approvals
 from .breaker import Breaker, BreakerPolicy
 from .capabilities import make_table, register_api, register_component, register_llm
 from .component_queries import ComponentQueries
@@ -47,6 +48,8 @@ from .registry import Registry
 from .settings import OnUnavailable
 from .speech import Speech
 from .stages import Stages
+from .start_mode import TRUSTED
+from .state_directory import APPROVALS_FILE
 from .statistics import Statistics
 from .toolbox import Toolbox
 from .traffic import Traffic
@@ -57,7 +60,7 @@ if TYPE_CHECKING:
     from .call import Call
     from .catalog import Catalog
     from .fate import DispatchFailed
-    from .settings import PipelineSettings, Settings
+    from .settings import PipelineSettings, Settings, ShardSettings
     from .store import Store
 
 
@@ -141,8 +144,13 @@ class Parts:
     def _authorize(self, settings: Settings) -> None:
         """Plugins use what they are granted."""
         self.grants = Grants()
+        self.approvals = Approvals(settings.state_dir / APPROVALS_FILE)
         self.granting = Granting(
-            self.grants, self.observers, entitlements=settings.entitlements, declared=self.declared
+            self.grants,
+            self.observers,
+            entitlements=settings.entitlements,
+            declared=self.declared,
+            approvals=self.approvals,
         )
         self.capabilities = make_table(
             self.store,
@@ -152,6 +160,11 @@ class Parts:
             statistics=self.statistics,
         )
         self.capabilities.on_denied = self.observers.notify
+
+    def admit_strangers(self, shards: Iterable[ShardSettings]) -> None:
+        """Let the plugins in that are not trusted: what one asks for that comes for the first time is approved by that."""
+        strangers = [plugin_id for shard in shards if shard.trust != TRUSTED for plugin_id in shard.plugins]
+        self.approvals.admit({each: self.declared.get(each, ()) for each in strangers})
 
     def _lend(self, settings: Settings) -> None:
         """Plugins use each other, and language models."""

@@ -37,6 +37,7 @@ COMMANDS = {
     "run": "Run a bot.",
     "status": "Show what a running bot is doing.",
     "logs": "Show what shards and plugins write.",
+    "grants": "Show what plugins get, and approve what they ask for.",
     "audit": "Show what plugins were allowed and denied.",
     "restart": "Put another runner in a shard.",
     "reload": "Have plugins run the code that is on the disk now.",

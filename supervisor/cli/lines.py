@@ -16,6 +16,7 @@ import attrs
 from ..exit_report import ExitKind
 from ..host_log import SHOWN, one_line
 from ..observers import (
+    CapabilitiesHeld,
     ComponentsWithheld,
     EnvironmentIncident,
     Escalated,
@@ -122,6 +123,9 @@ def _verdict(record: object) -> Line | None:
             return Line(text=f"plugin {plugin} runs its newer code, version {version}", shown=True)
         case PluginReloadFailed(plugin_id=plugin, error=error):
             text = f"plugin {plugin} was not reloaded: {error}"
+        case CapabilitiesHeld(plugin_id=plugin, capabilities=names):
+            told = ", ".join(names[:MAX_NAMED])
+            text = f"plugin {plugin} asks for more than was approved: {told}; `rookery grants approve {plugin}` lets it"
         case ComponentsWithheld(plugin_id=plugin, components=names, reason=reason):
             text = f"plugin {plugin} offers {', '.join(names[:MAX_NAMED])}, which is not used: {reason}"
         case EventDeadLettered(event_id=event, plugins=plugins, reason=reason):

@@ -128,6 +128,10 @@ def status_lines(status: dict[str, Any], *, colour: bool) -> list[str]:
         f"{kept['plugin_id']} is in quarantine for another {seconds(kept['left'])}: {kept['reason']}"
         for kept in status["quarantine"]
     ]
+    remarks += [
+        f"{plugin_id} asks for more than was approved: {', '.join(names)}; `rookery grants approve {plugin_id}` lets it"
+        for plugin_id, names in (status.get("held") or {}).items()
+    ]
     if status["dead_letters"]:
         remarks.append(f"{status['dead_letters']} dead letters; `rookery events dead` lists them")
     if status["logs"]["degraded"]:

@@ -39,6 +39,7 @@ class FakeState:
 class FakeSettings:
     trust: str = "trusted"
     capabilities: tuple[str, ...] | None = None
+    without: tuple[str, ...] = ()
 
 
 @attrs.define

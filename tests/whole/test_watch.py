@@ -15,7 +15,7 @@ import trio
 
 from rookery.supervisor import Supervisor
 from rookery.supervisor.file_changes import Changes, changes_by_looking, file_changes
-from rookery.supervisor.observers import LogWritten, PluginReloaded, PluginReloadFailed
+from rookery.supervisor.observers import CapabilitiesHeld, LogWritten, PluginReloaded, PluginReloadFailed
 from rookery.supervisor.plugin_watch import PluginWatch
 from tests.whole.deployment import start
 from tests.whole.host import PATIENCE, Deployment
@@ -213,10 +213,8 @@ async def test_a_slow_reload_is_never_left_half_way(deployment: Deployment) -> N
     assert deployment.told(PluginReloadFailed) == []
 
 
-async def test_a_plugin_that_is_not_trusted_cannot_grant_itself_more(
-    deployment: Deployment, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It could write its own manifest: an order of a person grants what it asks for, a saved file does not."""
+async def test_a_plugin_that_is_not_trusted_cannot_grant_itself_more(deployment: Deployment) -> None:
+    """It could write its own manifest: neither a saved file nor an order to reload approves what it asks for now."""
     deployment.tables["one"] = 'trust = "guest"\n'
     deployment.more = '[grants.guest]\nallow = ["chat.*"]\n'
     manifest = code_of(deployment).with_name("plugin.toml")
@@ -228,8 +226,8 @@ async def test_a_plugin_that_is_not_trusted_cannot_grant_itself_more(
         await supervisor.reload_plugin("test.it")
         by_hand = grants.allows("test.it", "chat.get_all_streams")
 
-    assert (by_watcher, by_hand) == (False, True)
-    assert "test.it asks for more than it had: chat.get_all_streams" in caplog.text
+    assert (by_watcher, by_hand) == (False, False)
+    assert [told.capabilities for told in deployment.told(CapabilitiesHeld)] == [("chat.get_all_streams",)]
 
 
 async def test_a_new_plugin_is_told(deployment: Deployment, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,95 @@
+"""What does each plugin ask for, what of it does it get, and why not the rest?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .entitlement import covers
+from .start_mode import TRUSTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .approvals import Approvals
+    from .entitlement import Entitlements
+    from .settings import ShardSettings
+
+
+@attrs.frozen(kw_only=True)
+class AskedFor:
+    """One capability, or a family of them, in one manifest."""
+
+    name: str
+    verdict: str
+    """``granted``, ``in part``, ``withheld`` or ``held back``."""
+    remark: str = ""
+    """What to do about it, or which part it is."""
+
+
+@attrs.frozen(kw_only=True)
+class PluginGrants:
+    """What one plugin gets."""
+
+    plugin_id: str
+    shard: str
+    trust: str
+    asks: tuple[AskedFor, ...]
+    """In the manifest's order."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return attrs.asdict(self)
+
+
+def list_grants(
+    shards: Iterable[ShardSettings],
+    declared: Mapping[str, tuple[str, ...]],
+    entitlements: Entitlements,
+    approvals: Approvals,
+) -> list[PluginGrants]:
+    """A row for each plugin, by its id.
+
+    Args:
+        shards: With the plugins that live there.
+        declared: By plugin, what its manifest asks for.
+    """
+    rows = []
+    for shard in shards:
+        for plugin_id in shard.plugins:
+            asked = declared.get(plugin_id, ())
+            entitlement = entitlements.of(
+                plugin_id, trust=shard.trust, shard=shard.name, shard_allows=shard.capabilities
+            )
+            is_old = shard.trust != TRUSTED and approvals.knows(plugin_id)
+            held = approvals.held(plugin_id, asked) if is_old else ()
+            allowed = [each for each in (entitlement.allowed, entitlement.shard_allows) if each is not None]
+            asks = tuple(
+                _judge(plugin_id, name, entitlement.complaint(name), allowed, is_held=name in held)
+                for name in dict.fromkeys(asked)
+            )
+            rows.append(PluginGrants(plugin_id=plugin_id, shard=shard.name, trust=shard.trust, asks=asks))
+    return sorted(rows, key=lambda row: row.plugin_id)
+
+
+def _judge(
+    plugin_id: str, name: str, complaint: str, allowed: list[frozenset[str]], *, is_held: bool
+) -> AskedFor:
+    part = _part(name, allowed) if complaint else ()
+    if complaint and not part:
+        return AskedFor(name=name, verdict="withheld", remark=complaint)
+    if is_held:
+        return AskedFor(name=name, verdict="held back", remark=f"rookery grants approve {plugin_id} {name}")
+    if complaint:
+        return AskedFor(name=name, verdict="in part", remark=", ".join(part))
+    return AskedFor(name=name, verdict="granted")
+
+
+def _part(name: str, allowed: list[frozenset[str]]) -> tuple[str, ...]:
+    """What of a family that is asked for is allowed all the same."""
+    if not name.endswith("*"):
+        return ()
+    front = name.removesuffix("*")
+    named = {each for patterns in allowed for each in patterns if each.startswith(front)}
+    return tuple(sorted(each for each in named if all(covers(patterns, each) for patterns in allowed)))
