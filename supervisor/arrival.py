@@ -41,6 +41,7 @@ from rookery.protocol import (
 
 from .exit_report import ExitKind
 from .observers import PluginNotLoaded, SecurityViolation
+from .process_look import number_inside
 from .sdk_windows import numbers
 from .shard_state import ShardState
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
     from .ledger import Ledger
     from .page import Page
+    from .process import Child
     from .reception import Reception
     from .shard import Shard
 
@@ -123,6 +125,7 @@ class Arrival:
         self.link: Link | None = None
         self.ledger: Ledger | None = None
         self.page: Page | None = None
+        self.child: Child | None = None
         self.reception: Reception | None = None
         self.changed = trio.Event()
         self.features: frozenset[str] = frozenset()
@@ -231,6 +234,8 @@ class Arrival:
         self.features = frozenset(answer.features)
         self.reads_own_output = "logs" in hello.features and self.reception is None
         self.greeted.set()
+        if self.child is not None:
+            shard.pid = self.child.runner_pid
         shard.move(ShardState.LOADING, "its hello was accepted", by="T5")
         self._latest = trio.current_time() + max(self._start_max, shard.settings.timeouts.load)
         self._take_loading(Loading(plugin_id=""))
@@ -360,6 +365,8 @@ class Arrival:
         head = self.page.read_head() if self.page is not None else None
         if head is None or not head.pid or head.pid == self._shard.pid:
             return True
+        if self._shard.pid is not None and head.pid == number_inside(self._shard.pid):
+            return True  # it counts processes as its own namespace does
         claim = f"process {head.pid} speaks for it, and {self._shard.pid} was started"
         self._tell_violation(claim)
         self._condemn(ExitKind.PROTOCOL, claim)

@@ -131,6 +131,7 @@ def _launch(shard: Shard, run: str, channels: Channels, *, may_be_forked: bool) 
         limits=shard.settings.limits,
         may_be_forked=may_be_forked,
         run=run,
+        link=channels.link,
     )
     return confine(launch)
 

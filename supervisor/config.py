@@ -22,6 +22,7 @@ from .config_groups import read_groups
 from .config_routes import GatewaySettings, read_chat_policy, read_routes
 from .config_table import Notes, as_written, join, read_table
 from .errors import ConfigError, Mistake
+from .isolation_settings import UID_FORM, uids_of
 from .llm.config import read_llm
 from .ranges import Each, Form
 from .render.settings import RenderSettings
@@ -115,6 +116,7 @@ class _Rookery:
     log_level: _LogLevel = _LogLevel.INFO
     start: StartMode = StartMode.AUTO
     sdk_host_version: str = attrs.field(default=EMULATED_HOST, validator=VERSION_FORM)
+    uid_range: str | None = attrs.field(default=None, validator=attrs.validators.optional(UID_FORM))
 
 
 @attrs.frozen
@@ -166,6 +168,7 @@ def read_config(path: Path, *, environ: Mapping[str, str] = os.environ) -> ReadC
         log_level=logging.getLevelNamesMapping()[rookery.log_level.upper()],
         start=rookery.start,
         sdk_host_version=rookery.sdk_host_version,
+        uids=uids_of(rookery.uid_range),
         placement=placement,
         groups=read_groups(document.get("group", []), shards, notes),
         shards=shards,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from .boxed import Boxed
 from .cgroup import ControlGroups, Leaf, open_groups
 from .process import Adopted, Process, limit, spawn, start
 from .process_look import start_time, ticks_since_boot
@@ -122,7 +123,8 @@ class Custody:
         self.runs.note(launch.run, child.pid, self.names.cookie_of(launch.run), started=started)
         if self.reaper is not None:
             self.reaper.begin(launch.run, child.pid)
-        return Process(child, _Remains(self, launch.run, leaf), pidfd)
+        kind = Boxed if launch.is_boxed else Process
+        return kind(child, _Remains(self, launch.run, leaf), pidfd)
 
     async def run(self) -> None:
         """Look after what has been adopted, and keep a zygote, until cancelled."""
@@ -190,6 +192,10 @@ class _Remains:
     def kill(self) -> None:
         if self._leaf is not None:
             self._leaf.kill()
+
+    def remember(self, pid: int) -> None:
+        if self._custody.reaper is not None:
+            self._custody.reaper.remember(self._run, pid)
 
     def sweep(self) -> None:
         self.kill()

@@ -170,6 +170,7 @@ class Incarnation:
         without = self._shard.settings.without
         link.is_batching, ledger.is_quick = Shortcut.BATCHES not in without, Shortcut.FRAMES not in without
         arrival.link, arrival.ledger, arrival.page = link, ledger, page
+        arrival.child = child
         arrival.reception = channels.reception
         out, err = (
             OutputPipe(descriptor, partial(self._log_output, arrival, level))

@@ -25,6 +25,7 @@ from .component_grants import grants_components
 from .errors import ConfigError, Mistake
 from .llm.offers import check_offers
 from .original_settings import wrong_plugins
+from .profiles import Isolation
 from .runtime import Runtime
 from .settings import EVERY, Settings, ShardSettings
 from .start_mode import StartMode, resolve
@@ -122,7 +123,11 @@ def shard_settings(settings: Settings, plan: ShardPlan) -> tuple[ShardSettings, 
         attrs.evolve(
             shard,
             plugins=plan.plugins_of(shard.name),
-            start=StartMode.SPAWN if shard.runner else resolve(shard.start, settings.start, shard.trust),
+            start=StartMode.SPAWN
+            if shard.runner
+            else resolve(
+                shard.start, settings.start, shard.trust, is_confined=shard.isolation is not Isolation.PROCESS
+            ),
         )
         for shard in (*named.values(), *sorted(others, key=_place_of))
     )

@@ -21,6 +21,7 @@ from typing import Protocol
 import attrs
 import trio
 
+from .launch_stage import stage_command
 from .limits import ShardLimits
 from .process_look import UNKNOWN, ProcessLook, catches, glance_at, look_at
 
@@ -44,6 +45,12 @@ class Launch:
     """What it may use; None leaves the host's own limits."""
     may_be_forked: bool = False
     """Whether it may be forked from a zygote, where there is one."""
+    plan: bytes = attrs.field(default=b"", repr=False)
+    """Of the launch stage that ends as this command (``stage_plan.py``); b"" starts the command itself."""
+    is_boxed: bool = False
+    """Whether it is started in namespaces of its own, by a process that stays outside and ends with it."""
+    link: int | None = None
+    """Which of the descriptors connects a runner with its host."""
     run: str = ""
     """``<shard>.<incarnation>``, by which what it leaves behind is known; "" for a child that is known by nothing."""
 
@@ -65,6 +72,9 @@ class Remains(Protocol):
 
     def kill(self) -> None:
         """SIGKILL to what the kernel holds together itself."""
+
+    def remember(self, pid: int) -> None:
+        """A process of its namespace, whose parent will not wait for it."""
 
     def sweep(self) -> None:
         """SIGKILL to everything that is left; the child is dead and not reaped."""
@@ -108,6 +118,9 @@ class Child(Protocol):
     @property
     def pid(self) -> int: ...
 
+    @property
+    def runner_pid(self) -> int: ...
+
     async def wait_dead(self) -> None: ...
 
     def ask_to_leave(self) -> None: ...
@@ -147,13 +160,24 @@ def start(launch: Launch) -> subprocess.Popen[bytes]:
     Raises:
         OSError: It could not be started; there is nothing to clean up.
     """
+    if not launch.plan:
+        return _open(launch, launch.command)
+    descriptor = os.memfd_create("launch", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, launch.plan)
+        return _open(launch, stage_command(descriptor), descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _open(launch: Launch, command: tuple[str, ...], *more: int) -> subprocess.Popen[bytes]:
     popen = subprocess.Popen(
-        launch.command,
+        command,
         env=dict(launch.environment),
         stdin=subprocess.DEVNULL,
         stdout=launch.stdout,
         stderr=launch.stderr,
-        pass_fds=launch.inherited,
+        pass_fds=(*launch.inherited, *more),
         start_new_session=True,
     )
     limit(popen.pid, launch.limits)
@@ -216,6 +240,11 @@ class Process:
     @property
     def pid(self) -> int:
         return self._popen.pid
+
+    @property
+    def runner_pid(self) -> int:
+        """Of the runner itself, where another process was started that it lives behind."""
+        return self.pid
 
     async def wait_dead(self) -> None:
         """Wait until it has died. It is not reaped by that. One task at a time may wait."""

@@ -144,6 +144,18 @@ def catches(pid: int, number: int) -> bool:
     return bool(_status_number(pid, "SigCgt", 16) >> (number - 1) & 1)
 
 
+def number_inside(pid: int) -> int:
+    """What a process in a namespace of its own calls itself; its number here where it is in none, 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith("NSpid:"):
+                    return int(line.split()[-1])
+    except (OSError, ValueError):
+        pass
+    return 0
+
+
 def _status_number(pid: int, name: str, base: int) -> int:
     try:
         with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:

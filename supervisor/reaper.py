@@ -144,6 +144,12 @@ class Reaper:
         """A runner was started by this process, which reaps it itself."""
         self._families[run] = Family(run, pid, {pid})
 
+    def remember(self, run: str, pid: int) -> None:
+        """It descends from this runner, and there may be no time to see that."""
+        fields = stat_fields(pid)
+        if fields is not None and run in self._families:
+            self._families[run].remember(pid, fields)
+
     @contextmanager
     def leaving_the_young_alone(self) -> Iterator[None]:
         """A runner is forked inside, and becomes a child of the host before ``begin`` tells of it: until then it would be

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -21,10 +21,12 @@ from rookery.sharding import Policy
 
 from .entitlement import Entitlements
 from .health import HealthPolicy
+from .isolation_settings import check_isolation
 from .limits import ShardLimits
 from .llm.settings import LlmSettings
 from .original_settings import check_original
 from .platform.routes import Route
+from .profiles import Isolation
 from .quarantine import QuarantinePolicy
 from .ranges import CAPABILITY, TABLE_NAME, Clash, Each, Form, Range
 from .render.settings import RenderSettings
@@ -178,6 +180,17 @@ class ShardSettings:
     stands for any rest."""
     without: tuple[str, ...] = attrs.field(default=(), validator=Each(SHORTCUT_FORM))
     """Ways to be quick that its connection goes without, to see whether one of them is to blame for something."""
+    isolation: Isolation = Isolation.PROCESS
+    """The least that keeps its runner from what is not its own."""
+    isolation_fallback: Isolation | None = None
+    """A weaker profile that will do where the machine does not have the other."""
+    network: bool | None = None
+    """Whether its plugins reach the network: all of it or nothing. None is as the host in `process`, and not at all else."""
+    allow_subprocess: bool = False
+    """Whether its plugins may start processes, where they are confined."""
+    own_user: bool = True
+    """Where the host runs as root: whether a shard that is not trusted, or confined, becomes a user of its own. False leaves it
+    root, which is a weakness that the operator has to name."""
     terminal: bool = False
     """Whether it gets the host's standard input and output."""
     capabilities: tuple[str, ...] | None = attrs.field(
@@ -216,6 +229,7 @@ class ShardSettings:
                 " seed of their hashes, which helps whoever attacks one of them from another",
                 advice="set start to 'spawn', or leave it out",
             )
+        check_isolation(self)
         if self.python is not None and self.requirements is not None:
             raise Clash(
                 "python",
@@ -331,6 +345,8 @@ class Settings:
     """How the runners of shards start that say nothing about it."""
     sdk_host_version: str = EMULATED_HOST
     """The bot's version that plugins of the SDK are written for."""
+    uids: Sequence[int] = ()
+    """Users that shards may become, each its own, where the host runs as root."""
     placement: PlacementSettings = attrs.field(factory=PlacementSettings)
     groups: tuple[GroupSettings, ...] = attrs.field(default=(), converter=_with_default)
     """The one that shards without a group belong to is always there."""

@@ -19,15 +19,16 @@ class StartMode(StrEnum):
     """Always an interpreter of its own."""
 
 
-def resolve(shard: StartMode, deployment: StartMode, trust: str) -> StartMode:
+def resolve(shard: StartMode, deployment: StartMode, trust: str, *, is_confined: bool = False) -> StartMode:
     """What holds for a shard, ``AUTO`` no more.
 
     Args:
         shard, deployment: What each of them says.
+        is_confined: Its isolation is more than a process.
     """
     if shard is not StartMode.AUTO:
         return shard
-    if trust != TRUSTED:
+    if trust != TRUSTED or is_confined:
         return StartMode.SPAWN
     return DEFAULT_START if deployment is StartMode.AUTO else deployment
 

@@ -40,11 +40,12 @@ from .wiring import Parts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from rookery.protocol import Assignment
+    from rookery.protocol import AssignedPlugin, Assignment
     from rookery.sharding import ShardPlan
 
     from .application import Process
     from .catalog import Catalog
+    from .confiner import Confiner
     from .custody import Custody
     from .log_file import LogFile
     from .reload_result import ReloadResult
@@ -83,6 +84,7 @@ class Supervisor:
         store: Store,
         custody: Custody,
         *,
+        confiner: Confiner,
         process: Process | None,
         observers: Sequence[Callable[[object], None]],
         terminal: Mapping[str, int],
@@ -90,8 +92,8 @@ class Supervisor:
         self.settings = settings
         self.catalog = catalog
         self.plan = plan
-        self.custody = custody
-        self.environments = Environments(settings.state_dir, custody.start)
+        self.custody, self.confiner = custody, confiner
+        self.environments = Environments(settings.state_dir, confiner.before(custody.start, self._own_of))
         self.host_version = version("rookery")
         self.parts = Parts(settings, catalog, store, process)
         self.renderer = Renderer(settings.render, custody.spawn, settings.state_dir / RENDER_DIRECTORY)
@@ -121,19 +123,15 @@ class Supervisor:
         self._start_shard: Callable[[Shard], None] | None = None
         self.shards: dict[str, Shard] = {}
         surface = self.surface = Surface(self)
-        self.dispatch_event = surface.dispatch_event
-        self.invoke_hook = surface.invoke_hook
+        self.dispatch_event, self.invoke_hook = surface.dispatch_event, surface.invoke_hook
         self.dispatch_hook = surface.dispatch_hook
-        self.invoke = surface.invoke
-        self.invoke_plugin = surface.invoke_plugin
+        self.invoke, self.invoke_plugin = surface.invoke, surface.invoke_plugin
         self.invoke_api, self.invoke_llm_provider = surface.invoke_api, surface.invoke_llm_provider
         self.invoke_message_gateway = surface.invoke_message_gateway
         self.send_message = surface.send_message
         self.send_message_to_external = surface.send_message_to_external
-        self.register_hook = surface.register_hook
-        self.register_action = surface.register_action
-        self.set_enabled = surface.set_enabled
-        self.set_plugin_enabled = surface.set_plugin_enabled
+        self.register_hook, self.register_action = surface.register_hook, surface.register_action
+        self.set_enabled, self.set_plugin_enabled = surface.set_enabled, surface.set_plugin_enabled
         self.get_loaded_plugin_ids = surface.get_loaded_plugin_ids
         self.get_loaded_plugin_versions = surface.get_loaded_plugin_versions
         self.get_plugin_load_statuses = surface.get_plugin_load_statuses
@@ -213,6 +211,10 @@ class Supervisor:
     def _limits_of(self, shard: str) -> ShardLimits:
         found = self.shards.get(shard)
         return ShardLimits() if found is None else found.settings.limits
+
+    def _own_of(self, name: str) -> tuple[ShardSettings, Sequence[AssignedPlugin]]:
+        shard = self.shards[name]
+        return shard.settings, self._assign(shard, shard.incarnation, {}).plugins
 
     def _assign(self, shard: Shard, incarnation: int, blocked: Mapping[str, str]) -> Assignment:
         return assign(

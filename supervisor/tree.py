@@ -25,6 +25,7 @@ from .account_record import restore_accounts
 from .audit import open_audit
 from .birth import RUNNER_COMMAND
 from .catalog import find_plugins
+from .confiner import open_confiner
 from .control import serve_control
 from .control_commands import command_table
 from .crash_report import CRASH_DIRECTORY, CrashReports
@@ -99,6 +100,7 @@ async def open_supervisor(
         _LOG.warning("%s", warning)
     hide_variables(settings.llm.key_variables)
     _make_state_dir(settings)
+    confiner = await open_confiner(settings)  # tries bubblewrap, whose first process nobody is to adopt
     with hold_run_lock(settings.state_dir), open_audit(settings.state_dir) as audit:
         async with (
             open_custody(
@@ -115,6 +117,7 @@ async def open_supervisor(
                 plan,
                 store,
                 custody,
+                confiner=confiner,
                 process=process,
                 observers=observers,
                 terminal=terminal or {},

@@ -93,6 +93,10 @@ class ScriptedRunner:
     def sweep(self) -> None:
         pass  # it has no children
 
+    @property
+    def runner_pid(self) -> int:
+        return self.pid
+
     def ask_for_stacks(self) -> bool:
         if not self.stacks:
             return False

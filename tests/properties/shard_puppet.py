@@ -134,6 +134,10 @@ class Puppet(ScriptedRunner):
         self.was_resumed = True
         super().resume()
 
+    @property
+    def runner_pid(self) -> int:
+        return self.pid
+
     def ask_for_stacks(self) -> bool:
         self._take_signal("USR1")
         return not self._has_closed and super().ask_for_stacks()

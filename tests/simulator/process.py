@@ -102,6 +102,10 @@ class SimProcess:
                 f"I15: {self} is swept {'after it was reaped' if self.is_reaped else 'while it lives'}"
             )
 
+    @property
+    def runner_pid(self) -> int:
+        return self.pid
+
     def ask_for_stacks(self) -> bool:
         self._check_signal("SIGUSR1")
         return False

@@ -176,9 +176,9 @@ NEEDED = f"{SHARD}significance = 'required'\n"
                      "shard.b.order: got 1, which shard 'a' has too, and group 'plugins' is rest_for_one, expected a number of "
                      "its own for each; change one of the two, or leave order out: the file has an order of its own",
                      id="two in one place"),
-        pytest.param(f"{SHARD}overflow = 'block'", "shard.a.overflow: got an unknown key, expected one of 'autostart', "
-                     "'capabilities', 'capacity', 'environment', 'group', 'health', 'limits', 'max_inflight', 'name', 'order', 'plugins', "
-                     "'python' or 13 more", id="what is not built"),
+        pytest.param(f"{SHARD}overflow = 'block'", "shard.a.overflow: got an unknown key, expected one of "
+                     "'allow_subprocess', 'autostart', 'capabilities', 'capacity', 'environment', 'group', 'health', 'isolation', "
+                     "'isolation_fallback', 'limits', 'max_inflight', 'name' or 19 more", id="what is not built"),
     ],
 )  # fmt: skip
 def test_a_refused_policy_says_what_to_change(text: str, line: str, tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ async def test_shards_that_are_not_to_be_forked_are_spawned(tmp_path: Path, stat
         deployment.plugin(
             name, name, '@tool("seed")\ndef seed(self) -> int:\n    return hash("seed") & 0xFFFFFFFF'
         )
-    deployment.tables["strange"] = 'trust = "strange"'
+    deployment.tables["strange"] = 'trust = "strange"\nown_user = false'
 
     async with deployment.run() as supervisor:
         one, two, strange = [await supervisor.invoke(f"test.{name}", "seed") for name in supervisor.shards]

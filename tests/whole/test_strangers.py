@@ -71,7 +71,7 @@ def deployment(tmp_path: Path, state_dir: Path) -> Deployment:
     made = Deployment(tmp_path, state_dir)
     made.plugin("guests", "stranger", STRANGER, capabilities=["api.*", "config.get"])
     made.plugin("ours", "ours", OURS)
-    made.tables["guests"] = 'trust = "untrusted"'
+    made.tables["guests"] = 'trust = "untrusted"\nown_user = false'
     return made
 
 

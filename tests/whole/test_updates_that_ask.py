@@ -34,7 +34,7 @@ ASKS = """
 def deployment(tmp_path: Path, state_dir: Path) -> Deployment:
     made = Deployment(tmp_path, state_dir)
     made.plugin("guests", "guest", ASKS, capabilities=["config.get"])
-    made.tables["guests"] = 'trust = "untrusted"'
+    made.tables["guests"] = 'trust = "untrusted"\nown_user = false'
     made.more = '[grants.untrusted]\nallow = ["config.get", "tool.*"]'
     return made
 

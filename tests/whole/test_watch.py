@@ -215,7 +215,7 @@ async def test_a_slow_reload_is_never_left_half_way(deployment: Deployment) -> N
 
 async def test_a_plugin_that_is_not_trusted_cannot_grant_itself_more(deployment: Deployment) -> None:
     """It could write its own manifest: neither a saved file nor an order to reload approves what it asks for now."""
-    deployment.tables["one"] = 'trust = "guest"\n'
+    deployment.tables["one"] = 'trust = "guest"\nown_user = false\n'
     deployment.more = '[grants.guest]\nallow = ["chat.*"]\n'
     manifest = code_of(deployment).with_name("plugin.toml")
     async with watched(deployment, "looking") as supervisor:

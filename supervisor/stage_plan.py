@@ -1,0 +1,141 @@
+"""What does the launch stage of a confined runner have to do: which files, which limits, which user, which namespaces?"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from . import launch_stage
+from .profiles import Isolation
+from .seccomp import OWN_PID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .process import Launch
+
+STAGE = Path(launch_stage.__file__)
+
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+SYSTEM_FILES = (
+    "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/timezone", "/etc/mime.types",
+    "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/tls/certs", "/etc/alternatives", "/usr/share/zoneinfo",
+)  # fmt: skip
+"""Of `/etc`, what programs need to start and to check certificates; no keys."""
+NETWORK_FILES = (
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/host.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+)
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+
+TEMPORARY_BYTES = 64 * 1024 * 1024
+"""Of `/tmp`, and again of `/dev/shm`, in a sandbox."""
+
+OOM_SCORE = 500
+"""The kernel ends a runner before the host when memory is short."""
+NICENESS = 5
+FILE_BYTES = 1024 * 1024 * 1024
+"""Of the largest file that it may write."""
+
+KEPT = ("PATH", "LANG", "LANGUAGE", "LC_", "TZ", "TERM", "PYTHON", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "MALLOC_", "NO_COLOR", "SSL_CERT_")  # fmt: skip
+"""Beginnings of the names of variables that a confined runner gets; others name places that it does not have."""
+
+
+@attrs.frozen(kw_only=True)
+class Surroundings:
+    """What is a shard's own."""
+
+    read: tuple[str, ...]
+    """Directories of its plugins and of its Python."""
+    write: tuple[str, ...]
+    """Directories of its plugins' data."""
+    home: str
+    """A directory of its own, the working directory."""
+    uid: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Confinement:
+    """How a runner is confined."""
+
+    profile: Isolation
+    network: bool
+    program: bytes
+    """The filter of system calls."""
+    bubblewrap: str = ""
+
+
+def write_plan(launch: Launch, own: Surroundings, how: Confinement, *, kept: Iterable[str]) -> bytes:
+    """The plan of a stage that ends as this launch.
+
+    Args:
+        kept: Variables that the operator gives it, which stay as they are.
+    """
+    is_boxed = how.profile is Isolation.SANDBOX and bool(how.bubblewrap)
+    home = "/tmp" if is_boxed else own.home
+    environment = {
+        name: value
+        for name, value in launch.environment.items()
+        if name in kept or name.startswith((*KEPT, "ROOKERY_RUN"))
+    } | {"HOME": home, "TMPDIR": home}
+    read = [*SYSTEM, *SYSTEM_FILES, *own.read, *(NETWORK_FILES if how.network else ())]
+    plan = {
+        "oom_score_adj": OOM_SCORE,
+        "nice": NICENESS,
+        "rlimits": {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": FILE_BYTES},
+        "directory": own.home,
+        "uid": own.uid,
+        "host": os.getpid(),
+        "bubblewrap": bubblewrap_command(how.bubblewrap, own, network=how.network) if is_boxed else [],
+        "read": [*read, *DEVICES, *(["/proc"] if is_boxed else [])],
+        "write": [*own.write, home, "/dev/null", *(["/dev/shm"] if is_boxed else [])],
+        "network": how.network,
+        "filter": base64.b64encode(how.program).decode("ascii"),
+        "own_pid": OWN_PID,
+        "link": launch.link,
+        "command": list(launch.command),
+        "environment": environment,
+    }
+    return json.dumps(plan).encode()
+
+
+def bubblewrap_command(program: str, own: Surroundings, *, network: bool) -> list[str]:
+    """What makes the namespaces, up to what is started in them."""
+    command = [
+        program,
+        "--unshare-user",
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+    ]
+    command += [] if network else ["--unshare-net"]
+    command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"]
+    for path in SYSTEM:
+        if os.path.islink(path):
+            command += ["--symlink", os.readlink(path), path]
+        elif os.path.isdir(path):
+            command += ["--ro-bind", path, path]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    for path in ("/dev/shm", "/tmp"):
+        command += ["--size", str(TEMPORARY_BYTES), "--tmpfs", path]
+    files = [*SYSTEM_FILES, *(NETWORK_FILES if network else ())]
+    shown = [each for each in files if os.path.exists(each) and not each.startswith("/usr/")]
+    for path in _parents_first([*shown, *own.read]):
+        command += ["--ro-bind", path, path]
+    for path in _parents_first(own.write):
+        command += ["--bind", path, path]
+    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]
+
+
+def _parents_first(paths: Iterable[str]) -> list[str]:
+    return sorted(dict.fromkeys(paths), key=lambda path: (path.count("/"), path))

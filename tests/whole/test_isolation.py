@@ -1,0 +1,154 @@
+"""Does a confined runner work as any other does, and reach nothing that is not its own?"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from rookery.supervisor import DispatchFailed
+from rookery.supervisor.observers import RunnerDied
+from rookery.supervisor.profiles import Isolation
+from rookery.supervisor.shard_state import ShardState
+from tests.doubles.confinement import need
+from tests.whole.host import Deployment
+
+pytestmark = pytest.mark.slow
+
+PROBE = """
+    async def on_load(self) -> None:
+        self.data = self.ctx.data_dir
+
+    async def on_unload(self) -> None:
+        (self.data / "unloaded").write_text("in order")
+
+    @tool(description="What it is, and what it can reach.")
+    async def probe(self, path: str) -> dict:
+        import os, socket, sqlite3, threading
+
+        def tried(call) -> str:
+            try:
+                return repr(call())
+            except OSError as error:
+                return type(error).__name__
+
+        thread = threading.Thread(target=lambda: None)
+        thread.start()
+        thread.join()
+        (self.data / "own").write_text("mine")
+        status = dict(line.split(":\\t") for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
+        return {
+            "file": tried(lambda: open(path).read()),
+            "write": tried(lambda: open(path, "w")),
+            "socket": tried(socket.socket),
+            "pair": len(socket.socketpair()),
+            "fork": tried(os.fork),
+            "signal": tried(lambda: os.kill(os.getppid() or 1, 0)),
+            "capabilities": status["CapEff"],
+            "filter": status["Seccomp"],
+            "privileges": status["NoNewPrivs"],
+            "sqlite": sqlite3.connect(str(self.data / "db")).execute("select 1").fetchone()[0],
+            "number": os.getpid(),
+        }
+
+    @tool(description="Never returns.")
+    async def block(self) -> None:
+        while True:
+            pass
+"""
+
+CONFINING = [Isolation.CONFINED, Isolation.SANDBOX]
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    path = tmp_path / "secret"
+    path.write_text("a token")
+    return path
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, state_dir: Path) -> Deployment:
+    return Deployment(tmp_path, state_dir)
+
+
+@pytest.mark.parametrize("isolation", CONFINING)
+async def test_a_confined_runner_works_and_reaches_nothing_else(
+    deployment: Deployment, secret: Path, isolation: Isolation
+) -> None:
+    """Threads, files of its own and a database work; files, sockets, processes and signals of others do not."""
+    need(isolation)
+    deployment.plugin("guests", "probe", PROBE)
+    deployment.tables["guests"] = f'isolation = "{isolation}"'
+
+    async with deployment.run() as supervisor:
+        found: dict[str, Any] = await supervisor.invoke("test.probe", "probe", {"path": str(secret)})
+        reached = supervisor.confiner.reached["guests"]
+        pid = supervisor.shard("guests").pid
+        assert pid is not None
+        number = found.pop("number")
+
+    assert found.pop("file") in ("PermissionError", "FileNotFoundError")
+    del found["write"]  # a sandbox has a directory of the same name, and a file of its own in it
+    assert found == {
+        "socket": "PermissionError",
+        "pair": 2,
+        "fork": "PermissionError",
+        "signal": "PermissionError",
+        "capabilities": "0" * 16,
+        "filter": "2",
+        "privileges": "1",
+        "sqlite": 1,
+    }
+    assert reached.profile is isolation
+    assert secret.read_text() == "a token"
+    assert (number == pid) is (isolation is Isolation.CONFINED)
+    assert (deployment.state / "plugins" / "test.probe" / "unloaded").read_text() == "in order"
+
+
+@pytest.mark.parametrize("isolation", CONFINING)
+async def test_a_confined_runner_that_is_killed_is_replaced(
+    deployment: Deployment, isolation: Isolation
+) -> None:
+    """Its death is told as that of any other, by the signal that ended it."""
+    need(isolation)
+    deployment.plugin("guests", "probe", PROBE)
+    deployment.tables["guests"] = f'isolation = "{isolation}"'
+
+    async with deployment.run() as supervisor:
+        shard = supervisor.shard("guests")
+        assert shard.pid is not None
+        os.kill(shard.pid, signal.SIGKILL)
+        died = await deployment.wait_told(RunnerDied)
+        with trio.fail_after(20):
+            await shard.state.wait_value(lambda state: state is ShardState.READY and shard.incarnation == 2)
+        again = await supervisor.invoke("test.probe", "probe", {"path": "/nothing"})
+
+    assert died.report.signal == signal.SIGKILL
+    assert again["pair"] == 2
+
+
+@pytest.mark.parametrize("isolation", CONFINING)
+async def test_a_confined_runner_that_hangs_says_where(deployment: Deployment, isolation: Isolation) -> None:
+    """It is asked for its stacks and killed, wherever its process lives."""
+    need(isolation)
+    deployment.plugin("guests", "probe", PROBE)
+    deployment.tables["guests"] = (
+        f'isolation = "{isolation}"\n[shard.health]\nbeat_timeout = 1.0\nhang_timeout = 2.0\nack_timeout = 1.0'
+    )
+
+    async with deployment.run() as supervisor, trio.open_nursery() as nursery:
+        nursery.start_soon(_call, supervisor, "block")
+        died = await deployment.wait_told(RunnerDied)
+        nursery.cancel_scope.cancel()
+
+    assert "block" in str(died.report.place), died.report
+
+
+async def _call(supervisor: Any, tool: str) -> None:
+    with pytest.raises(DispatchFailed, match="hung"):
+        await supervisor.invoke("test.probe", tool)
