@@ -2,7 +2,7 @@
 
 For authors, all of it behind this door. plugin: what a plugin is · decorators, provider: how it says what it offers ·
 configuration, setting: its configuration · message: a chat message · outcomes: what events and hooks may come to ·
-context: what plugin code may touch · capabilities, apis, model_services, gateway: the host's services with types ·
+context: what plugin code may touch · capabilities, apis, model_services, web, gateway: the host's services with types ·
 inbound, backoff: what gateways have in common · errors.
 testing is a side door: ``from rookery.runner.testing import run_plugin``, with fake_host behind it.
 
@@ -31,6 +31,7 @@ from .model_services import ModelAnswer
 from .outcomes import EventOutcome, HookOutcome
 from .plugin import Plugin
 from .provider import llm_provider
+from .web import Fetched
 
 __all__ = [
     "Plugin",
@@ -45,6 +46,7 @@ __all__ = [
     "llm_provider",
     "DynamicApi",
     "ModelAnswer",
+    "Fetched",
     "PluginConfig",
     "Field",
     "Message",

@@ -17,6 +17,7 @@ from .gateway import Gateway
 from .knowledge import Components, Persons, Statistics
 from .model_services import LanguageModels, Renderer
 from .records import Records
+from .web import Web
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,8 +76,8 @@ class Context:
     Attributes:
         plugin_id: As in the manifest.
         logger: ``plugin.<id>`` of the standard library; the host shows it with the plugin's name.
-        send, db, records, config, api, chat, messages, persons, components, statistics, llm, render: Services of the
-            host; each needs its capability in the manifest.
+        send, db, records, config, api, chat, messages, persons, components, statistics, llm, render, http: Services of
+            the host; each needs its capability in the manifest.
         gateway: For plugins that carry messages from outside.
         command_prefix: What users write before a command's name.
     """
@@ -100,6 +101,7 @@ class Context:
         self.statistics = Statistics(self.call_capability)
         self.llm = LanguageModels(self.call_capability)
         self.render = Renderer(self.call_capability)
+        self.http = Web(self.call_capability)
         self.gateway = Gateway(plugin_id, host)
 
     def __repr__(self) -> str:

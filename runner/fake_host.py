@@ -31,6 +31,7 @@ from .border import PluginFailed, log_failure, run_guarded
 from .capabilities import Row
 from .fake_records import FakeRecords
 from .message import Message
+from .web import Fetched
 
 
 @attrs.frozen
@@ -83,6 +84,8 @@ class FakeHost:
     database: dict[str, dict[str, Row]] = attrs.Factory(dict)
     """Table to key to row."""
     records: FakeRecords = attrs.Factory(FakeRecords)
+    web: dict[str, Fetched | bytes | str] = attrs.Factory(dict)
+    """What ``ctx.http.fetch`` finds, by address: an answer, or the body of a good one. Other addresses are not allowed."""
     failures: list[PluginFailed] = attrs.Factory(list)
     """Of background tasks."""
     _seen: set[str] = attrs.Factory(set)
@@ -205,6 +208,15 @@ class FakeHost:
     def _sum_rows(self, table: str, field: str) -> dict[str, Any]:
         return {"sum": sum(row.get(field, 0) for row in self.database.get(table, {}).values())}
 
+    def _fetch(self, url: str, **asked: Any) -> dict[str, Any]:
+        found = self.web.get(url)
+        if found is None:
+            text = f"the fake host may not have {url} asked: say what it answers by host.web[{url!r}] = ..."
+            raise RemoteError(ErrorCode.E_CAPABILITY_DENIED, text)
+        if not isinstance(found, Fetched):
+            found = Fetched(status=200, url=url, body=found.encode() if isinstance(found, str) else found)
+        return {"success": True, "answer": attrs.asdict(found)}
+
     def _config_get(self, key: str, default: Any = None) -> dict[str, Any]:
         return {"success": True, "value": self.global_config.get(key, default)}
 
@@ -253,4 +265,5 @@ _SERVICES: dict[str, Callable[..., Any]] = {
     "database.delete": lambda host, **args: host.records.delete(**args),
     "database.count": lambda host, **args: host.records.count(**args),
     "config.get": FakeHost._config_get,
+    "http.fetch": FakeHost._fetch,
 }

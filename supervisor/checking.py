@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 _NO_MATTER_FOR_THE_PLAN = re.compile(
-    r"(?:pipeline\b|grants\b|bot\b|llm\b|render\b|rookery\.(?:name|state_dir|command_prefix|log_level)$"
+    r"(?:pipeline\b|grants\b|bot\b|llm\b|render\b|fetch\b|rookery\.(?:name|state_dir|command_prefix|log_level)$"
     r"|group\b|shard\.[^.\[\]]+\.(?:group|significance|order|autostart|restart|quarantine|timeouts|health|limits)\b"
     r"|shard\.[^.\[\]]+\.(?:max_inflight|queue_limit|thread_limit|terminal|capabilities)\b"
-    r'|plugins\."[^"]+"\.(?:config|capabilities|reads_config_of|calls_apis_of|manages|shares_tables)\b).*'
+    r'|plugins\."[^"]+"\.(?:config|fetch|capabilities|reads_config_of|calls_apis_of|manages|shares_tables)\b).*'
 )
 
 

@@ -22,6 +22,7 @@ from .config_groups import read_groups
 from .config_routes import GatewaySettings, read_chat_policy, read_routes
 from .config_table import Notes, as_written, join, read_table
 from .errors import ConfigError, Mistake
+from .fetch.settings import FetchSettings, laid_over
 from .isolation_settings import UID_FORM, uids_of
 from .llm.config import read_llm
 from .ranges import Each, Form
@@ -78,6 +79,7 @@ _SECTIONS = (
     "route",
     "llm",
     "render",
+    "fetch",
 )
 _POLICIES_WITH_SHARDS = (Policy.PACK, Policy.SPREAD, Policy.TRUST)
 _TOML_PLACE = re.compile(r"(.*) \(at (line \d+, column \d+|end of document)\)", re.DOTALL)
@@ -157,6 +159,7 @@ def read_config(path: Path, *, environ: Mapping[str, str] = os.environ) -> ReadC
     rookery = _read_section(_Rookery, document, "rookery", notes)
     placement = _read_section(PlacementSettings, document, "placement", notes)
     _check_placement(placement, notes)
+    fetch = _read_section(FetchSettings, document, "fetch", notes)
     shards = _read_shards(document.get("shard", []), notes)
     settings = Settings(
         path=path,
@@ -172,11 +175,12 @@ def read_config(path: Path, *, environ: Mapping[str, str] = os.environ) -> ReadC
         placement=placement,
         groups=read_groups(document.get("group", []), shards, notes),
         shards=shards,
-        plugins=_read_plugins(document.get("plugins", {}), notes),
+        plugins=_read_plugins(document.get("plugins", {}), fetch, notes),
         levels=_read_levels(document.get("grants", {}), notes),
         pipeline=_read_section(PipelineSettings, document, "pipeline", notes),
         llm=read_llm(document.get("llm", {}), notes),
         render=_read_section(RenderSettings, document, "render", notes),
+        fetch=fetch,
         routes=read_routes(document.get("route", []), notes),
         chat_policy=read_chat_policy(
             path, _read_section(GatewaySettings, document, "gateways", notes), notes
@@ -269,7 +273,7 @@ def _shard_path(index: int, table: object) -> str:
     return join("shard", name) if type(name) is str and is_shard_name(name) else f"shard[{index}]"
 
 
-def _read_plugins(tables: object, notes: Notes) -> dict[str, PluginSettings]:
+def _read_plugins(tables: object, fetch: FetchSettings, notes: Notes) -> dict[str, PluginSettings]:
     if type(tables) is not dict:
         notes.add("plugins", as_written(tables), 'a section [plugins."ID"] for each plugin')
         return {}
@@ -279,6 +283,8 @@ def _read_plugins(tables: object, notes: Notes) -> dict[str, PluginSettings]:
         if not is_plugin_id(plugin_id):
             notes.add(path, "a section for no plugin", PLUGIN_FORM.expected, _quoting(plugin_id, table))
         elif (plugin := read_table(PluginSettings, table, path, notes)) is not None:
+            if plugin.fetch is not None:
+                plugin = attrs.evolve(plugin, fetch=laid_over(fetch, plugin.fetch, table["fetch"]))
             plugins[plugin_id] = plugin
             _check_sendable(plugin.config, join(path, "config"), notes)
     return plugins

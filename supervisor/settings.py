@@ -20,6 +20,7 @@ from rookery.protocol import PLUGIN_ID, SHARD_NAME, Shortcut
 from rookery.sharding import Policy
 
 from .entitlement import Entitlements
+from .fetch.settings import FetchSettings
 from .health import HealthPolicy
 from .isolation_settings import check_isolation
 from .limits import ShardLimits
@@ -279,6 +280,8 @@ class PluginSettings:
     """Plugins that it may switch, configure and reload beside itself."""
     shares_tables: tuple[str, ...] = attrs.field(default=(), validator=Each(TABLE_FORM))
     """Tables of its database that it has in common with every other plugin that shares the same."""
+    fetch: FetchSettings | None = None
+    """What it may have fetched; None takes the deployment's."""
     together_with: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGIN_FORM))
     """Plugins whose shard it shares."""
     separate_from: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGIN_FORM))
@@ -361,6 +364,8 @@ class Settings:
     pipeline: PipelineSettings = attrs.field(factory=PipelineSettings)
     llm: LlmSettings = attrs.field(factory=LlmSettings)
     render: RenderSettings = attrs.field(factory=RenderSettings)
+    fetch: FetchSettings = attrs.field(factory=FetchSettings)
+    """What plugins may have fetched that have no section of their own about it."""
     routes: tuple[Route, ...] = ()
     """Which gateways messages leave and come in by, where gateways' own word is not enough."""
     chat_policy: Path | None = None

@@ -155,6 +155,7 @@ async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
     await root.start(partial(serve_control, supervisor.settings.state_dir, command_table(supervisor)))
     await root.start(parts.capabilities.run)
     await root.start(parts.models.run)
+    await root.start(parts.fetcher.run)
     await root.start(supervisor.renderer.run)
     root.start_soon(parts.dispatcher.run)
     root.start_soon(parts.answers.run)

@@ -19,11 +19,12 @@ from .api_table import ApiTable
 from .application import ApplicationFlow, Process
 from .approvals import Approvals
 from .breaker import Breaker, BreakerPolicy
-from .capabilities import make_table, register_api, register_component, register_llm
+from .capabilities import make_table, register_api, register_component, register_http, register_llm
 from .component_queries import ComponentQueries
 from .counters import Counters
 from .dispatch import Dispatcher
 from .events import Events
+from .fetch.fetcher import Fetcher
 from .granting import Granting
 from .grants import Grants
 from .hook_specs import HookSpecs
@@ -181,6 +182,8 @@ class Parts:
             file=str(settings.path),
         )
         register_llm(self.capabilities, self.models)
+        self.fetcher = _fetcher(settings)
+        register_http(self.capabilities, self.fetcher)
 
     def _client_types_of(self, plugin_id: str) -> frozenset[str]:
         """What a plugin's manifest says that it serves."""
@@ -256,6 +259,19 @@ class Parts:
 
     def _save_sent(self, message: MessageMap) -> None:
         self.store.save_message_nowait(message, message["session_id"], direction="out")
+
+
+def _fetcher(settings: Settings) -> Fetcher:
+    def where(plugin_id: str) -> str:
+        is_own = settings.plugin(plugin_id).fetch is not None
+        return f'[plugins."{plugin_id}".fetch]' if is_own else "[fetch]"
+
+    chosen = [settings.fetch, *(each.fetch for each in settings.plugins.values() if each.fetch is not None)]
+    return Fetcher(
+        lambda plugin_id: settings.plugin(plugin_id).fetch or settings.fetch,
+        where,
+        is_wanted=any(each.hosts or each.private_hosts for each in chosen),
+    )
 
 
 def _breaker(settings: PipelineSettings, registry: Registry) -> Breaker:

@@ -2,7 +2,7 @@
 
 table: from a call to its implementation · request: one call, answered once · arguments: reading them · powers: what the
 host lends · catalogue: the protocol's names · send, database, records, config, component, message, chat, person, statistics,
-api, llm, render: the families.
+api, llm, render, http: the families.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from .chat import register_chat
 from .component import register_component
 from .config import register_config
 from .database import register_database
+from .http import register_http
 from .llm import register_llm
 from .message import register_message
 from .person import register_person
@@ -40,6 +41,7 @@ __all__ = [
     "make_table",
     "register_api",
     "register_component",
+    "register_http",
     "register_llm",
     "register_render",
 ]

@@ -64,6 +64,7 @@ OWN = frozenset(
         "database.increment_row",
         "database.count_rows",
         "database.sum_rows",
+        "http.fetch",
     ]
 )
 """What this host offers beyond the protocol."""

@@ -6,7 +6,6 @@ httpx is imported when it is opened, which is when a model is configured that ne
 from __future__ import annotations
 
 import email.utils
-import functools
 import json
 import os
 import random
@@ -18,11 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 import trio
 
+from ..authorities import reason_of, trusted_authorities
 from . import openai
 from .failure import LlmFailed, LlmKind
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Awaitable, Callable, Sequence
 
     import httpx
@@ -83,7 +82,9 @@ class HttpProvider:
 
         timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT)
         headers = {"Accept-Encoding": "identity"}  # an answer is as large as it says
-        async with httpx.AsyncClient(timeout=timeout, headers=headers, verify=_trust()) as client:
+        async with httpx.AsyncClient(
+            timeout=timeout, headers=headers, verify=trusted_authorities()
+        ) as client:
             self._client = client
             try:
                 task_status.started()
@@ -152,14 +153,14 @@ class HttpProvider:
             async with self._client.stream("POST", url, headers=headers, **sent.arguments) as response:
                 return response.status_code, response.headers, await _read(response, _host_of(model))
         except httpx.ConnectError as error:
-            text = f"{_host_of(model)} cannot be reached: {_reason(error)}"
+            text = f"{_host_of(model)} cannot be reached: {reason_of(error)}"
             raise LlmFailed(LlmKind.UNAVAILABLE, text, is_passing=True) from None
         except httpx.ConnectTimeout:
             text = f"{_host_of(model)} cannot be reached: no connection within {CONNECT_TIMEOUT:g} s"
             raise LlmFailed(LlmKind.UNAVAILABLE, text, is_passing=True) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             # It may have been answered, and paid for: it is not asked again.
-            text = f"the answer of {_host_of(model)} broke off: {_reason(error)}"
+            text = f"the answer of {_host_of(model)} broke off: {reason_of(error)}"
             raise LlmFailed(LlmKind.UNAVAILABLE, text) from None
 
     def _key_of(self, model: ModelSettings) -> str:
@@ -174,14 +175,6 @@ class HttpProvider:
         if not key or not key.isascii() or not key.isprintable():
             raise LlmFailed(LlmKind.NOT_CONFIGURED, what)
         return key
-
-
-@functools.cache
-def _trust() -> ssl.SSLContext:
-    """Whom to believe who they are. To make it takes a fifth of a second."""
-    import httpx
-
-    return httpx.create_ssl_context()
 
 
 def _json(path: str, body: Mapping[str, Any]) -> _Sent:
@@ -255,15 +248,6 @@ def _without(failure: LlmFailed, key: str) -> LlmFailed:
         return failure
     text = str(failure).replace(key, "***")
     return LlmFailed(failure.kind, text, retry_after=failure.retry_after, is_passing=failure.is_passing)
-
-
-def _reason(error: BaseException) -> str:
-    """What was wrong in the first place: of TLS, httpx itself says nothing."""
-    told = [str(error)]
-    while (before := error.__cause__ or error.__context__) is not None:
-        error = before
-        told.append(str(error))
-    return next((" ".join(text.split())[:300] for text in reversed(told) if text), type(error).__name__)
 
 
 def _host_of(model: ModelSettings) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 @attrs.frozen
 class Certificate:
-    """A self-signed certificate for 127.0.0.1."""
+    """A self-signed certificate for 127.0.0.1, and for whoever was named besides."""
 
     certificate: Path
     key: Path
@@ -25,14 +25,18 @@ class Certificate:
         return context
 
 
-def make_certificate(directory: Path) -> Certificate:
-    """Make one; a test is skipped where there is no openssl."""
+def make_certificate(directory: Path, *names: str) -> Certificate:
+    """Make one; a test is skipped where there is no openssl.
+
+    Args:
+        names: Whom it is for besides, such as ``DNS:shop.test``.
+    """
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed: no certificate to test TLS with")
     made = Certificate(directory / "certificate.pem", directory / "key.pem")
     command = (
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-        f" -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout {made.key} -out {made.certificate}"
+        f" -subj /CN=127.0.0.1 -addext subjectAltName={','.join(('IP:127.0.0.1', *names))} -keyout {made.key} -out {made.certificate}"
     )
     subprocess.run(command.split(), check=True, capture_output=True)
     return made

@@ -135,8 +135,8 @@ def test_a_plugin_that_nobody_speaks_of_has_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        pytest.param("[pipline]", "pipline: got an unknown key, expected one of 'bot', 'gateways', 'grants', 'group', 'llm', 'pipeline', "
-                     "'placement', 'plugins', 'render', 'rookery', 'route', 'shard'; did you mean 'pipeline'?", id="an unknown section"),
+        pytest.param("[pipline]", "pipline: got an unknown key, expected one of 'bot', 'fetch', 'gateways', 'grants', 'group', 'llm', "
+                     "'pipeline', 'placement', 'plugins', 'render', 'rookery', 'route' or 1 more; did you mean 'pipeline'?", id="an unknown section"),
         pytest.param("rookery = 3", "rookery: got 3, expected a table", id="no section"),
         pytest.param("[rookery]\nname = true", "rookery.name: got true, expected a file name of at most 64 characters",
                      id="a boolean for a text"),
