@@ -132,6 +132,7 @@ def _launch(shard: Shard, run: str, channels: Channels, *, may_be_forked: bool) 
         may_be_forked=may_be_forked,
         run=run,
         link=channels.link,
+        lifeline=channels.lifeline,
     )
     return confine(launch)
 

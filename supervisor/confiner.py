@@ -130,6 +130,7 @@ class Confiner:
         how = Confinement(
             profile=reached.profile,
             network=wish.network,
+            subprocesses=wish.subprocesses,
             program=self._filter(network=wish.network, subprocesses=wish.subprocesses),
             bubblewrap=self._means.bubblewrap,
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import ctypes
+import fcntl
 import json
 import os
 import resource
@@ -69,8 +70,11 @@ def landlock_version() -> int:
     return max(0, version)
 
 
-def apply_landlock(read: list[str], write: list[str], *, network: bool) -> None:
+def apply_landlock(read: list[str], write: list[str], *, run: list[str], network: bool) -> None:
     """Leave this thread, and all that comes of it, nothing but these files. Paths that are not there are left out.
+
+    Args:
+        run: What may be executed, too.
 
     Raises:
         OSError: The kernel refuses.
@@ -84,6 +88,8 @@ def apply_landlock(read: list[str], write: list[str], *, network: bool) -> None:
     rules = _checked(libc.syscall(LANDLOCK_CREATE_RULESET, ctypes.byref(ruleset), ctypes.c_size_t(size), 0))
     try:
         for path in read:
+            _allow(rules, path, rights & (READ_FILE | READ_DIR))
+        for path in run:
             _allow(rules, path, rights & (EXECUTE | READ_FILE | READ_DIR))
         for path in write:
             _allow(rules, path, rights & ~MAKE_DEVICES & ~EXECUTE)
@@ -205,11 +211,27 @@ def become_bubblewrap(plan: Plan) -> None:
 
 
 def restrict_files(plan: Plan) -> None:
-    apply_landlock([*plan["read"], f"/proc/{os.getpid()}"], plan["write"], network=plan["network"])
+    own = f"/proc/{os.getpid()}"
+    apply_landlock([*plan["read"], own], plan["write"], run=plan["run"], network=plan["network"])
+    # The rule is about what stands there now. While it is open nothing else will.
+    os.set_inheritable(os.open(own, os.O_PATH | os.O_DIRECTORY), True)
 
 
 def filter_calls(plan: Plan) -> None:
     apply_filter(base64.b64decode(plan["filter"]), plan["own_pid"])
+
+
+def arm_lifeline(plan: Plan) -> None:
+    """Have the kernel end the runner's group when the host's end of this pipe closes. The runner may not ask for that itself:
+    whoever may can have anybody sent a signal."""
+    lifeline = plan["lifeline"]
+    if lifeline is None:
+        return
+    if os.getpgrp() != os.getpid():
+        os.setsid()  # behind bubblewrap's first process it leads nothing yet
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETSIG, SIGKILL)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def check_link(plan: Plan) -> None:
@@ -235,7 +257,7 @@ OUTSIDE_STEPS = (
     gain_no_privileges,
     become_bubblewrap,
 )
-INSIDE_STEPS = (restrict_files, filter_calls, check_link, become_runner)
+INSIDE_STEPS = (arm_lifeline, restrict_files, filter_calls, check_link, become_runner)
 
 
 def stage_command(descriptor: int) -> tuple[str, ...]:

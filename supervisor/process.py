@@ -51,6 +51,8 @@ class Launch:
     """Whether it is started in namespaces of its own, by a process that stays outside and ends with it."""
     link: int | None = None
     """Which of the descriptors connects a runner with its host."""
+    lifeline: int | None = None
+    """Which of them ends when the host does."""
     run: str = ""
     """``<shard>.<incarnation>``, by which what it leaves behind is known; "" for a child that is known by nothing."""
 

@@ -36,11 +36,19 @@ OWN_PID = 0x5EED_C0DE
 CLONE_THREAD = 0x0001_0000
 SET_ID_BITS = 0o6000
 O_CREAT = 0o100
+O_TMPFILE = 0o2000_0000
+"""Without the bit of directories: a file without a name, which can be given one."""
+NAMESPACES = 0x7E02_0000
+"""``CLONE_NEW*``: mount, cgroup, uts, ipc, user, pid and network."""
+F_SETOWN, F_SETSIG, F_SETOWN_EX = 8, 10, 15
+"""Who owns a descriptor is sent a signal of its choice when something happens there, whoever that is."""
 AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
 SOCK_TYPE_MASK = 0xF
-SOCK_STREAM, SOCK_DGRAM = 1, 2
+SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET = 1, 2, 5
 IPPROTO_TCP, IPPROTO_UDP = 6, 17
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
+FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 9, 11, 16, 36, 37, 38, 1024, 1025, 1030, 1031, 1032, 1033, 1034)
+"""Copies of descriptors, their flags, locks of files, who owns them, leases, sizes of pipes and seals; no signals to others."""
 IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """Is it a terminal, and how large is it; how much can be read; without blocking; close on exec, and not."""
 
@@ -53,7 +61,7 @@ ALLOWED = _words("""
     access alarm arch_prctl brk capget chdir chown clock_getres clock_gettime clock_nanosleep close close_range
     copy_file_range dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2
     epoll_wait epoll_wait_old eventfd eventfd2 execve execveat exit exit_group faccessat faccessat2 fadvise64
-    fallocate fchdir fchown fchownat fcntl fdatasync fgetxattr flistxattr flock fstat fstatfs fsync ftruncate futex
+    fallocate fchdir fchown fchownat fdatasync fgetxattr flistxattr flock fstat fstatfs fsync ftruncate futex
     futex_waitv futimesat get_mempolicy get_robust_list get_thread_area getcpu getcwd getdents getdents64 getegid
     geteuid getgid getgroups getitimer getpeername getpgid getpgrp getpid getppid getpriority getrandom getresgid
     getresuid getrlimit getrusage getsid getsockname getsockopt gettid gettimeofday getuid getxattr
@@ -61,10 +69,10 @@ ALLOWED = _words("""
     io_setup io_submit lchown lgetxattr link linkat listxattr llistxattr lseek lstat madvise membarrier mincore
     mkdir mkdirat mlock mlock2 mlockall mmap mprotect mremap msync munlock munlockall munmap nanosleep newfstatat
     pause pipe pipe2 poll ppoll pread64 preadv preadv2 pselect6 pwrite64 pwritev pwritev2 read readahead readlink
-    readlinkat readv recvfrom recvmmsg recvmsg remap_file_pages rename renameat renameat2 restart_syscall rmdir rseq
+    readlinkat readv recvfrom recvmmsg recvmsg rename renameat renameat2 restart_syscall rmdir rseq
     rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn rt_sigsuspend rt_sigtimedwait sched_get_priority_max
     sched_get_priority_min sched_getaffinity sched_getattr sched_getparam sched_getscheduler sched_rr_get_interval
-    sched_yield select sendfile sendmmsg sendmsg sendto set_robust_list set_thread_area set_tid_address setitimer
+    sched_yield select sendfile sendmmsg sendmsg set_robust_list set_thread_area set_tid_address setitimer
     setpgid setsid setsockopt shutdown sigaltstack signalfd signalfd4 splice stat statfs statx symlink symlinkat
     sync_file_range sysinfo tee time timer_create timer_delete timer_getoverrun timer_gettime timer_settime
     timerfd_create timerfd_gettime timerfd_settime times truncate umask uname unlink unlinkat utime utimensat utimes
@@ -75,9 +83,9 @@ ALLOWED = _words("""
 FORBIDDEN = _words("""
     acct add_key adjtimex bpf chroot clock_adjtime clock_settime delete_module fanotify_init finit_module fsconfig
     fsmount fsopen fspick get_kernel_syms init_module io_uring_enter io_uring_register io_uring_setup ioperm iopl
-    ioprio_set kcmp kexec_file_load kexec_load keyctl lookup_dcookie memfd_create memfd_secret mknod mknodat mount
+    ioprio_set kcmp kexec_file_load kexec_load keyctl lookup_dcookie memfd_create memfd_secret mknod mknodat modify_ldt mount
     mount_setattr move_mount move_pages migrate_pages mbind name_to_handle_at nfsservctl open_by_handle_at open_tree
-    perf_event_open pidfd_getfd pidfd_open pidfd_send_signal pivot_root process_madvise process_mrelease
+    perf_event_open pidfd_getfd pidfd_send_signal pivot_root process_madvise process_mrelease
     process_vm_readv process_vm_writev ptrace quotactl quotactl_fd reboot request_key sched_setattr sched_setparam
     sched_setscheduler set_mempolicy setdomainname setfsgid setfsuid setgid setgroups sethostname setns setregid
     setresgid setresuid setreuid settimeofday setuid shmat shmctl shmdt shmget msgctl msgget msgrcv msgsnd semctl
@@ -131,8 +139,12 @@ def _add_files(rules: _Rules) -> None:
             rules.forbid(name, (place, _MASKED_EQUAL, bit, bit))
     rules.allow("creat", (1, _MASKED_EQUAL, SET_ID_BITS, 0))
     for name, flags, mode in (("open", 1, 2), ("openat", 2, 3)):
-        rules.allow(name, (flags, _MASKED_EQUAL, O_CREAT, 0))
+        rules.allow(name, (flags, _MASKED_EQUAL, O_CREAT | O_TMPFILE, 0))
         rules.allow(name, (mode, _MASKED_EQUAL, SET_ID_BITS, 0))
+    for command in (F_SETOWN, F_SETSIG, F_SETOWN_EX):
+        rules.forbid("fcntl", (1, _MASKED_EQUAL, 0xFFFF_FFFF, command))
+    for command in FCNTLS:
+        rules.allow("fcntl", (1, _MASKED_EQUAL, 0xFFFF_FFFF, command))
     for number in IOCTLS:
         rules.allow("ioctl", (1, _MASKED_EQUAL, 0xFFFF_FFFF, number))
     for number in (TIOCSTI, TIOCLINUX):
@@ -149,10 +161,13 @@ def _add_processes(rules: _Rules, *, subprocesses: bool) -> None:
     for pid in (0, OWN_PID):
         rules.allow("setpriority", (0, _EQUAL, 0, 0), (1, _EQUAL, pid, 0))
     if subprocesses:
-        for name in ("fork", "vfork", "clone", "kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"):
+        rules.allow("clone", (0, _MASKED_EQUAL, NAMESPACES, 0))
+        rules.forbid("clone", (0, _MASKED_EQUAL, 0x1000_0000, 0x1000_0000))
+        for name in ("fork", "vfork", "kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open"):
             rules.allow(name)
         return
-    rules.allow("clone", (0, _MASKED_EQUAL, CLONE_THREAD, CLONE_THREAD))
+    rules.forbid("pidfd_open")
+    rules.allow("clone", (0, _MASKED_EQUAL, CLONE_THREAD | NAMESPACES, CLONE_THREAD))
     rules.forbid("clone", (0, _MASKED_EQUAL, CLONE_THREAD, 0))
     for name in ("fork", "vfork"):
         rules.forbid(name)
@@ -162,8 +177,15 @@ def _add_processes(rules: _Rules, *, subprocesses: bool) -> None:
 
 
 def _add_sockets(rules: _Rules, *, network: bool) -> None:
-    """Pairs of its own, which every event loop wakes itself with; more only with the network."""
-    rules.allow("socketpair", (0, _EQUAL, AF_UNIX, 0))
+    """Pairs of its own, which every event loop wakes itself with; more only with the network. Not pairs for datagrams: each of
+    those can be sent to any path."""
+    for kind in (SOCK_STREAM, SOCK_SEQPACKET):
+        rules.allow("socketpair", (0, _EQUAL, AF_UNIX, 0), (1, _MASKED_EQUAL, SOCK_TYPE_MASK, kind))
+    if network:
+        rules.allow("sendto")
+    else:
+        rules.allow("sendto", (4, _EQUAL, 0, 0))
+        rules.forbid("sendto", (4, _NOT_EQUAL, 0, 0))
     if not network:
         for name in ("socket", "connect", "bind", "listen", "accept", "accept4"):
             rules.forbid(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import glob
 import json
 import os
 from pathlib import Path
@@ -35,6 +36,18 @@ NETWORK_FILES = (
     "/etc/gai.conf",
     "/etc/services",
 )
+MACHINE = (
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/proc/loadavg",
+    "/proc/uptime",
+    "/proc/version",
+    "/sys/devices/system/cpu",
+)
+"""What libraries ask the size of the machine of. What else is in these directories names other processes."""
+LINKERS = ("/lib64/ld-*", "/lib/ld-*", "/lib/*/ld-*", "/usr/lib/ld-*", "/usr/lib/*/ld-*")
+"""Runs every program that is linked: the kernel starts it in the program's place."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 TEMPORARY_BYTES = 64 * 1024 * 1024
@@ -69,6 +82,7 @@ class Confinement:
 
     profile: Isolation
     network: bool
+    subprocesses: bool
     program: bytes
     """The filter of system calls."""
     bubblewrap: str = ""
@@ -87,7 +101,7 @@ def write_plan(launch: Launch, own: Surroundings, how: Confinement, *, kept: Ite
         for name, value in launch.environment.items()
         if name in kept or name.startswith((*KEPT, "ROOKERY_RUN"))
     } | {"HOME": home, "TMPDIR": home}
-    read = [*SYSTEM, *SYSTEM_FILES, *own.read, *(NETWORK_FILES if how.network else ())]
+    read = [*SYSTEM, *SYSTEM_FILES, *MACHINE, *own.read, *(NETWORK_FILES if how.network else ())]
     plan = {
         "oom_score_adj": OOM_SCORE,
         "nice": NICENESS,
@@ -97,15 +111,22 @@ def write_plan(launch: Launch, own: Surroundings, how: Confinement, *, kept: Ite
         "host": os.getpid(),
         "bubblewrap": bubblewrap_command(how.bubblewrap, own, network=how.network) if is_boxed else [],
         "read": [*read, *DEVICES, *(["/proc"] if is_boxed else [])],
+        "run": [*SYSTEM, *own.read] if how.subprocesses else programs_of(launch.command[0]),
         "write": [*own.write, home, "/dev/null", *(["/dev/shm"] if is_boxed else [])],
         "network": how.network,
         "filter": base64.b64encode(how.program).decode("ascii"),
         "own_pid": OWN_PID,
         "link": launch.link,
+        "lifeline": launch.lifeline,
         "command": list(launch.command),
         "environment": environment,
     }
     return json.dumps(plan).encode()
+
+
+def programs_of(command: str) -> list[str]:
+    """What has to be run for one program to start, and nothing else: without it no other can take the runner's place."""
+    return [os.path.realpath(command), *(path for pattern in LINKERS for path in glob.glob(pattern))]
 
 
 def bubblewrap_command(program: str, own: Surroundings, *, network: bool) -> list[str]:
