@@ -18,6 +18,7 @@ from .catalog import Catalog, find_plugins
 from .config import read_config
 from .errors import ConfigError, Mistake
 from .grant_review import review_grants
+from .isolation_review import review_isolation
 from .planning import make_plan
 from .settings import Settings
 
@@ -71,7 +72,10 @@ def check_deployment(path: Path, *, environ: Mapping[str, str] = os.environ) -> 
         catalog=catalog,
         plan=None if read.mistakes else plan,
         mistakes=(*found, *mistakes),
-        warnings=review_grants(read.settings, catalog, plan),
+        warnings=(
+            *review_grants(read.settings, catalog, plan),
+            *review_isolation(read.settings, None if read.mistakes else plan),
+        ),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
@@ -127,7 +127,16 @@ def _status_of(shard: Shard, supervisor: Supervisor, now: float) -> ShardStatus:
         counted=len(shard.history.deaths),
         rss=shard.rss,
         lost=shard.lost_pids,
+        **_isolation_of(shard, supervisor),
         runner=shard.settings.runner,
         dropped_lines=supervisor.log_sink.dropped_of(shard.name),
         next_start=None if shard.next_start is None else max(0.0, shard.next_start - now),
     )
+
+
+def _isolation_of(shard: Shard, supervisor: Supervisor) -> dict[str, Any]:
+    reached = supervisor.confiner.reached.get(shard.name)
+    if reached is not None:
+        profile, mechanisms = reached.profile.value, reached.mechanisms
+        return {"isolation": profile, "mechanisms": mechanisms, "is_weaker": reached.is_weaker}
+    return {"isolation": "none" if shard.incarnation else shard.settings.isolation.value}

@@ -51,6 +51,12 @@ class ShardStatus:
     """Resident memory of the runner in bytes; 0 while it is not known."""
     lost: tuple[int, ...] = ()
     """Processes of earlier runners that the kernel has not let go."""
+    isolation: str = "process"
+    """The profile that its latest runner has; "none" where it was refused one."""
+    mechanisms: tuple[str, ...] = ()
+    """What keeps it in."""
+    is_weaker: bool = False
+    """The operator has allowed less than what is asked for, and this is less."""
     runner: tuple[str, ...] = ()
     """The command of its runners, where they are of the original kind; empty for rookery's own."""
     dropped_lines: int = 0

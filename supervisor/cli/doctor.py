@@ -11,6 +11,7 @@ import click
 from ..doctor import Diagnosis, examine
 from ..exit_codes import EXIT_MISTAKE, EXIT_OK
 from ..sdk_windows import EMULATED_HOST, SDK, installed_sdk
+from .doctor_isolation import isolation
 from .terminal import printable
 
 
@@ -20,6 +21,9 @@ def command() -> None:
 
     Exit codes: 0 all is well; 1 something is not.
     """
+
+
+command.add_command(isolation)
 
 
 @command.command("plugins", short_help="Say which plugins will load.")

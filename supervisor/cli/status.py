@@ -31,6 +31,8 @@ END_OF_LINE = "\x1b[K\n"
 CLEAR_BELOW = "\x1b[J"
 
 STATE_COLOURS = {"READY": "\x1b[32m", "FAILED": "\x1b[31m", "LOST": "\x1b[31m", "STOPPED": "", "DISABLED": ""}
+LESS = "less than it should have: the operator allows that"
+WEAK = "\x1b[31m"
 ON_THE_WAY = "\x1b[33m"
 """Any other state: it will not last."""
 
@@ -147,7 +149,10 @@ def status_lines(status: dict[str, Any], *, colour: bool) -> list[str]:
         for each in status.get("circuits", ())
     ]
     remarks += [*status["shadowed_commands"], *status.get("shadowed", ())]
-    return [*lines, *([""] if remarks else []), *map(printable, remarks)]
+    told = [
+        f"{WEAK}{line}{RESET}" if colour and line.endswith(LESS) else line for line in map(printable, remarks)
+    ]
+    return [*lines, *([""] if remarks else []), *told]
 
 
 def _row(shard: dict[str, Any]) -> tuple[str, ...]:
@@ -191,6 +196,11 @@ def _platform_remarks(platform: dict[str, Any]) -> list[str]:
 def _remarks(shard: dict[str, Any]) -> list[str]:
     """What an operator wants to know of a shard that is not well."""
     told = [f"{shard['name']} is suspect: {shard['reason']}"] if shard["state"].upper() == "SUSPECT" else []
+    if shard.get("is_weaker"):
+        told.append(f"{shard['name']} has isolation {shard['isolation']}, {LESS}")
+    elif shard.get("isolation", "process") not in ("process", "none"):
+        by = ", ".join(shard["mechanisms"])
+        told.append(f"{shard['name']} has isolation {shard['isolation']}: {by}")
     if shard.get("runner"):
         told.append(f"{shard['name']} has a runner of the original kind: {shlex.join(shard['runner'])}")
     if times := shard.get("flaps"):

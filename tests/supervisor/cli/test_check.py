@@ -103,7 +103,7 @@ def test_a_warning_is_printed_and_is_no_failure(
     """One line above the verdict; with `--json` beside the mistakes."""
     monkeypatch.chdir(tmp_path)
     write_plugin(tmp_path, "a.dice", capabilities=["send.text"])
-    shard = '[[shard]]\nname = "s"\nplugins = ["a.dice"]\ntrust = "untrusted"\n'
+    shard = '[[shard]]\nname = "s"\nplugins = ["a.dice"]\ntrust = "untrusted"\nown_user = false\n'
     write_config(tmp_path, f'rookery.plugin_dirs = ["plugins"]\n{shard}')
 
     code = run_command_line(["check"])

@@ -248,3 +248,19 @@ def test_a_configuration_that_is_given_twice_is_a_mistake(tmp_path: Path) -> Non
 
     assert result.exit_code == 2
     assert "given twice" in result.output
+
+
+def test_the_isolation_of_a_shard_is_told_and_less_than_wished_in_red() -> None:
+    """A plain process is what everybody has, and not worth a line."""
+    boxed = changed(isolation="sandbox", mechanisms=["bubblewrap", "landlock 7", "seccomp"])
+    weaker = changed(isolation="process", mechanisms=[], is_weaker=True)
+
+    assert status_lines(changed(isolation="process"), colour=True)[4:] == []
+    assert (
+        status_lines(boxed, colour=False)[-1]
+        == "games has isolation sandbox: bubblewrap, landlock 7, seccomp"
+    )
+    assert status_lines(weaker, colour=False)[-1] == (
+        "games has isolation process, less than it should have: the operator allows that"
+    )
+    assert status_lines(weaker, colour=True)[-1].startswith("\x1b[31mgames")
