@@ -8,6 +8,7 @@ has done into ``journal`` in its working directory. A file ``behave`` there, rea
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
@@ -298,6 +299,7 @@ def main() -> None:
     note(
         f"token {len(runner.token)} host {os.environ['MAIBOT_HOST_VERSION']} group {os.environ['MAIBOT_RUNNER_GROUP']}"
     )
+    note(f"token hash {hashlib.sha256(runner.token.encode()).hexdigest()}")
     if runner.behaviour == "no hello":
         time.sleep(3600)
     if runner.behaviour == "talkative":

@@ -69,7 +69,7 @@ It.ask = tool("ask")(ask)
 SLOW = """
 @tool("greet")
 async def greet(self):
-    return "hello"
+    return "genuine"
 
 @tool("wait")
 async def wait(self):
@@ -139,13 +139,13 @@ async def test_who_names_another_plugin_is_killed_and_changes_nothing_of_it(
         may = supervisor.parts.grants.allows("test.bystander", "database.count")
         more = supervisor.parts.grants.allows("test.bystander", "send.text")
         count = await supervisor.invoke("test.bystander", "score")
-        hello = await supervisor.invoke("test.bystander", "greet")
+        greeting = await supervisor.invoke("test.bystander", "greet")
         nobody = supervisor.parts.grants.allows("test.nobody", "config.get")
 
     assert died.report.kind is ExitKind.PROTOCOL
     assert after is before
     assert (may, more, nobody) == (True, False, False)
-    assert (count, hello) == (1, "hello")
+    assert (count, greeting) == (1, "genuine")
     [violation] = deployment.told(SecurityViolation)
     assert (violation.shard, violation.incarnation) == ("hostile", 1)
     claimed, killed = audit(deployment, "hostile", "violation", "killed")
@@ -183,7 +183,7 @@ async def test_a_component_called_like_anothers_is_another_component(deployment:
         await attack(supervisor, "a component called like another's")
         answers = [await supervisor.invoke(plugin, "greet") for plugin in ("test.bystander", "test.evil")]
 
-    assert answers == ["hello", "hello"]
+    assert answers == ["genuine", "hello"]
     assert deployment.told(SecurityViolation) == []
 
 

@@ -18,6 +18,7 @@ import trio
 
 from rookery.supervisor import Supervisor
 from rookery.supervisor.events import Passing
+from rookery.supervisor.observers import RunnerDied
 from tests.whole.host import PATIENCE, message
 from tests.whole.segment_stage import NAMES, open_stage
 
@@ -88,6 +89,9 @@ async def test_a_storm_of_deaths_repeats_nothing_and_turns_nothing_round(
     assert len(settled) == 5 * sum(kind == "show" for kind in kinds.values())
     assert counted["invocations"] == 5 * EVENTS
     assert counted["errors"] == 0
+    deaths = [died.report for died in stage.deployment.told(RunnerDied)]
+    assert all(report.knows_started for report in deaths)
+    assert counted["lost"] <= sum(len(report.started) for report in deaths)
     ran: dict[str, list[int]] = defaultdict(list)
     for line in lines:
         name, number = line.split()

@@ -159,12 +159,14 @@ async def test_orders_are_heard_while_a_shard_waits(deployment: Deployment) -> N
         await kill_and_wait(shard, ShardState.READY)  # the first death is followed at once
 
         await kill_and_wait(shard, ShardState.BACKOFF)
-        supervisor.start_shard("games")
-        await shard.state.wait_value(ShardState.READY)
+        with trio.fail_after(10):  # the pause is fifteen seconds at least
+            supervisor.start_shard("games")
+            await shard.state.wait_value(ShardState.READY)
         await kill_and_wait(shard, ShardState.READY)
         await kill_and_wait(shard, ShardState.BACKOFF)
-        supervisor.stop_shard("games")
-        await shard.state.wait_value(ShardState.STOPPED)
+        with trio.fail_after(10):
+            supervisor.stop_shard("games")
+            await shard.state.wait_value(ShardState.STOPPED)
         supervisor.start_shard("games")
         await shard.state.wait_value(ShardState.READY)
 

@@ -93,11 +93,17 @@ async def test_what_cannot_be_installed_is_named_and_costs_its_shard_alone(deplo
     assert (answer, repaired) == ("2.0", "1.0")
 
 
-async def test_an_interpreter_of_the_operators(deployment: Deployment) -> None:
-    """Any Python will do: rookery need not be installed for it."""
-    deployment.tables["plain"] = f'python = "{sys.executable}"'
+async def test_an_interpreter_of_the_operators(deployment: Deployment, tmp_path: Path) -> None:
+    """Any Python will do: rookery need not be installed for it. It is this one that runs, and no other shard's."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho ran >> {tmp_path}/ran\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    deployment.tables["plain"] = f'python = "{python}"'
+    deployment.tables |= {"old": "autostart = false", "new": "autostart = false"}
     async with deployment.run() as supervisor:
         assert await supervisor.invoke("test.plain", "greet", timeout=25.0) == "hello"
+
+    assert (tmp_path / "ran").read_text() == "ran\n"
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,9 @@ async def test_it_comes_back_after_its_death_with_another_token(stage: OriginalS
         (place,) = (stage.state / "originals").iterdir()
         assert place.name == "old.2"
 
+    tokens = [line for line in stage.journal if line.startswith("token hash ")]
+    assert len(tokens) == len(set(tokens)) == 2
+
 
 async def test_a_reload_takes_the_new_code(stage: OriginalStage) -> None:
     """By ``plugin.reload_batch``, as of any shard."""

@@ -261,6 +261,16 @@ async def test_no_browser_is_told_with_what_to_do(
     assert text in str(failure)
 
 
+def test_a_browser_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where the operator names none, by what browsers are called."""
+    program = tmp_path / "chromium"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert browsers.find_executable(None) == str(program)
+
+
 async def test_a_network_that_the_operator_does_not_allow_is_refused(open_studio: Opener) -> None:
     """Before anything is started."""
     async with open_studio() as studio:

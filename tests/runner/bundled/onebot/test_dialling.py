@@ -5,13 +5,14 @@ from __future__ import annotations
 import attrs
 import pytest
 import trio
+import trio.testing
 
-from rookery.protocol import ErrorCode, RemoteError
+from rookery.protocol import ErrorCode, MessageMap, RemoteError
 from rookery.runner.bundled.onebot.errors import ActionFailed, ActionUnanswered, NotConnected
 from rookery.runner.bundled.onebot.settings import Dial
 from tests.doubles.onebot_platform import PlatformServer, open_platform_server
 
-from .conftest import FakeHost, answer, dialling
+from .conftest import TIMEOUT, FakeHost, answer, dialling
 
 pytestmark = pytest.mark.slow
 
@@ -313,21 +314,39 @@ async def test_what_a_wrong_account_says_is_not_handed_over_later(
     assert host.texts == ["from the right one"]
 
 
-async def test_leaving_hands_over_what_came_before(server: PlatformServer, host: FakeHost) -> None:
+@attrs.define(eq=False)
+class HeldHost(FakeHost):
+    """Has every message wait until its gate is open."""
+
+    gate: trio.Event = attrs.Factory(trio.Event)
+
+    async def route(self, message: MessageMap) -> bool:
+        await self.gate.wait()
+        return await super().route(message)
+
+
+async def test_leaving_hands_over_what_came_before(server: PlatformServer) -> None:
     """Then the host hears that we are gone, and the platform gets closing words."""
+    host = HeldHost()
     client = dialling(host, server.url)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(client.run)
         platform = await server.accept()
         for number in range(1, 51):
             await platform.say(str(number), number=number)
-        await host.wait_messages(1)
-        with trio.fail_after(10):
-            await client.leave("bye")
+        await client.say(answer())  # what the platform says of it comes behind all of them
+        with trio.fail_after(TIMEOUT):
+            nursery.start_soon(client.leave, "bye")
+            while client._connection is not None:
+                await client._changed.park()
+            await trio.testing.wait_all_tasks_blocked()
+            before = (host.accounts, host.texts)
+            host.gate.set()
             await platform.ended.wait()
 
+    assert before == ([(True, "10000")], [])
     assert host.accounts == [(True, "10000"), (False, "10000")]
-    assert host.texts == [str(number) for number in range(1, len(host.texts) + 1)]
+    assert sorted(map(int, host.texts)) == list(range(1, 51))
     assert (platform.socket.close_code, platform.socket.close_reason) == (1000, "bye")
 
 
