@@ -23,6 +23,7 @@ from .config_routes import GatewaySettings, read_chat_policy, read_routes
 from .config_table import Notes, as_written, join, read_table
 from .errors import ConfigError, Mistake
 from .fetch.settings import FetchSettings, laid_over
+from .grant_settings import LevelGrants
 from .isolation_settings import UID_FORM, uids_of
 from .llm.config import read_llm
 from .ranges import Each, Form
@@ -33,7 +34,6 @@ from .settings import (
     PLUGIN_FORM,
     PREFIX_FORM,
     TRUST_FORM,
-    LevelGrants,
     OnUnavailable,
     PipelineSettings,
     PlacementSettings,

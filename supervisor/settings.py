@@ -21,6 +21,7 @@ from rookery.sharding import Policy
 
 from .entitlement import Entitlements
 from .fetch.settings import FetchSettings
+from .grant_settings import PLUGINS_FORM, LevelGrants
 from .health import HealthPolicy
 from .isolation_settings import check_isolation
 from .limits import ShardLimits
@@ -47,10 +48,6 @@ EVERY = "*"
 SHARD_FORM = Form(SHARD_NAME.fullmatch, "at most 32 of a-z, 0-9, '_' and '-', a letter or digit first")
 PLUGIN_FORM = Form(
     PLUGIN_ID.fullmatch, "a plugin's id, two or more words joined by '.' or '-', such as 'author.plugin'"
-)
-PLUGINS_FORM = Form(
-    lambda text: text == EVERY or PLUGIN_ID.fullmatch(text),
-    "a plugin's id such as 'author.plugin', or '*' for every one",
 )
 TABLE_FORM = Form(
     TABLE_NAME.fullmatch, "a table's name: a letter or '_', then at most 63 of letters, digits and '_'"
@@ -286,16 +283,6 @@ class PluginSettings:
     """Plugins whose shard it shares."""
     separate_from: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGIN_FORM))
     """Plugins whose shard it avoids."""
-
-
-@attrs.frozen(kw_only=True)
-class LevelGrants:
-    """What the plugins of one trust level are granted that have no list of their own."""
-
-    allow: tuple[str, ...] = attrs.field(default=(), validator=Each(CAPABILITY))
-    """Patterns of capabilities, and of components that not everybody may offer, see `component_grants.py`."""
-    calls_apis_of: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGINS_FORM))
-    """Trusted plugins whose APIs all of them may call."""
 
 
 @attrs.frozen(kw_only=True)
