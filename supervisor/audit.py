@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
+from .exit_report import ExitKind
 from .log_file import LogFile
 from .observers import (
     CapabilitiesApproved,
@@ -81,6 +82,8 @@ class Audit:
         self._subjects: Counter[tuple[str, str]] = Counter()
         """How many of them there are of one kind and shard."""
         self._incarnations: dict[str, int] = {}
+        self._accused: dict[str, int] = {}
+        """Of each shard the last incarnation whose violation stands in the record."""
         self._work = trio.Event()
 
     def note(self, record: object) -> None:
@@ -88,10 +91,21 @@ class Audit:
         if isinstance(record, ShardMoved):
             self._incarnations[record.shard] = record.incarnation
             return
+        if isinstance(record, SecurityViolation):
+            self._accused[record.shard] = record.incarnation
+        elif isinstance(record, RunnerDied) and self._is_news(record):
+            self._note_read(_broke(record))
         read = _READERS.get(type(record))
-        if read is None:
-            return
-        entry = read(record)
+        if read is not None:
+            self._note_read(read(record))
+
+    def _is_news(self, record: RunnerDied) -> bool:
+        """Whether a runner ended for a violation that nobody has told yet: frames that are none, answers to nobody."""
+        report = record.report
+        accused = self._accused.pop(report.shard, None)
+        return report.kind is ExitKind.PROTOCOL and not report.planned and accused != report.incarnation
+
+    def _note_read(self, entry: Entry) -> None:
         entry.setdefault("incarnation", self._incarnations.get(entry["shard"]))
         self._note_entry({name: _cut(value) for name, value in entry.items()})
 
@@ -236,7 +250,20 @@ def _withheld(record: ComponentsWithheld) -> Entry:
 
 
 def _violation(record: SecurityViolation) -> Entry:
-    return _entry("violation", record.shard, "", record.claim, incarnation=record.incarnation)
+    return _entry("violation", record.shard, record.plugin_id, record.claim, incarnation=record.incarnation)
+
+
+def _broke(record: RunnerDied) -> Entry:
+    report = record.report
+    return _entry("violation", report.shard, _whose(record), report.reason, incarnation=report.incarnation)
+
+
+def _whose(record: RunnerDied) -> str:
+    """The plugin that is to blame, else the one whose code ran, else the only one; "" when nobody knows."""
+    report = record.report
+    running = report.running
+    ran = report.loading if running is None else running.plugin_id
+    return record.culprit or ran or (report.plugins[0] if len(report.plugins) == 1 else "")
 
 
 def _died(record: RunnerDied) -> Entry:
@@ -245,7 +272,7 @@ def _died(record: RunnerDied) -> Entry:
     return _entry(
         what,
         report.shard,
-        record.culprit,
+        record.culprit if report.planned else _whose(record),
         report.describe(),
         incarnation=report.incarnation,
         pid=report.pid,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .state_directory import AUDIT_FILE
@@ -35,47 +36,79 @@ def audit_files(state_dir: Path) -> list[Path]:
 
 def read_audit(state_dir: Path) -> Iterator[Entry]:
     """Every line, the oldest first. One that is no line of ours becomes an entry of the kind ``damaged``."""
-    for path in audit_files(state_dir):
-        yield from _read(path)
+    with ExitStack() as stack:
+        for file in _open_all(state_dir, stack):
+            yield from _entries(file)
 
 
 def follow_audit(state_dir: Path, wait: Callable[[float], None] = time.sleep) -> Iterator[Entry | None]:
     """Every line, as ``read_audit``, then ``None`` once, then every line that is written; without an end.
 
-    The files may rotate, be missing, and come.
+    The files may rotate, several at once, be missing, and come.
     """
     path = state_dir / AUDIT_FILE
-    for older in audit_files(state_dir):
-        if older != path:
-            yield from _read(older)
-    file = _opened(path)
-    try:
-        if file is not None:
-            yield from _entries(file)
-        yield None
+    last: BinaryIO | None = None
+    is_old = True
+    with ExitStack() as held:  # what is open since the last rotation
         while True:
-            if file is not None and _is_current(file, path):
+            if last is not None:
+                yield from _entries(last)  # what came between the last look and the rotation
+            with ExitStack() as stack:
+                files = _open_all(state_dir, stack)
+                newer = files if last is None else _behind(last, files)
+                for file in newer:
+                    yield from _entries(file)
+                if newer:
+                    last = newer[-1]
+                    held.close()
+                    held.push(stack.pop_all())
+            if is_old:
+                is_old = False
+                yield None
+            wait(POLL)
+            while last is not None and _is_current(last, path):
+                yield from _entries(last)
                 wait(POLL)
-                yield from _entries(file)
-                continue
-            if file is not None:
-                yield from _entries(file)  # what came between the last look and the change
-                file.close()
-            file = _opened(path)
-            if file is None:
-                wait(POLL)
-            else:
-                yield from _entries(file)
-    finally:
-        if file is not None:
-            file.close()
 
 
-def _read(path: Path) -> Iterator[Entry]:
-    file = _opened(path)
-    if file is not None:  # else it was rotated away meanwhile
-        with file:
-            yield from _entries(file)
+def _open_all(state_dir: Path, stack: ExitStack) -> list[BinaryIO]:
+    """The files, the oldest first, as they were at one moment: a rotation meanwhile begins it anew."""
+    path = state_dir / AUDIT_FILE
+    while True:
+        before = _stat(path)
+        with ExitStack() as opened:
+            files = [file for each in audit_files(state_dir) if (file := _opened(each)) is not None]
+            for file in files:
+                opened.enter_context(file)
+            is_whole = (
+                _stat(path) is None
+                if before is None
+                else bool(files) and _is_current(files[-1], path) and _is_same_as(files[-1], before)
+            )
+            if is_whole:
+                stack.push(opened.pop_all())
+                return files
+
+
+def _behind(last: BinaryIO, files: list[BinaryIO]) -> list[BinaryIO]:
+    """The files that are newer than one; all of them when it is not there any more."""
+    places = [place for place, file in enumerate(files) if _is_same(file, last)]
+    return files[places[0] + 1 :] if places else files
+
+
+def _is_same(one: BinaryIO, other: BinaryIO) -> bool:
+    return _is_same_as(one, os.fstat(other.fileno()))
+
+
+def _is_same_as(file: BinaryIO, found: os.stat_result) -> bool:
+    return os.path.samestat(os.fstat(file.fileno()), found)
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _opened(path: Path) -> BinaryIO | None:
@@ -86,10 +119,8 @@ def _opened(path: Path) -> BinaryIO | None:
 
 
 def _is_current(file: BinaryIO, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+    found = _stat(path)
+    return found is not None and _is_same_as(file, found)
 
 
 def _entries(file: BinaryIO) -> Iterator[Entry]:

@@ -168,6 +168,8 @@ class SecurityViolation:
     shard: str
     incarnation: int
     claim: str
+    plugin_id: str = ""
+    """The plugin in whose name it spoke, or the only one that it holds; "" when nobody knows."""
 
 
 @attrs.frozen(kw_only=True)

@@ -264,14 +264,23 @@ class Traffic:
         named = getattr(payload, "plugin_id", request.plugin_id)
         if named == request.plugin_id:
             return payload
-        self._accuse(shard, named, request.method.name)
+        self._accuse(shard, named, request.method.name, by=request.plugin_id)
         request.refuse(ErrorCode.E_UNAUTHORIZED, "the envelope names another plugin than the payload")
         return None
 
-    def _accuse(self, shard: Shard, claimed: str, method: str) -> None:
+    def _accuse(self, shard: Shard, claimed: str, method: str, by: str = "") -> None:
+        """It claimed what is not its own.
+
+        Args:
+            by: The plugin of its own in whose name it did; "" when nobody knows.
+        """
         self._counters.violations += 1
         claim = f"{method} in the name of {shown(claimed)}"
-        self._observers.notify(
-            SecurityViolation(shard=shard.name, incarnation=shard.incarnation, claim=claim)
+        record = SecurityViolation(
+            shard=shard.name,
+            incarnation=shard.incarnation,
+            claim=claim,
+            plugin_id=by or (shard.plugins[0] if len(shard.plugins) == 1 else ""),
         )
+        self._observers.notify(record)
         shard.accuse(f"it sent {claim}, which is not one of its plugins")

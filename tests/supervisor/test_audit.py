@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock
 
 from rookery.supervisor.audit import MOST_SUBJECTS, WINDOW, Audit, open_audit
 from rookery.supervisor.audit_lines import audit_files, follow_audit, read_audit
+from rookery.supervisor.exit_report import ExitKind, StartedCall
 from rookery.supervisor.observers import (
     CapabilitiesGranted,
     CapabilitiesRevoked,
@@ -245,7 +247,7 @@ def test_following_goes_on_through_a_rotation(tmp_path: Path) -> None:
     steps = iter([lambda: write("b"), rotate, lambda: write("c"), half, other_half])
     write("a")
 
-    found = follow_audit(tmp_path, wait=lambda _: next(steps)())
+    found = follow_audit(tmp_path, wait=lambda _: next(steps)())  # each look at a file is behind a wait
 
     assert [entry and entry["what"] for entry in (next(found) for _ in range(6))] == [
         "a",
@@ -256,3 +258,63 @@ def test_following_goes_on_through_a_rotation(tmp_path: Path) -> None:
         "d",
     ]
     found.close()
+
+
+def test_following_goes_on_through_several_rotations_at_once(tmp_path: Path) -> None:
+    """What came and went between two looks is in an older file, and told all the same."""
+    path = tmp_path / "audit.jsonl"
+
+    def write(name: str) -> None:
+        with path.open("a") as file:
+            file.write(json.dumps({"what": name}) + "\n")
+
+    def rotate_thrice() -> None:
+        for number in range(3):
+            for older in (2, 1):
+                if (place := tmp_path / f"audit.jsonl.{older}").exists():
+                    place.rename(tmp_path / f"audit.jsonl.{older + 1}")
+            path.rename(tmp_path / "audit.jsonl.1")
+            write(f"new {number}")
+
+    write("old")
+    steps = iter([rotate_thrice, lambda: write("last")])
+
+    found = follow_audit(tmp_path, wait=lambda _: next(steps)())
+
+    assert [entry and entry["what"] for entry in (next(found) for _ in range(6))] == [
+        "old",
+        None,
+        "new 0",
+        "new 1",
+        "new 2",
+        "last",
+    ]
+    found.close()
+
+
+async def test_frames_that_are_none_are_a_violation_and_a_kill(autojump_clock: MockClock) -> None:
+    """Named with the plugin whose code ran; what was told as a claim is not told twice."""
+    written = Written()
+    call = StartedCall(plugin_id="a.c", component="x", request_id=1)
+    report = attrs.evolve(
+        report_of_end(),
+        kind=ExitKind.PROTOCOL,
+        reason="a frame of nothing",
+        sent_signal=True,
+        plugins=("a.b", "a.c"),
+        started=(call,),
+        knows_started=True,
+    )
+
+    written.audit.note(RunnerDied(report=report, next="", delay=None))
+    written.audit.note(SecurityViolation(shard="one", incarnation=2, claim="it lied", plugin_id="a.b"))
+    written.audit.note(RunnerDied(report=attrs.evolve(report, incarnation=2), next="", delay=None))
+
+    told = [(entry["what"], entry["incarnation"], entry["plugin"]) for entry in written.entries]
+    assert told == [
+        ("violation", 1, "a.c"),
+        ("killed", 1, "a.c"),
+        ("violation", 2, "a.b"),
+        ("killed", 2, "a.c"),
+    ]
+    assert written.entries[0]["reason"] == "a frame of nothing"

@@ -29,7 +29,7 @@ async def test_a_stranger_gets_what_is_named_for_it_and_nothing_else(tmp_path: P
     deployment = Deployment(tmp_path, state_dir)
     deployment.plugin("guests", "guest", ASKS, capabilities=["http.fetch"])
     deployment.plugin("guests", "other", ASKS, capabilities=["http.fetch"])
-    deployment.tables["guests"] = 'trust = "untrusted"'
+    deployment.tables["guests"] = 'trust = "untrusted"\nown_user = false'
     async with open_web_server() as server:
         here = f"http://127.0.0.1:{server.port}"
         server.pages = {
