@@ -7,6 +7,7 @@ language models reads every question. Each of these has a name that a grant can 
 | name | components |
 |---|---|
 | ``listen.events`` | event handlers that only see |
+| ``listen.aliases`` | texts that call a command without the prefix of commands: a few words overhear a chat |
 | ``change.events`` | event handlers that may change or stop the event |
 | ``listen.hooks`` | hook and stage handlers that only see |
 | ``change.hooks`` | hook and stage handlers that may change or end the flow |
@@ -21,10 +22,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from rookery.protocol import BadPayload
 
 from .component import Component, EventHandler, Gateway, HookHandler, HookMode, StageHandler
-from .declaration import make_component
+from .declaration import laid_flat, make_component
 from .event_names import ON_START, ON_STOP
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from .entitlement import Entitlement
 
 LISTEN_EVENTS = "listen.events"
+LISTEN_ALIASES = "listen.aliases"
 CHANGE_EVENTS = "change.events"
 LISTEN_HOOKS = "listen.hooks"
 CHANGE_HOOKS = "change.hooks"
@@ -40,7 +44,7 @@ PROVIDE_MODELS = "provide.models"
 GATEWAY = "gateway"
 """The family; what follows is a platform's name."""
 
-NAMES = frozenset({LISTEN_EVENTS, CHANGE_EVENTS, LISTEN_HOOKS, CHANGE_HOOKS, PROVIDE_MODELS})
+NAMES = frozenset({LISTEN_EVENTS, LISTEN_ALIASES, CHANGE_EVENTS, LISTEN_HOOKS, CHANGE_HOOKS, PROVIDE_MODELS})
 FAMILIES = frozenset({"listen", "change", "provide", GATEWAY})
 
 _WITHOUT_MESSAGE = frozenset({ON_START, ON_STOP})
@@ -68,6 +72,22 @@ def capability_for(component: Component) -> str:
 def gateway_capability(platform: str) -> str:
     """What a gateway of a platform needs; one that does not say which needs the whole family."""
     return f"{GATEWAY}.{platform or '*'}"
+
+
+def with_prefix_only(declared: ComponentDeclaration, prefix: str) -> tuple[ComponentDeclaration, list[str]]:
+    """A command without the aliases that call it without the prefix; and these."""
+    aliases = laid_flat(declared.metadata).get("aliases")
+    if type(aliases) is not list:
+        return declared, []
+    bare = [each for each in aliases if type(each) is str and each and not _is_called(each, prefix)]
+    if not bare:
+        return declared, []
+    kept = [each for each in aliases if each not in bare]
+    return attrs.evolve(declared, metadata={**declared.metadata, "aliases": kept}), bare
+
+
+def _is_called(alias: str, prefix: str) -> bool:
+    return alias.startswith(prefix) and len(alias) > len(prefix)
 
 
 def missing_for(declared: ComponentDeclaration, plugin_id: str, entitlement: Entitlement) -> str:

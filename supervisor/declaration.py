@@ -95,7 +95,7 @@ def make_component(
     if not declared.name or len(declared.name) > MAX_NAME_CHARS:
         raise BadPayload(f"must be a text of 1 to {MAX_NAME_CHARS} characters", f"{path}.name")
     kind = _type_of(declared, path)
-    metadata = _laid_flat(declared.metadata)
+    metadata = laid_flat(declared.metadata)
     known: dict[str, Any] = {
         "plugin_id": plugin_id,
         "name": declared.name,
@@ -114,7 +114,8 @@ def make_component(
     return Component(**known) if build is None else build(metadata, known, f"{path}.metadata")
 
 
-def _laid_flat(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+def laid_flat(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Metadata with what stands in metadata within it, which counts less."""
     inner = metadata.get("metadata")
     return {**inner, **metadata} if type(inner) is dict else metadata
 

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .component_grants import PROVIDE_MODELS, gateway_capability, missing_for
+from .component_grants import (
+    LISTEN_ALIASES,
+    PROVIDE_MODELS,
+    gateway_capability,
+    missing_for,
+    with_prefix_only,
+)
 from .entitlement import Entitlement
 from .observers import (
     CapabilitiesGranted,
@@ -20,7 +26,7 @@ from .registry import MAX_COMPONENTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from rookery.protocol import RegisterComponents
+    from rookery.protocol import ComponentDeclaration, RegisterComponents
 
     from .approvals import Approvals
     from .component import Api, Gateway
@@ -46,6 +52,7 @@ class Granting:
         entitlements: What the operator allows.
         declared: What each plugin's manifest declares, read by the host: a runner cannot add to it.
         approvals: What plugins that are not trusted may ask for; ``None`` holds nothing back.
+        prefix: What a message begins with to be a command.
     """
 
     def __init__(
@@ -56,12 +63,14 @@ class Granting:
         entitlements: Entitlements,
         declared: Mapping[str, tuple[str, ...]],
         approvals: Approvals | None = None,
+        prefix: str = "!",
     ) -> None:
         self._grants = grants
         self._observers = observers
         self._entitlements = entitlements
         self._declared = declared
         self._approvals = approvals
+        self._prefix = prefix
         self._told_held: dict[str, tuple[str, ...]] = {}
         self._known: dict[str, Entitlement] = {}
         """Of each plugin that a runner has introduced or registered."""
@@ -100,11 +109,12 @@ class Granting:
         entitlement = self._entitlement(shard, plugin_id)
         if entitlement.is_trusted or len(registered.components) > MAX_COMPONENTS:
             return registered
-        missing = [missing_for(each, plugin_id, entitlement) for each in registered.components]
         withheld: dict[str, list[str]] = {}
-        for declared, capability in zip(registered.components, missing, strict=True):
-            if capability:
-                withheld.setdefault(capability, []).append(declared.name)
+        components = [
+            kept
+            for each in registered.components
+            if (kept := self._admitted_component(each, plugin_id, entitlement, withheld)) is not None
+        ]
         providers, subscriptions = registered.llm_providers, registered.config_reload_subscriptions
         if providers and entitlement.complaint(PROVIDE_MODELS):
             withheld[PROVIDE_MODELS] = [each.client_type for each in providers]
@@ -116,12 +126,27 @@ class Granting:
             self._tell_withheld(shard, plugin_id, capability, names, entitlement)
         return attrs.evolve(
             registered,
-            components=[
-                each for each, without in zip(registered.components, missing, strict=True) if not without
-            ],
+            components=components,
             llm_providers=providers,
             config_reload_subscriptions=subscriptions,
         )
+
+    def _admitted_component(
+        self,
+        declared: ComponentDeclaration,
+        plugin_id: str,
+        entitlement: Entitlement,
+        withheld: dict[str, list[str]],
+    ) -> ComponentDeclaration | None:
+        """A component as far as its plugin may offer it; what is left out is added to ``withheld``."""
+        if capability := missing_for(declared, plugin_id, entitlement):
+            withheld.setdefault(capability, []).append(declared.name)
+            return None
+        if entitlement.complaint(LISTEN_ALIASES):
+            declared, bare = with_prefix_only(declared, self._prefix)
+            if bare:
+                withheld.setdefault(LISTEN_ALIASES, []).extend(map(repr, bare))
+        return declared
 
     def refuse_platform(self, gateway: Gateway, platform: str) -> str:
         """Why a gateway may not speak for a platform; "" when it may. A refusal is told."""

@@ -201,6 +201,13 @@ def _unknown_names(settings: Settings, catalog: Catalog) -> list[Mistake]:
             for other in chosen.reads_config_of
             if other != EVERY
         ]
+        spoken += [
+            (f'plugins."{owner}".calls_apis_of', other) for other in chosen.calls_apis_of if other != EVERY
+        ]
+    for level, granted in settings.levels.items():
+        spoken += [
+            (f"grants.{level}.calls_apis_of", other) for other in granted.calls_apis_of if other != EVERY
+        ]
     known = catalog.plugins.keys() | catalog.broken
     return [
         _mistake(

@@ -152,6 +152,7 @@ class Parts:
             entitlements=settings.entitlements,
             declared=self.declared,
             approvals=self.approvals,
+            prefix=settings.command_prefix,
         )
         self.capabilities = make_table(
             self.store,

@@ -13,6 +13,7 @@ from rookery.protocol import (
     ComponentDeclaration,
     ErrorCode,
 )
+from rookery.supervisor.component import Command
 from rookery.supervisor.component_grants import capability_for, grants_components
 from rookery.supervisor.declaration import make_component
 from rookery.supervisor.observers import CapabilityDenied, ComponentsWithheld
@@ -143,3 +144,32 @@ async def test_the_bots_configuration_is_pushed_to_those_who_may_read_it(autojum
             heard[trust] = found.config_subscriptions
 
         assert heard == {"untrusted": (), "guest": ("bot", "model"), "trusted": ("bot", "model")}
+
+
+@pytest.mark.parametrize(
+    ("trust", "kept"),
+    [
+        pytest.param("untrusted", ("!r",), id="a stranger"),
+        pytest.param("guest", ("!r", "roll ", "a", "!"), id="a stranger by leave"),
+        pytest.param("trusted", ("!r", "roll ", "a", "!"), id="a trusted plugin"),
+    ],
+)
+@pytest.mark.parametrize("is_nested", [False, True])
+async def test_a_strangers_command_is_called_with_the_prefix(
+    autojump_clock: MockClock, trust: str, kept: tuple[str, ...], is_nested: bool
+) -> None:
+    """Texts that any message may begin with would make a listener of a command; the command itself stays."""
+    aliases = {"aliases": ["!r", "roll ", "a", "!"]}
+    metadata = {"metadata": aliases} if is_nested else aliases
+    roll = declaration("roll", "COMMAND", command_name="roll", **metadata)
+    async with open_stage("one") as stage:
+        border = Border(stage, levels={"guest": ("listen.aliases",)})
+        runner = Runner(border, "p.a", trust=trust, ready=True)
+
+        runner.ask(PLUGIN_REGISTER_COMPONENTS, registration("p.a", [roll]), plugin_id="p.a")
+
+        found = border.registry.component("p.a", "roll")
+        assert isinstance(found, Command)
+        assert (found.command_name, found.aliases) == ("roll", kept)
+        told = [(each.capability, each.components) for each in border.heard(ComponentsWithheld)]
+        assert told == ([("listen.aliases", ("'roll '", "'a'", "'!'"))] if trust == "untrusted" else [])

@@ -16,7 +16,8 @@ SHARD = 'rookery.plugin_dirs = ["plugins"]\n[[shard]]\nname = "s"\nplugins = ["a
 def warnings_in(directory: Path, text: str) -> list[str]:
     checked = check_deployment(write_config(directory, text), environ=ENVIRON)
     assert checked.mistakes == ()
-    return [warning.explain() for warning in checked.warnings]
+    # Others are about isolation, and hang on who runs the test.
+    return [each.explain() for each in checked.warnings if "isolation" not in each.key]
 
 
 @pytest.mark.parametrize(

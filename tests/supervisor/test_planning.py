@@ -162,6 +162,11 @@ def test_the_weight_of_the_settings_wins_over_the_manifests(tmp_path: Path) -> N
                       "plugins.\"a.dice\".separate_from: 'a.y', which is not installed; plugins were looked for in {plugins}",
                       "plugins.\"a.dice\".capabilities[0]: got 'send.text', which its manifest does not declare, expected "
                       "'database.*'"], id="names that mean nothing"),
+        pytest.param('[[shard]]\nname = "s"\nplugins = ["a.dice"]\n[plugins."a.dice"]\ncalls_apis_of = ["*", "a.dcie"]\n'
+                     '[grants.untrusted]\ncalls_apis_of = ["a.dcie"]',
+                     ["plugins.\"a.dice\".calls_apis_of: 'a.dcie', which is not installed; did you mean 'a.dice'?",
+                      "grants.untrusted.calls_apis_of: 'a.dcie', which is not installed; did you mean 'a.dice'?"],
+                     id="whose APIs nobody can call"),
         pytest.param('[[shard]]\nname = "s"\nplugins = ["a.dice"]\n[plugins."a.dice"]\nmanages = ["a.dcie", "*"]\n'
                      'reads_config_of = ["a.dice", "a.dcie"]',
                      ["plugins.\"a.dice\".manages: 'a.dcie', which is not installed; did you mean 'a.dice'?",
