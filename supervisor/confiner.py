@@ -40,7 +40,7 @@ class NotIsolated(OSError):
     """A shard cannot have the isolation that it must have. Another attempt would end the same way."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(errno.EPERM, text)
+        super().__init__(errno.ENOTSUP, text)
 
 
 class Confiner:

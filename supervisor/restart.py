@@ -256,6 +256,8 @@ def _why_pointless(report: ExitReport) -> str:
         return f"exit code {report.code} says that {PERMANENT_EXIT_CODES[report.code]}"
     if report.kind is ExitKind.SPAWN_FAILED and report.code in PERMANENT_SPAWN_ERRORS:
         return "the interpreter cannot be started"
+    if report.kind is ExitKind.SPAWN_FAILED and report.code == errno.ENOTSUP:
+        return "this machine does not isolate it as it has to be"
     return ""
 
 

@@ -167,6 +167,7 @@ def test_the_mode_says_which_ends_are_followed(mode: str, changes: dict[str, Any
         pytest.param({"code": 125}, Verdict.GIVE_UP, id="it says that it failed for good"),
         pytest.param({"code": 70}, Verdict.RESTART, id="an internal error may pass"),
         pytest.param({"kind": ExitKind.SPAWN_FAILED, "code": errno.ENOENT}, Verdict.GIVE_UP, id="no interpreter"),
+        pytest.param({"kind": ExitKind.SPAWN_FAILED, "code": errno.ENOTSUP}, Verdict.GIVE_UP, id="no isolation"),
         pytest.param({"kind": ExitKind.SPAWN_FAILED, "code": errno.EMFILE}, Verdict.RESTART, id="no descriptors"),
         pytest.param({"kind": ExitKind.STUCK, "code": 76}, Verdict.RESTART, id="the code of a killed runner says nothing"),
         pytest.param({"kind": ExitKind.REFUSED}, Verdict.RESTART, id="one bad hello"),

@@ -152,3 +152,49 @@ async def test_a_confined_runner_that_hangs_says_where(deployment: Deployment, i
 async def _call(supervisor: Any, tool: str) -> None:
     with pytest.raises(DispatchFailed, match="hung"):
         await supervisor.invoke("test.probe", tool)
+
+
+async def test_a_shard_that_cannot_be_isolated_does_not_start_and_the_others_run(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is given up at once, with what is missing; nothing of it has run."""
+    monkeypatch.setenv("PATH", "/nowhere")  # where bubblewrap is looked for
+    deployment.plugin("guests", "guest", PROBE)
+    deployment.plugin(
+        "own", "other", '@tool(description="")\nasync def where(self) -> str:\n    return "here"'
+    )
+    deployment.tables["guests"] = 'isolation = "sandbox"\nallow_subprocess = true'
+
+    async with deployment.run() as supervisor:
+        shard = supervisor.shard("guests")
+        with trio.fail_after(5):
+            await shard.state.wait_value(ShardState.FAILED)
+        found = await supervisor.invoke("test.other", "where")
+        status = {each.name: each for each in supervisor.status().shards}
+
+    assert shard.last_exit is not None
+    assert shard.last_exit.describe() == (
+        'shard "guests" #1 could not be started: isolation = "sandbox" is not available here, so the shard was not started.'
+        " bubblewrap: bwrap is not installed: install the package bubblewrap. landlock and seccomp alone: not enough with"
+        " allow_subprocess = true"
+    )
+    assert "this machine does not isolate it as it has to be" in status["guests"].reason
+    assert found == "here"
+    assert (status["guests"].isolation, status["own"].isolation) == ("none", "process")
+    assert not (deployment.state / "plugins" / "test.guest").exists()
+
+
+async def test_a_weaker_profile_is_taken_where_it_was_named(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the status says that it is less."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    deployment.plugin("guests", "probe", PROBE)
+    deployment.tables["guests"] = (
+        'isolation = "sandbox"\nallow_subprocess = true\nisolation_fallback = "process"'
+    )
+
+    async with deployment.run() as supervisor:
+        [status] = supervisor.status().shards
+
+    assert (status.isolation, status.is_weaker, status.state) == ("process", True, "ready")
