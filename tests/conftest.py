@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import leaks
+from tests.doubles.confinement import coverage_line
 
 SLOW = 0.25  # seconds of a test's own phase; above it the test carries the mark `slow`
 
@@ -85,3 +86,4 @@ class Remarks:
             terminalreporter.section("remarks")
             for line in self._lines:
                 terminalreporter.write_line(f"warning: {line}", yellow=True)
+        terminalreporter.write_line(coverage_line())
