@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from .assignment import PLUGIN_DIRECTORY
+from .environment import DIRECTORY as ENVIRONMENTS
 from .launch_stage import __file__ as STAGE_FILE
 from .means import find_means
 from .profiles import Isolation, Means, Reached, Wish, decide_isolation
@@ -61,6 +63,7 @@ class Confiner:
         self._uids = uids if self._is_root else ()
         self._uid_of: dict[str, int] = {}
         self._filters: dict[tuple[bool, bool], bytes] = {}
+        self._lets_pass = False
         self.reached: dict[str, Reached] = {}
         """By shard: what its latest runner has; nothing of one that was refused."""
 
@@ -76,6 +79,8 @@ class Confiner:
                 ' by uid_range = "FIRST-LAST" in [rookery], numbers that nobody else has, or run the host as an ordinary'
                 " user; own_user = false in the shard leaves it root"
             )
+        if settings.runner and uid is not None:
+            return "a runner of the original kind cannot become another user; own_user = false leaves it root"
         found = decide_isolation(wish_of(settings), self._means)
         if isinstance(found, str):
             return found
@@ -121,6 +126,8 @@ class Confiner:
         if reached.profile is Isolation.PROCESS and uid is None:
             return launch
         if uid is not None:
+            if hidden := _hidden_from(uid, [each.path for each in plugins if each.path]):
+                raise NotIsolated(f"its user {uid} cannot read {hidden}: put its plugins where everybody can")
             self._let_pass()
         home = self._own_directory(self._state_dir / HOMES / settings.name, uid)
         data = [self._own_directory(Path(each.data_dir), uid) for each in plugins if each.data_dir]
@@ -131,7 +138,9 @@ class Confiner:
             profile=reached.profile,
             network=wish.network,
             subprocesses=wish.subprocesses,
-            program=self._filter(network=wish.network, subprocesses=wish.subprocesses),
+            program=b""
+            if reached.profile is Isolation.PROCESS
+            else self._filter(network=wish.network, subprocesses=wish.subprocesses),
             bubblewrap=self._means.bubblewrap,
         )
         kept = [name for name in launch.environment if _is_named(name, settings.environment)]
@@ -176,13 +185,15 @@ class Confiner:
 
     def _let_pass(self) -> None:
         """Other users may go through the state directory to what is theirs in it, and read nothing else of it."""
-        if stat.S_IMODE(self._state_dir.stat().st_mode) == 0o711:
+        if self._lets_pass:
             return
+        os.umask(0o077)  # what the host writes from now on is nobody else's to read
         for path in self._state_dir.iterdir():
             if not path.is_symlink():
-                path.chmod(stat.S_IMODE(path.stat().st_mode) & 0o700)
-        os.umask(0o077)  # what the host writes from now on is nobody else's to read
+                is_open = path.name in (HOMES, PLUGIN_DIRECTORY, ENVIRONMENTS)
+                path.chmod(0o711 if is_open else stat.S_IMODE(path.stat().st_mode) & 0o700)
         self._state_dir.chmod(0o711)
+        self._lets_pass = True
 
 
 async def open_confiner(settings: Settings) -> Confiner:

@@ -134,7 +134,8 @@ class Built:
         """
         try:
             place = self.place
-            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            place.mkdir(parents=True, exist_ok=True)
+            place.chmod(0o755)  # nothing in it is a secret, and shards that are users of their own read it
             async with _alone(place / LOCK):
                 if not (place / DONE).is_file():
                     with trio.fail_after(BUILD_TIMEOUT):
@@ -166,6 +167,7 @@ class Built:
             capture_stderr=True,
             check=False,
             start_new_session=True,
+            umask=0o022,  # shards that are users of their own have to be able to read it
             deliver_cancel=_end_group,
         )
         if ended.returncode:

@@ -84,7 +84,7 @@ class Confinement:
     network: bool
     subprocesses: bool
     program: bytes
-    """The filter of system calls."""
+    """The filter of system calls; b"" for a plain process."""
     bubblewrap: str = ""
 
 
@@ -95,11 +95,12 @@ def write_plan(launch: Launch, own: Surroundings, how: Confinement, *, kept: Ite
         kept: Variables that the operator gives it, which stay as they are.
     """
     is_boxed = how.profile is Isolation.SANDBOX and bool(how.bubblewrap)
+    is_confined = how.profile is not Isolation.PROCESS
     home = "/tmp" if is_boxed else own.home
     environment = {
         name: value
         for name, value in launch.environment.items()
-        if name in kept or name.startswith((*KEPT, "ROOKERY_RUN"))
+        if not is_confined or name in kept or name.startswith((*KEPT, "ROOKERY_RUN"))
     } | {"HOME": home, "TMPDIR": home}
     read = [*SYSTEM, *SYSTEM_FILES, *MACHINE, *own.read, *(NETWORK_FILES if how.network else ())]
     plan = {
@@ -108,6 +109,7 @@ def write_plan(launch: Launch, own: Surroundings, how: Confinement, *, kept: Ite
         "rlimits": {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": FILE_BYTES},
         "directory": own.home,
         "uid": own.uid,
+        "is_confined": is_confined,
         "host": os.getpid(),
         "bubblewrap": bubblewrap_command(how.bubblewrap, own, network=how.network) if is_boxed else [],
         "read": [*read, *DEVICES, *(["/proc"] if is_boxed else [])],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Iterator
@@ -123,3 +124,36 @@ def test_a_link_in_the_place_of_a_directory_is_not_followed(tmp_path: Path) -> N
 
     assert stat.S_IMODE(target.stat().st_mode) == 0o755
     assert AssignedPlugin(plugin_id="a.b").data_dir == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_plain_process_of_a_stranger_is_another_user_and_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Landlock and seccomp, which it did not ask for and the machine may not have."""
+    monkeypatch.setattr("rookery.supervisor.confiner._hidden_from", lambda uid, paths: "")
+    confiner = Confiner(tmp_path, NOTHING, range(200_000, 200_002), is_root=True)
+
+    launch = confiner.confine(launch_of("guests"), STRANGE, ())
+
+    plan = json.loads(launch.plan)
+    assert (plan["uid"], plan["is_confined"], plan["filter"], plan["bubblewrap"]) == (200_000, False, "", [])
+    assert not launch.is_boxed
+    assert not launch.may_be_forked
+
+
+def test_a_plugin_that_its_user_cannot_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the directory that is in the way."""
+    hidden = tmp_path / "private" / "plugin"
+    hidden.mkdir(parents=True)
+    hidden.parent.chmod(0o700)
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr("rookery.supervisor.confiner.python_paths", lambda command: [])
+    confiner = Confiner(tmp_path / "state", Means(), range(200_000, 200_002), is_root=True)
+    plugin = AssignedPlugin(plugin_id="a.b", path=str(hidden))
+
+    with pytest.raises(NotIsolated) as caught:
+        confiner.confine(launch_of("guests"), STRANGE, [plugin])
+
+    assert "its user 200000 cannot read" in str(caught.value.strerror)
+    assert "put its plugins where everybody can" in str(caught.value.strerror)
