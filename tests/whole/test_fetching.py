@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from rookery.supervisor.audit_lines import read_audit
+from rookery.supervisor.profiles import Isolation
+from tests.doubles.confinement import need
 from tests.doubles.web_server import lead_to, open_web_server, page
 from tests.whole.host import Deployment
 
@@ -22,6 +24,45 @@ ASKS = """
             return [type(error).__name__, str(getattr(error, "kind", "")), str(error)]
         return [answer.status, answer.url, answer.text[:10], len(answer.body)]
 """
+
+
+DIRECTLY = (
+    ASKS
+    + """
+    @tool(description="")
+    async def connect(self, port: int) -> str:
+        import socket
+        try:
+            socket.create_connection(("127.0.0.1", port), 2).close()
+        except OSError as error:
+            return type(error).__name__
+        return "connected"
+"""
+)
+
+
+@pytest.mark.parametrize("isolation", [Isolation.CONFINED, Isolation.SANDBOX])
+async def test_a_shard_without_network_has_the_hosts_word(
+    tmp_path: Path, state_dir: Path, isolation: Isolation
+) -> None:
+    """It connects to nobody itself, and gets what is named for it."""
+    need(isolation)
+    deployment = Deployment(tmp_path, state_dir)
+    deployment.plugin("guests", "guest", DIRECTLY, capabilities=["http.fetch"])
+    deployment.tables["guests"] = (
+        f'trust = "untrusted"\nisolation = "{isolation.value}"\nnetwork = false\nown_user = false'
+    )
+    async with open_web_server() as server:
+        here = f"http://127.0.0.1:{server.port}"
+        server.pages = {"/": page(200, "welcome")}
+        deployment.more = f'[grants.untrusted]\nallow = ["http.fetch"]\n[fetch]\nprivate_hosts = ["{here}"]\n'
+        async with deployment.run() as supervisor:
+            direct = await supervisor.invoke("test.guest", "connect", {"port": server.port})
+            asked = await supervisor.invoke("test.guest", "fetch", {"url": f"{here}/"})
+
+        assert direct == "PermissionError"
+        assert asked == [200, f"{here}/", "welcome", 7]
+        assert server.connections == 1
 
 
 async def test_a_stranger_gets_what_is_named_for_it_and_nothing_else(tmp_path: Path, state_dir: Path) -> None:
