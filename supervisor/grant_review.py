@@ -31,13 +31,15 @@ _FAMILIES = frozenset({name.partition(".")[0] for name in KNOWN} | FAMILIES)
 
 
 def review_grants(settings: Settings, catalog: Catalog, plan: ShardPlan | None) -> tuple[Mistake, ...]:
-    """Warnings: names that nothing of rookery's has, and what plugins ask for and do not get.
+    """Warnings: names that nothing of rookery's has, what plugins ask for and do not get, and neighbours that get different things.
 
     Args:
         plan: ``None`` where none can be made: nobody knows then which plugin belongs to which level.
     """
     unknown = tuple(_unknown_names(settings))
-    return unknown if plan is None else (*unknown, *_not_granted(settings, catalog, plan))
+    if plan is None:
+        return unknown
+    return (*unknown, *_not_granted(settings, catalog, plan), *_within_reach(settings, plan))
 
 
 def _unknown_names(settings: Settings) -> Iterator[Mistake]:
@@ -75,6 +77,24 @@ def _not_granted(settings: Settings, catalog: Catalog, plan: ShardPlan) -> Itera
             asked = catalog.plugins[plugin_id].manifest.capabilities
             if withheld := [each for each in asked if entitlement.complaint(each)]:
                 yield _withheld(settings, plugin_id, shard.trust, withheld, entitlement)
+
+
+def _within_reach(settings: Settings, plan: ShardPlan) -> Iterator[Mistake]:
+    """Code of one plugin can act in the name of another in the same process."""
+    for shard in shard_settings(settings, plan):
+        chosen = {plugin_id: settings.plugin(plugin_id) for plugin_id in shard.plugins}
+        own = {
+            each: (plugin.capabilities, plugin.calls_apis_of, plugin.fetch) for each, plugin in chosen.items()
+        }
+        special = [plugin_id for plugin_id, words in own.items() if words != (None, (), None)]
+        if shard.trust != TRUSTED and len(own) > 1 and special:
+            yield Mistake(
+                file=str(settings.path),
+                key=f"shard.{shard.name}",
+                given=f"{', '.join(special)} and its neighbours share a process, and not what they are granted: what one of"
+                " them may, code of every other can do in its name",
+                advice="give whoever is to have less a shard of its own",
+            )
 
 
 def _withheld(

@@ -109,3 +109,21 @@ def test_a_plugin_that_gets_what_it_is_meant_to_get_is_no_warning(tmp_path: Path
     write_plugin(tmp_path, "a.dice", capabilities=["send.text", "config.get"])
 
     assert warnings_in(tmp_path, f"{SHARD}{text}") == []
+
+
+@pytest.mark.parametrize(
+    "own",
+    ['capabilities = ["send.text"]', "calls_apis_of = ['*']", "fetch = {hosts = ['a.test']}"],
+)
+def test_neighbours_that_are_granted_different_things_are_told(tmp_path: Path, own: str) -> None:
+    """They share a process; apart there is nothing to say."""
+    for name in ("a.dice", "a.cards"):
+        write_plugin(tmp_path, name, capabilities=["send.text"])
+    grants = f'[plugins."a.dice"]\n{own}\n[grants.untrusted]\nallow = ["*"]\n'
+    together = SHARD.replace('"a.dice"]', '"a.dice", "a.cards"]') + 'trust = "untrusted"\n'
+    apart = f'{SHARD}trust = "untrusted"\n[[shard]]\nname = "t"\nplugins = ["a.cards"]\ntrust = "untrusted"\n'
+
+    [warning] = warnings_in(tmp_path, together + grants)
+
+    assert warning.startswith("shard.s: a.dice and its neighbours share a process")
+    assert warnings_in(tmp_path, apart + grants) == []
