@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -218,6 +219,25 @@ def _neighbour(entry: Import) -> Path | None:
     path = file_of(f"{entry.module}.{entry.name}") or file_of(entry.module)
     # A door gathers the whole folder; what is behind it was judged at its own import.
     return None if path is None or path.name == "__init__.py" or place_of(path) in IMPURE_FILES else path
+
+
+def test_no_exception_is_granted_in_vain() -> None:
+    """A file that is excepted from its layer, or from being pure, does what it is excepted for; DESIGN.md names the latter."""
+    loops = {
+        place_of(path)
+        for path in files_under(*PURE_FOLDERS)
+        if any(found.top in LOOPS and not found.type_only for found in imports_of(path))
+    }
+    vain = {
+        place: libraries
+        for place, names in EXTRA_LIBRARIES.items()
+        if (libraries := names - {found.top for found in imports_of(ROOT / place)})
+    }
+    (rule,) = [line for line in (ROOT / "DESIGN.md").read_text().splitlines() if "know an event loop" in line]
+
+    assert loops == IMPURE_FILES
+    assert vain == {}
+    assert {f"protocol/{name}" for name in re.findall(r"`(\w+\.py)`", rule)} == IMPURE_FILES
 
 
 def test_nothing_imports_the_folders_by_their_bare_names() -> None:
