@@ -36,9 +36,8 @@ from enum import IntEnum
 import attrs
 
 MAGIC = 0x31_59_52_45_4B_4F_4F_52
-"""``ROOKERY1`` in little-endian bytes."""
+"""``ROOKERY1`` in little-endian bytes: how a page begins."""
 
-PAGE_MAGIC_AT = 0
 SLOTS_AT = 8
 LOOP_BEATS_AT = 16
 THREAD_BEATS_AT = 24

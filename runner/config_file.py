@@ -1,4 +1,5 @@
-"""How does a plugin's own configuration file come and go: read, merged under the deployment's, written for the first time?
+"""How does a plugin's own configuration file come and go: read, merged under the deployment's, written anew for a newer
+version of the plugin?
 
 A file that cannot be read is an error. It is never replaced by defaults: a forgotten quote would otherwise silently
 switch a word filter off.
@@ -6,18 +7,14 @@ switch a word filter off.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import tomllib
-from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from rookery.protocol import CONFIG_NAME
 
 from .configuration import VERSION_KEY
 from .errors import ConfigMistake, PluginConfigError
-from .setting import is_section
 from .whole_file import replace_file
 
 if TYPE_CHECKING:
@@ -33,7 +30,6 @@ OFF_WORDS = frozenset({"0", "false", "no", "off"})
 ON_WORDS = frozenset({"1", "true", "yes", "on"})
 
 _PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
@@ -147,65 +143,6 @@ def with_sources(
             for mistake in error.mistakes
         ]
     )
-
-
-def default_text(config_class: type[PluginConfig]) -> str:
-    """A ``config.toml`` that says what holds anyway, with the help texts as comments."""
-    lines = [f"{VERSION_KEY} = {config_class.config_version}", ""]
-    lines += _section_lines(config_class, "")
-    return "\n".join(lines).rstrip("\n") + "\n"
-
-
-def write_default_file(path: Path, config_class: type[PluginConfig]) -> bool:
-    """Write the defaults where no file is yet, all or nothing; False when there is one, which stays as it is.
-
-    Raises:
-        OSError: It cannot be written; nothing is left behind.
-    """
-    if os.path.lexists(path):
-        return False
-    replace_file(path, default_text(config_class))
-    return True
-
-
-def _section_lines(config_class: type[PluginConfig], prefix: str) -> list[str]:
-    lines: list[str] = []
-    sections: list[str] = []
-    for name, setting in config_class.settings.items():
-        comment = [f"# {line}" for line in (setting.help or setting.expected).splitlines()]
-        if is_section(setting.kind):
-            sections += [
-                *comment,
-                f"[{prefix}{_key(name)}]",
-                *_section_lines(setting.kind, f"{prefix}{name}."),
-            ]
-        elif setting.is_required:
-            lines += [*comment, f"# required: {setting.expected}", f"# {_key(name)} =", ""]
-        else:
-            default = setting.read(setting.default, name, [])
-            # TOML cannot say nothing, so a default of None is a line to be taken in.
-            text = f"# {_key(name)} =" if default is None else f"{_key(name)} = {_toml(default)}"
-            lines += [*comment, text, ""]
-    return lines + sections
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        # A JSON text is a TOML text, but for this one character.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, (datetime, date, time)):
-        return value.isoformat()
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items()) + "}"
-    return repr(value)
-
-
-def _key(name: str) -> str:
-    return name if _BARE_KEY.fullmatch(name) else _toml(name)
 
 
 def _place(path: Path, text: str, data: bytes) -> tuple[str, str]:

@@ -80,9 +80,6 @@ LOAD_GRACE = 1.0
 """Seconds more than the runner's own limit for a plugin. The runner ends an `on_load` that waits for ever by itself and
 goes on with the next plugin; the host kills only one that cannot do so any more."""
 
-START_MAX = 120.0
-"""Seconds from hello to ready at most, however many plugins make progress and however often it asks for more time."""
-
 LAG_STEP = 1.0
 """Seconds between two looks at how late the host is itself, while a runner starts."""
 

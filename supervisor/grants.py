@@ -92,11 +92,6 @@ class Grants:
         if grant is not None and grant.approved is not None:
             self._grants[plugin_id] = attrs.evolve(grant, approved=frozenset(approved))
 
-    def declared_by(self, plugin_id: str) -> frozenset[str]:
-        """What a plugin was granted as declared, before the operator's limits; nothing for one without a grant."""
-        grant = self._grants.get(plugin_id)
-        return frozenset() if grant is None else grant.declared
-
     def knows(self, plugin_id: str) -> bool:
         """Whether the plugin was granted anything, be it nothing."""
         return plugin_id in self._grants

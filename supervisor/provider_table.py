@@ -115,11 +115,6 @@ class ProviderTable:
         offers = (self._live.get(plugin_id), self._staged.get(plugin_id))
         return tuple(sorted({name for offer in offers if offer is not None for name in offer.providers}))
 
-    @property
-    def client_types(self) -> tuple[str, ...]:
-        """Those that are served now, sorted."""
-        return tuple(sorted(name for offer in self._live.values() for name in offer.providers))
-
     # --- inside ------------------------------------------------------------------------------------------------
 
     def _complaint(self, plugin_id: str, client_type: str, seen: set[str]) -> str:

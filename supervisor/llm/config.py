@@ -92,12 +92,6 @@ def _read_task(name: str, value: object, path: str, named: set[str], notes: Note
     return tuple(models)
 
 
-def models_without_a_task(settings: LlmSettings) -> tuple[str, ...]:
-    """Models that nobody can ask, sorted."""
-    used = {model for models in settings.tasks.values() for model in models}
-    return tuple(sorted(settings.models.keys() - used))
-
-
 def plugin_client_types(settings: LlmSettings) -> Mapping[str, tuple[str, ...]]:
     """The client types that plugins have to provide, each with the models that need it."""
     found: dict[str, tuple[str, ...]] = {}

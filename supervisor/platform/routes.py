@@ -217,13 +217,9 @@ class RouteTable:
 
     # --- looking up --------------------------------------------------------------------------------------------
 
-    def resolve_sender(self, key: RouteKey) -> Driver | None:
-        """The driver that carries a message to this key; of equals the one that was ready first."""
-        found = self.resolve_senders(key)
-        return found[0] if found else None
-
     def resolve_senders(self, key: RouteKey) -> tuple[Driver, ...]:
-        """The drivers that carry a message to this key, in order: one, unless a route asks for more."""
+        """The drivers that carry a message to this key, in order: one, unless a route asks for more; of equals the one that was
+        ready first."""
         known = self._remembered.get(key)
         if known is None:
             if len(self._remembered) >= MAX_REMEMBERED:

@@ -1,35 +1,24 @@
-"""A broken file is an error with its place, never a reason for defaults; a new one is written whole or not at all."""
+"""A broken file is an error with its place, never a reason for defaults; the deployment's values go over it."""
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from rookery.runner import Field, PluginConfig, PluginConfigError
 from rookery.runner.config_file import (
-    default_text,
     merge_values,
     read_config,
     read_config_file,
     with_sources,
-    write_default_file,
 )
 
 
-class Inner(PluginConfig):
-    on: bool = Field(True, "Whether.")
-
-
 class Sample(PluginConfig):
-    config_version = 3
-    name: str = Field('a "quoted" name\x7f 😀', "A name.\nOn two lines.")
     rate: float = 2.0
     tags: list[str] = Field(["x"])
-    owner: str | None = Field(None, "Nobody.")
     token: str = Field(help="Secret.")
-    inner: Inner = Field({}, "A table.")
 
 
 def test_no_file_says_nothing(tmp_path: Path) -> None:
@@ -90,38 +79,3 @@ def test_a_mistake_names_the_file_that_says_it(tmp_path: Path) -> None:
         f"{path}: rate: must be a number, got str 'fast'",
         '[plugins."test.sample".config] of the deployment: tags[0]: must be a text, got int 1',
     ]
-
-
-def test_the_default_file_says_what_holds_anyway() -> None:
-    """Read back, it gives the defaults; help texts are comments."""
-    text = default_text(Sample)
-
-    values = tomllib.loads(text)
-    config = Sample.from_values({**values, "token": "t"})
-    assert config == Sample(token="t")
-    assert values["config_version"] == 3
-    assert "# A name.\n# On two lines.\n" in text
-    assert "# required: a text\n# token =\n" in text
-
-
-def test_a_default_file_is_written_once(tmp_path: Path) -> None:
-    """What an operator has written is never touched; nothing else stays in the directory."""
-    path = tmp_path / "config.toml"
-
-    first = write_default_file(path, Sample)
-    path.write_text("rate = 5.0\n")
-    second = write_default_file(path, Sample)
-
-    assert (first, second) == (True, False)
-    assert path.read_text() == "rate = 5.0\n"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
-    """No half file where a runner would read it."""
-    path = tmp_path / "config.toml"
-
-    with pytest.raises(OSError, match="No such file"):
-        write_default_file(tmp_path / "missing" / "config.toml", Sample)
-
-    assert not path.exists()

@@ -22,7 +22,7 @@ async def test_what_goes_with_a_plugin_is_counted(autojump_clock: MockClock) -> 
 
         assert (answer["removed_components"], answer["removed_apis"]) == (1, 1)
         assert (answer["removed_llm_providers"], answer["removed_registration"]) == (1, True)
-        assert border.providers.client_types == ()
+        assert border.providers.find("x") is None
 
 
 async def test_a_claim_of_anothers_models_refuses_the_whole_registration(
@@ -47,4 +47,6 @@ async def test_a_claim_of_anothers_models_refuses_the_whole_registration(
         assert refused.details["path"] == "llm_providers[1].client_type"
         assert border.registry.component("p.a", "add") is not None
         assert border.registry.component("p.a", "new") is None
-        assert border.providers.client_types == ("x",)
+        assert (owned := border.providers.find("x")) is not None
+        assert owned.plugin_id == "p.b"
+        assert border.providers.find("y") is None

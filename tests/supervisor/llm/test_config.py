@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rookery.supervisor.config import load_settings, read_config
-from rookery.supervisor.llm.config import models_without_a_task, plugin_client_types
+from rookery.supervisor.llm.config import plugin_client_types
 from rookery.supervisor.llm.settings import LlmSettings, ModelSettings
 from tests.doubles.deployments import ENVIRON, write_config
 
@@ -59,7 +59,6 @@ def test_models_and_tasks_arrive(tmp_path: Path) -> None:
         extra={"top_p": 0.9},
     )
     assert plugin_client_types(llm) == {"ollama": ("local",)}
-    assert models_without_a_task(llm) == ()
 
 
 def test_a_file_without_it_has_no_models(tmp_path: Path) -> None:
