@@ -29,6 +29,7 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "terminal": {},
             "command_prefix": "!",
             "log_level": 20,
+            "without": [],
         },
     ),
     "AssignedPlugin": ({"plugin_id": "a.b"}, {"path": "", "config": {}, "data_dir": "", "enabled": True}),
