@@ -25,8 +25,8 @@ TEXT = bytes(range(256)) * 1200  # more than two steps of unpacking
 @pytest.mark.parametrize("step", [1, 7, 1000, 10**6])
 @pytest.mark.parametrize(
     ("encoding", "data"),
-    [("", TEXT), ("identity", TEXT), ("gzip", gzip.compress(TEXT)), (" GZIP ", gzip.compress(TEXT)),
-     ("deflate", zlib.compress(TEXT)), ("gzip", gzip.compress(b""))],
+    [("", TEXT), ("identity", TEXT), ("gzip", gzip.compress(TEXT, mtime=0)), (" GZIP ", gzip.compress(TEXT, mtime=0)),
+     ("deflate", zlib.compress(TEXT)), ("gzip", gzip.compress(b"", mtime=0))],
 )  # fmt: skip
 def test_a_body_comes_as_it_was(encoding: str, data: bytes, step: int) -> None:
     """However it was cut on the way."""
