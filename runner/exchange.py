@@ -119,6 +119,7 @@ class Exchange:
             await self._drop(started)
             return self._failed(newer[0].plugin_id, NotLoaded("this runner is shutting down"), "")
         older = [roster.swap(plugin) for plugin in newer]
+        self._upgrade_files(made)
         for plugin in reversed(older):
             await roster.retire(plugin, grace=UNLOAD_GRACE)
         for plugin_id in self._unload:
@@ -152,6 +153,7 @@ class Exchange:
             except NotLoaded as error:
                 return await self._roll_back(started, older, plugin.plugin_id, error)
             started.append(plugin.plugin_id)
+        self._upgrade_files(made)
         for plugin_id in self._inactive:
             await roster.dismiss(plugin_id, self._reason)
         return Exchanged(started, self._unload, self._inactive)
@@ -175,6 +177,12 @@ class Exchange:
         return exchanged
 
     # --- inside ------------------------------------------------------------------------------------------------
+
+    def _upgrade_files(self, made: list[LoadedPlugin]) -> None:
+        """All of the group is up. Not one after the other as they come up: those that a neighbour's failure brings back would
+        find a file that they cannot read."""
+        for plugin in made:
+            self._roster.upgrade_file(plugin)
 
     def _failed(self, plugin_id: str, error: NotLoaded, outcome: str) -> Exchanged:
         """The one that failed, and those that were to be exchanged with it."""

@@ -150,6 +150,7 @@ class Roster:
         except NotLoaded:
             purge_modules(module_name_of(candidate.plugin_id))
             raise
+        self.upgrade_file(plugin)
 
     def make(self, candidate: Candidate, module: ModuleType, *, to_look_at: bool = False) -> LoadedPlugin:
         """Make the plugin of an imported module; nobody knows it yet.
@@ -198,7 +199,6 @@ class Roster:
         try:
             await self._introduce_and_load(plugin)
             self.loaded[plugin_id] = plugin
-            self._upgrade_file(plugin)
         except NotLoaded as error:
             await self._host.dismiss(plugin_id, error.told_as)
             raise
@@ -235,11 +235,11 @@ class Roster:
         self.loaded[plugin_id] = plugin  # behind what it needs: that was swapped before
         self.scopes[plugin_id] = _scope_of(plugin)
         self._host.say_exchange(plugin_id, "taken")
-        self._upgrade_file(plugin)
         return older
 
-    def _upgrade_file(self, plugin: LoadedPlugin) -> None:
-        """Have its file say what it reads, now that it has come up; where that cannot be, each start upgrades the values."""
+    def upgrade_file(self, plugin: LoadedPlugin) -> None:
+        """Have its file say what it reads, now that it stays, with all that came with it; an older version could not read it
+        any more. Where that cannot be, each start upgrades the values."""
         if not plugin.assigned.path:
             return
         logger, path = plugin_logger(plugin.plugin_id), plugin.config_file

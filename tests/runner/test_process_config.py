@@ -43,6 +43,13 @@ class It(Plugin[ItConfig]):
         return self.config.name
 """
 
+OLDER = CODE.replace("config_version = 2", "config_version = 1").replace(
+    "    name: str", '    who: str = ""\n    name: str'
+)
+FAILING = CODE.replace('self.ctx.logger.info("loaded")', "raise ValueError()")
+
+FEATURES = ("assignment", "loading", "logs", "ordered", "extend")
+
 IT = "test.it"
 
 
@@ -131,21 +138,50 @@ async def test_an_older_file_is_written_anew_when_the_plugin_is_loaded(it: Assig
 async def test_an_older_file_stays_when_newer_code_fails(it: AssignedPlugin) -> None:
     """The version that goes on can still read it."""
     code = Path(it.path, "plugin.py")
-    code.write_text(
-        CODE.replace("config_version = 2", "config_version = 1").replace(
-            "    name: str", '    who: str = ""\n    name: str'
-        )
-    )
+    code.write_text(OLDER)
     file_of(it).write_text('config_version = 1\nwho = "world"\n')
     before = file_of(it).read_text()
     async with open_runner(assignment(it)) as host:
         await host.wait_ready()
-        code.write_text(CODE.replace('self.ctx.logger.info("loaded")', "raise ValueError()"))
+        code.write_text(FAILING)
 
         answer = await reload(host)
 
     assert not answer["success"]
     assert file_of(it).read_text() == before
+
+
+@pytest.mark.parametrize("features", [FEATURES, (*FEATURES, "exchange")], ids=["in turn", "beside"])
+@pytest.mark.parametrize("was_loaded", [True, False], ids=["loaded", "not loaded"])
+async def test_an_older_file_stays_when_a_neighbour_of_the_group_fails(
+    it: AssignedPlugin, tmp_path: Path, features: tuple[str, ...], was_loaded: bool
+) -> None:
+    """It had come up itself, and goes again with the one that needs it; once all of them are there it is written anew."""
+    (tmp_path / "needs").mkdir()
+    needs = AssignedPlugin(plugin_id="test.needs", path=str(tmp_path / "needs"))
+    manifest = f'[plugin]\nid = "{needs.plugin_id}"\nversion = "1.0.0"\ndependencies = ["{IT}"]\n'
+    Path(needs.path, "plugin.toml").write_text(manifest)
+    Path(needs.path, "plugin.py").write_text(CODE)
+    Path(it.path, "plugin.py").write_text(OLDER if was_loaded else "broken = = 1\n")
+    before = 'config_version = 1\nwho = "world"\n'
+    file_of(it).write_text(before)
+    both = [IT, needs.plugin_id]
+    async with open_runner(assignment(it, needs), features=features) as host:
+        ready = await host.wait_ready()
+        Path(it.path, "plugin.py").write_text(CODE)
+        Path(needs.path, "plugin.py").write_text(FAILING)
+
+        answer = await host.ask("plugin.reload_batch", plugin_ids=both, timeout=20.0)
+
+        after = file_of(it).read_text()
+        Path(needs.path, "plugin.py").write_text(CODE)
+        again = await host.ask("plugin.reload_batch", plugin_ids=both, timeout=20.0)
+
+    assert ready.loaded_plugins == (both if was_loaded else [])
+    assert sorted(answer["failed_plugins"]) == both
+    assert after == before
+    assert again["success"]
+    assert 'name = "world"' in file_of(it).read_text()
 
 
 @pytest.mark.parametrize(
