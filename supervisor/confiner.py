@@ -62,7 +62,7 @@ class Confiner:
         self._is_root = os.geteuid() == 0 if is_root is None else is_root
         self._uids = uids if self._is_root else ()
         self._uid_of: dict[str, int] = {}
-        self._filters: dict[tuple[bool, bool], bytes] = {}
+        self._filters: dict[tuple[bool, ...], bytes] = {}
         self._lets_pass = False
         self.reached: dict[str, Reached] = {}
         """By shard: what its latest runner has; nothing of one that was refused."""
@@ -138,9 +138,7 @@ class Confiner:
             profile=reached.profile,
             network=wish.network,
             subprocesses=wish.subprocesses,
-            program=b""
-            if reached.profile is Isolation.PROCESS
-            else self._filter(network=wish.network, subprocesses=wish.subprocesses),
+            program=self._filter(wish, reached.profile, own_user=uid is not None),
             bubblewrap=self._means.bubblewrap,
         )
         kept = [name for name in launch.environment if _is_named(name, settings.environment)]
@@ -151,11 +149,19 @@ class Confiner:
             is_boxed=reached.profile is Isolation.SANDBOX,
         )
 
-    def _filter(self, *, network: bool, subprocesses: bool) -> bytes:
+    def _filter(self, wish: Wish, profile: Isolation, *, own_user: bool) -> bytes:
         """Made once for each kind: that takes some milliseconds."""
-        kind = network, subprocesses
+        if profile is Isolation.PROCESS:
+            return b""
+        own_mounts = profile is Isolation.SANDBOX
+        kind = wish.network, wish.subprocesses, own_user, own_mounts
         if kind not in self._filters:
-            self._filters[kind] = build_filter(network=network, subprocesses=subprocesses)
+            self._filters[kind] = build_filter(
+                network=wish.network,
+                subprocesses=wish.subprocesses,
+                own_user=own_user,
+                own_mounts=own_mounts,
+            )
         return self._filters[kind]
 
     def _own_directory(self, path: Path, uid: int | None) -> str:

@@ -26,6 +26,9 @@ ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
 _OPTIMIZE = 8
 """``SCMP_FLTATR_CTL_OPTIMIZE``: 2 looks numbers up by a tree, in a twentieth of the time of a list."""
+_BAD_ARCHITECTURE = 2
+"""``SCMP_FLTATR_ACT_BADARCH``: what becomes of calls with numbers of another kind of program."""
+KILL_PROCESS = 0x8000_0000
 _NO_SUCH_CALL = -1
 
 _EQUAL, _MASKED_EQUAL, _NOT_EQUAL = 4, 7, 1
@@ -47,8 +50,9 @@ SOCK_TYPE_MASK = 0xF
 SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET = 1, 2, 5
 IPPROTO_TCP, IPPROTO_UDP = 6, 17
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
-FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 9, 11, 16, 36, 37, 38, 1024, 1025, 1030, 1031, 1032, 1033, 1034)
-"""Copies of descriptors, their flags, locks of files, who owns them, leases, sizes of pipes and seals; no signals to others."""
+FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 9, 11, 16, 36, 37, 38, 1025, 1030, 1031, 1032, 1033, 1034)
+"""Copies of descriptors, their flags, locks of files, who owns them, sizes of pipes and seals. No signals to others, and no
+leases: whoever opens a file with one waits for a minute, the host too."""
 IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """Is it a terminal, and how large is it; how much can be read; without blocking; close on exec, and not."""
 
@@ -58,15 +62,15 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 ALLOWED = _words("""
-    access alarm arch_prctl brk capget chdir chown clock_getres clock_gettime clock_nanosleep close close_range
+    access alarm arch_prctl brk capget chdir clock_getres clock_gettime clock_nanosleep close close_range
     copy_file_range dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2
     epoll_wait epoll_wait_old eventfd eventfd2 execve execveat exit exit_group faccessat faccessat2 fadvise64
-    fallocate fchdir fchown fchownat fdatasync fgetxattr flistxattr flock fstat fstatfs fsync ftruncate futex
-    futex_waitv futimesat get_mempolicy get_robust_list get_thread_area getcpu getcwd getdents getdents64 getegid
+    fallocate fchdir fdatasync fgetxattr flistxattr flock fstat fstatfs fsync ftruncate futex
+    futex_waitv get_mempolicy get_robust_list get_thread_area getcpu getcwd getdents getdents64 getegid
     geteuid getgid getgroups getitimer getpeername getpgid getpgrp getpid getppid getpriority getrandom getresgid
     getresuid getrlimit getrusage getsid getsockname getsockopt gettid gettimeofday getuid getxattr
-    inotify_add_watch inotify_init inotify_init1 inotify_rm_watch io_cancel io_destroy io_getevents io_pgetevents
-    io_setup io_submit lchown lgetxattr link linkat listxattr llistxattr lseek lstat madvise membarrier mincore
+    inotify_init inotify_init1 inotify_rm_watch io_cancel io_destroy io_getevents io_pgetevents
+    io_setup io_submit lgetxattr link linkat listxattr llistxattr lseek lstat madvise membarrier mincore
     mkdir mkdirat mlock mlock2 mlockall mmap mprotect mremap msync munlock munlockall munmap nanosleep newfstatat
     pause pipe pipe2 poll ppoll pread64 preadv preadv2 pselect6 pwrite64 pwritev pwritev2 read readahead readlink
     readlinkat readv recvfrom recvmmsg recvmsg rename renameat renameat2 restart_syscall rmdir rseq
@@ -75,8 +79,7 @@ ALLOWED = _words("""
     sched_yield select sendfile sendmmsg sendmsg set_robust_list set_thread_area set_tid_address setitimer
     setpgid setsid setsockopt shutdown sigaltstack signalfd signalfd4 splice stat statfs statx symlink symlinkat
     sync_file_range sysinfo tee time timer_create timer_delete timer_getoverrun timer_gettime timer_settime
-    timerfd_create timerfd_gettime timerfd_settime times truncate umask uname unlink unlinkat utime utimensat utimes
-    vmsplice wait4 waitid write writev
+    timerfd_create timerfd_gettime timerfd_settime times truncate umask uname unlink unlinkat vmsplice wait4 waitid write writev
 """)
 """Without a look at their arguments."""
 
@@ -95,6 +98,10 @@ FORBIDDEN = _words("""
 """Said so, because programs ask for them and libraries can do without."""
 
 
+OWNERS_CALLS = _words("chown fchown fchownat futimesat lchown utime utimensat utimes")
+"""What a file's owner may do to it whatever it was opened for. Landlock does not judge these, nor changes of modes."""
+
+
 class NoFilter(Exception):
     """There can be no filter here; the text names the reason."""
 
@@ -110,12 +117,17 @@ class _Compare(ctypes.Structure):
     )
 
 
-def build_filter(*, network: bool, subprocesses: bool) -> bytes:
+def build_filter(
+    *, network: bool, subprocesses: bool, own_user: bool = False, own_mounts: bool = False
+) -> bytes:
     """A program for ``prctl(PR_SET_SECCOMP)``: eight bytes an instruction, with ``OWN_PID`` in some of them.
 
     Args:
         network: Whether it may make sockets of the Internet; sockets by a path it may never make.
         subprocesses: Whether it may start processes, and signal others than itself.
+        own_user: Whether its user is nobody else's. As the owner of files that it must not change it could change their modes,
+            owners and times. Then those calls do nothing, and say that they did: libraries copy modes and times all the time.
+        own_mounts: Whether it sees no other files than its own, and those that nobody can change.
 
     Raises:
         NoFilter: libseccomp is not there, or refuses.
@@ -126,6 +138,13 @@ def build_filter(*, network: bool, subprocesses: bool) -> bytes:
         for name in FORBIDDEN:
             rules.forbid(name)
         _add_files(rules)
+        _add_owners_calls(rules, is_owner=not own_user and not own_mounts)
+        if own_mounts:
+            rules.allow("inotify_add_watch")
+        else:
+            rules.forbid(
+                "inotify_add_watch"
+            )  # it tells the names of others' files while they are worked with
         _add_processes(rules, subprocesses=subprocesses)
         _add_sockets(rules, network=network)
         return rules.program()
@@ -133,10 +152,6 @@ def build_filter(*, network: bool, subprocesses: bool) -> bytes:
 
 def _add_files(rules: _Rules) -> None:
     """Modes without set-uid and set-gid bits, and controls that no terminal is fed by."""
-    for name, place in (("chmod", 1), ("fchmod", 1), ("fchmodat", 2)):
-        rules.allow(name, (place, _MASKED_EQUAL, SET_ID_BITS, 0))
-        for bit in (0o4000, 0o2000):
-            rules.forbid(name, (place, _MASKED_EQUAL, bit, bit))
     rules.allow("creat", (1, _MASKED_EQUAL, SET_ID_BITS, 0))
     for name, flags, mode in (("open", 1, 2), ("openat", 2, 3)):
         rules.allow(name, (flags, _MASKED_EQUAL, O_CREAT | O_TMPFILE, 0))
@@ -149,6 +164,21 @@ def _add_files(rules: _Rules) -> None:
         rules.allow("ioctl", (1, _MASKED_EQUAL, 0xFFFF_FFFF, number))
     for number in (TIOCSTI, TIOCLINUX):
         rules.forbid("ioctl", (1, _MASKED_EQUAL, 0xFFFF_FFFF, number))
+
+
+def _add_owners_calls(rules: _Rules, *, is_owner: bool) -> None:
+    for name in OWNERS_CALLS:
+        if is_owner:
+            rules.pretend(name)
+        else:
+            rules.allow(name)
+    for name, place in (("chmod", 1), ("fchmod", 1), ("fchmodat", 2)):
+        if is_owner:
+            rules.pretend(name, (place, _MASKED_EQUAL, SET_ID_BITS, 0))
+        else:
+            rules.allow(name, (place, _MASKED_EQUAL, SET_ID_BITS, 0))
+        for bit in (0o4000, 0o2000):
+            rules.forbid(name, (place, _MASKED_EQUAL, bit, bit))
 
 
 def _add_processes(rules: _Rules, *, subprocesses: bool) -> None:
@@ -216,6 +246,10 @@ class _Rules:
     def forbid(self, name: str, *compares: tuple[int, int, int, int]) -> None:
         self._add(_ERRNO | errno.EPERM, name, compares)
 
+    def pretend(self, name: str, *compares: tuple[int, int, int, int]) -> None:
+        """It does nothing, and succeeds."""
+        self._add(_ERRNO, name, compares)
+
     def _add(self, action: int, name: str, compares: tuple[tuple[int, int, int, int], ...]) -> None:
         number = self._library.seccomp_syscall_resolve_name(name.encode())
         if number == _NO_SUCH_CALL:
@@ -250,6 +284,8 @@ def _rules() -> Iterator[_Rules]:
         raise NoFilter("libseccomp does not know this architecture")
     try:
         library.seccomp_attr_set(ctypes.c_void_p(context), _OPTIMIZE, ctypes.c_uint32(2))
+        # The default ends the thread alone, and leaves a process in which whatever that had locked stays locked.
+        library.seccomp_attr_set(ctypes.c_void_p(context), _BAD_ARCHITECTURE, ctypes.c_uint32(KILL_PROCESS))
         yield _Rules(library, context)
     finally:
         library.seccomp_release(ctypes.c_void_p(context))

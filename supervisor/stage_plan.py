@@ -106,7 +106,7 @@ def write_plan(launch: Launch, own: Surroundings, how: Confinement, *, kept: Ite
     plan = {
         "oom_score_adj": OOM_SCORE,
         "nice": NICENESS,
-        "rlimits": {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": FILE_BYTES},
+        "rlimits": {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": FILE_BYTES, **_limit_of_processes(launch, own.uid)},
         "directory": own.home,
         "uid": own.uid,
         "is_confined": is_confined,
@@ -124,6 +124,13 @@ def write_plan(launch: Launch, own: Surroundings, how: Confinement, *, kept: Ite
         "environment": environment,
     }
     return json.dumps(plan).encode()
+
+
+def _limit_of_processes(launch: Launch, uid: int | None) -> dict[str, int]:
+    """The kernel counts a user's processes and threads, so it counts a shard's where its user is nobody else's."""
+    if uid is None or launch.limits is None or not launch.limits.pids:
+        return {}
+    return {"RLIMIT_NPROC": launch.limits.pids}
 
 
 def programs_of(command: str) -> list[str]:

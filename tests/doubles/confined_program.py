@@ -25,6 +25,7 @@ def run_confined(
     *,
     network: bool = False,
     subprocesses: bool = False,
+    own_user: bool = False,
     arguments: tuple[str, ...] = (),
     seconds: float = 30.0,
 ) -> str:
@@ -32,6 +33,7 @@ def run_confined(
 
     Args:
         home: Its own directory, the only one that it may write to.
+        own_user: Whether its filter takes its user for nobody else's.
         arguments: In ``sys.argv[1:]``.
     """
     ours, theirs = socket.socketpair()
@@ -50,7 +52,12 @@ def run_confined(
             profile=isolation,
             network=network,
             subprocesses=subprocesses,
-            program=build_filter(network=network, subprocesses=subprocesses),
+            program=build_filter(
+                network=network,
+                subprocesses=subprocesses,
+                own_user=own_user,
+                own_mounts=isolation is Isolation.SANDBOX,
+            ),
             bubblewrap=means().bubblewrap,
         )
         plan = write_plan(launch, own, how, kept=())

@@ -180,3 +180,58 @@ def test_what_others_were_started_with_is_not_read(tmp_path: Path) -> None:
     code = f"{TRY}\nprint(tried(lambda: open('/proc/{os.getpid()}/cmdline').read()), tried(lambda: os.listdir('/proc')))"
 
     assert run_confined(code, tmp_path).split() == ["PermissionError", "PermissionError"]
+
+
+@pytest.mark.parametrize(("own_user", "changes"), [(False, False), (True, True)])
+def test_an_owner_of_others_files_changes_nothing_of_them(
+    own_user: bool, changes: bool, tmp_path: Path
+) -> None:
+    """Landlock does not judge modes and times. Where the host's user is the runner's the calls do nothing, and succeed."""
+    need(Isolation.CONFINED)
+    home = tmp_path / "home"
+    home.mkdir()
+    theirs = tmp_path / "theirs"
+    theirs.write_text("kept")
+    theirs.chmod(0o640)
+    before = theirs.stat()
+    code = f"{TRY}\nprint(tried(lambda: os.chmod({str(theirs)!r}, 0o777)), tried(lambda: os.utime({str(theirs)!r}, (1, 1))))"
+
+    said = run_confined(code, home, own_user=own_user)
+
+    after = theirs.stat()
+    assert said.split() == ["None", "None"]
+    assert (after.st_mode != before.st_mode, after.st_mtime != before.st_mtime) == (changes, changes)
+
+
+@pytest.mark.parametrize(("isolation", "said"), [(Isolation.CONFINED, "-1"), (Isolation.SANDBOX, "1")])
+def test_names_of_others_files_are_not_watched(isolation: Isolation, said: str, tmp_path: Path) -> None:
+    """Landlock does not judge that either; in a sandbox there is nothing of others to be watched."""
+    need(isolation)
+    code = "import ctypes; libc = ctypes.CDLL(None); print(libc.inotify_add_watch(libc.inotify_init(), b'/usr', 0xFFF))"
+
+    assert run_confined(code, tmp_path, isolation).split() == [said]
+
+
+@pytest.mark.parametrize("isolation", CONFINING)
+def test_no_lease_makes_the_host_wait(isolation: Isolation, tmp_path: Path) -> None:
+    """Whoever opens a file with a lease waits until it is given back: three quarters of a minute."""
+    need(isolation)
+    code = f"{TRY}\nimport fcntl\nf = os.open({sys.executable!r}, os.O_RDONLY)\nprint(tried(lambda: fcntl.fcntl(f, fcntl.F_SETLEASE, fcntl.F_RDLCK)))"
+
+    assert run_confined(code, tmp_path, isolation).split() == ["ENOSYS"]
+
+
+@pytest.mark.parametrize("isolation", CONFINING)
+def test_numbers_of_another_kind_of_program_end_the_process(isolation: Isolation, tmp_path: Path) -> None:
+    """Not the thread alone, whose locks nobody would open again."""
+    need(isolation)
+    if os.uname().machine != "x86_64":
+        pytest.skip("only x86_64 has a second kind of numbers")
+    code = (
+        "import ctypes, threading\n"
+        "libc = ctypes.CDLL(None)\n"
+        "thread = threading.Thread(target=libc.syscall, args=(ctypes.c_long(0x40000000 | 39),))\n"
+        "thread.start()\nthread.join(1)\nprint('lives', thread.is_alive())"
+    )
+
+    assert run_confined(code, tmp_path, isolation) == ""
