@@ -68,7 +68,8 @@ def uid_of(user: str) -> int:
 def verdict(row: Row, outcome: Outcome, expected: str) -> str:
     """The letter that counts: what the host has seen goes before what the attack believes."""
     if outcome.letter == "died" and row.dies:
-        return "R" if _harm(outcome) else "L"
+        held = "-" if expected == "-" else "L"  # whoever is ended at the attempt has reached nothing either
+        return "R" if _harm(outcome) else held
     if outcome.letter == "R" and row.witnessed and not outcome.seen:
         return "-"
     if expected != "R" and _harm(outcome):

@@ -10,7 +10,7 @@ import stat
 import struct
 from pathlib import Path
 
-from .kernel_calls import call, call_number, child_result
+from .kernel_calls import call, call_number
 from .row import Absent, Stage, Stopped, attack
 
 _OLD_SOCKET = bytes.fromhex("53 b8 67010000 bb 01000000 b9 01000000 31d2 cd80 5b c3")
@@ -22,7 +22,7 @@ _OLD_SOCKET = bytes.fromhex("53 b8 67010000 bb 01000000 b9 01000000 31d2 cd80 5b
     "R",
     "-",
     "-",
-    "a filter that reads one kind of numbers ends whoever uses another",
+    "whoever uses numbers of another kind of program than the filter reads is ended",
     optional=True,
     dies=True,
     fresh=True,
@@ -31,23 +31,30 @@ def call_as_a_32_bit_program(stage: Stage) -> str:
     """Numbers of system calls mean something else there."""
     if platform.machine() != "x86_64":
         raise Absent("this machine has no such calls")
-    number = child_result(_call_old)
-    if int(number) < 0:
+    number = _call_old()
+    if number < 0:
         if stage["profile"] == "plain":
             raise Absent("this kernel has no such calls")
-        raise OSError(-int(number), os.strerror(-int(number)))
+        raise OSError(-number, os.strerror(-number))
+    os.close(number)
     return "a socket"
 
 
-def _call_old() -> str:
+def _call_old() -> int:
     page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     page.write(_OLD_SOCKET)
     address = ctypes.addressof(ctypes.c_char.from_buffer(page))
-    return str(ctypes.CFUNCTYPE(ctypes.c_int)(address)())
+    return int(ctypes.CFUNCTYPE(ctypes.c_int)(address)())
 
 
 @attack(
-    "-", "-", "-", "-", "numbers with the sign of the x32 kind are other calls than the filter lets through"
+    "-",
+    "-",
+    "-",
+    "-",
+    "numbers with the sign of the x32 kind are those of another kind of program: whoever makes such a call is ended",
+    dies=True,
+    fresh=True,
 )
 def call_as_an_x32_program(stage: Stage) -> str:
     """The same calls with another sign in their number."""

@@ -17,19 +17,19 @@ def _append(path: str | Path, text: str) -> str:
     return f"{path} was written to"
 
 
-@attack("R", "R", "-", "-", LANDLOCK)
+@attack("R", "R", "-", "-", LANDLOCK, witnessed=True)
 def write_code_of_another_plugin(stage: Stage) -> str:
     """What the plugin next door does from its next start on."""
     return _append(stage["sibling_code"], "# owned")
 
 
-@attack("R", "R", "-", "-", LANDLOCK)
+@attack("R", "R", "-", "-", LANDLOCK, witnessed=True)
 def write_own_code(stage: Stage) -> str:
     """A plugin that changes its code is another one than was looked at."""
     return _append(stage["own_code"], "# owned")
 
 
-@attack("R", "R", "-", "-", LANDLOCK)
+@attack("R", "R", "-", "-", LANDLOCK, witnessed=True)
 def plant_compiled_code(stage: Stage) -> str:
     """A cached module that is believed as long as its time stamp fits."""
     cache = Path(stage["sibling_code"]).parent / "__pycache__"
@@ -39,25 +39,25 @@ def plant_compiled_code(stage: Stage) -> str:
     return str(planted)
 
 
-@attack("R", "R", "-", "-", LANDLOCK)
+@attack("R", "R", "-", "-", LANDLOCK, witnessed=True)
 def write_startup_files(stage: Stage) -> str:
     """What the operator's next shell runs."""
     return _append(Path(stage["home"], ".bashrc"), "# owned")
 
 
-@attack("R", "R", "-", "-", LANDLOCK)
+@attack("R", "R", "-", "-", LANDLOCK, witnessed=True)
 def plant_ssh_key(stage: Stage) -> str:
     """Who may log in as the operator."""
     return _append(Path(stage["ssh_key"]).parent / "authorized_keys", "ssh-ed25519 AAAA owned")
 
 
-@attack("R", "R", "-", "-", LANDLOCK)
+@attack("R", "R", "-", "-", LANDLOCK, witnessed=True)
 def write_configuration(stage: Stage) -> str:
     """Which profile the plugin has from the next start on."""
     return _append(stage["config"], "# owned")
 
 
-@attack("R", "R", "-", "-", LANDLOCK)
+@attack("R", "R", "-", "-", LANDLOCK, witnessed=True)
 def plant_start_hook(stage: Stage) -> str:
     """A .pth in the host's environment runs in every interpreter that starts there, the host's next one too."""
     planted = Path(stage["site"], f"{stage['nonce']}.pth")
@@ -65,7 +65,7 @@ def plant_start_hook(stage: Stage) -> str:
     return str(planted)
 
 
-@attack("R", "R", "-", "-", LANDLOCK)
+@attack("R", "R", "-", "-", LANDLOCK, witnessed=True)
 def write_library(stage: Stage) -> str:
     """The code of rookery itself, as the host imports it."""
     return _append(Path(stage["site"], "rookery", "supervisor", "errors.py"), "# owned")
@@ -132,6 +132,7 @@ def lock_database(stage: Stage) -> str:
     "-",
     "-",
     "changing a mode or an owner is not Landlock's to judge: a filter refuses the calls outside of the sandbox",
+    witnessed=True,
 )
 def change_mode_of_host_file(stage: Stage) -> str:
     """Everybody may read it, or the host itself no more."""
@@ -139,14 +140,14 @@ def change_mode_of_host_file(stage: Stage) -> str:
     return "its mode is changed"
 
 
-@attack("R", "R", "-", "-", "as above")
+@attack("R", "R", "-", "-", "as above", witnessed=True)
 def change_times_of_host_file(stage: Stage) -> str:
     """What was changed when, as builds and back-ups look at it."""
     os.utime(stage["notes"], (1, 1))
     return "it is of 1970"
 
 
-@attack("R", "R", "-", "-", "as above")
+@attack("R", "R", "-", "-", "as above", witnessed=True)
 def label_host_file(stage: Stage) -> str:
     """An attribute beside the content."""
     os.setxattr(stage["notes"], "user.owned", b"1")
@@ -168,7 +169,7 @@ def leave_file_in_shared_memory(stage: Stage) -> str:
     return str(planted)
 
 
-@attack("R", "R", "-", "-", LANDLOCK)
+@attack("R", "R", "-", "-", LANDLOCK, witnessed=True)
 def leave_file_in_var_tmp(stage: Stage) -> str:
     planted = Path("/var/tmp", stage["nonce"])
     planted.write_text("owned")

@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-from .memory import hold, write_much
+from .memory import hold
 from .row import Bounded, Stage, Stopped, attack
 
 MIB = 1 << 20
@@ -94,25 +94,27 @@ def thread_bomb(stage: Stage) -> str:
     return f"{len(made)} threads"
 
 
-@attack("R", "L", "L", "L", "RLIMIT_FSIZE", fresh=True, dies=True, seconds=20)
+@attack("R", "R", "L", "L", "RLIMIT_FSIZE", fresh=True, dies=True, seconds=20)
 def fill_disk_with_one_file(stage: Stage) -> str:
-    """As much as the disk has."""
+    """A file of two gigabytes. It has a hole instead of a content, which the limit is the same for."""
     path = Path(stage["data"], "much")
     made = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
-        write_much(made, DISK)
+        os.pwrite(made, b"x", 2 << 30)
+    except OSError as error:
+        raise Bounded(str(error)) from None
     finally:
         os.close(made)
         path.unlink()
-    return f"{DISK // MIB} MiB in a file"
+    return "a file of two gigabytes"
 
 
 @attack(
     "R",
     "R",
-    "L",
-    "L",
-    "what a shard's directories hold is counted, and who has too much is ended",
+    "R",
+    "R",
+    "nothing counts what a plugin keeps in its directory: that is for a quota of the file system",
     fresh=True,
     dies=True,
     seconds=30,
@@ -139,9 +141,9 @@ def fill_disk_with_many_files(stage: Stage) -> str:
 @attack(
     "R",
     "R",
-    "L",
     "R",
-    "the sandbox's own file system gives out its own inodes, which cost memory of the shard",
+    "R",
+    "as above; in a sandbox a directory in memory, whose files cost the shard memory",
     fresh=True,
     dies=True,
     seconds=30,
@@ -164,7 +166,7 @@ def use_up_inodes(stage: Stage) -> str:
     return f"{made} files"
 
 
-@attack("R", "L", "L", "L", "it is nice, so others go first")
+@attack("R", "R", "L", "L", "it is nice, so others go first")
 def hog_the_processors(stage: Stage) -> str:
     """All that there are, by threads that hold no lock of the interpreter's."""
     import hashlib
