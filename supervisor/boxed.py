@@ -56,6 +56,10 @@ class Boxed(Process):
         found = self._find()
         return UNKNOWN if found is None else glance_at(found)
 
+    def _heads(self) -> list[int]:
+        """Without bubblewrap, and without the first process of the namespace, which is the parent of all that lost theirs."""
+        return [pid for first in children_of(self.pid) for pid in children_of(first)]
+
     def reap(self) -> int | None:
         status = super().reap()
         return OF_SIGNALS - status if status is not None and status > OF_SIGNALS else status

@@ -115,10 +115,19 @@ class ControlGroups:
         (self._group / HOST_LEAF).mkdir(exist_ok=True)
         try:
             _write(self._group / HOST_LEAF / "cgroup.procs", str(os.getpid()))
+            self._share_processor()
             _write(self._group / "cgroup.subtree_control", "+memory +pids")
         except OSError:
             self.close()
             raise
+
+    def _share_processor(self) -> None:
+        if "cpu" not in _read(self._group / "cgroup.controllers").split():
+            return
+        try:
+            _write(self._group / "cgroup.subtree_control", "+cpu")
+        except OSError as error:  # processes with real-time priority are somewhere in the machine, for one
+            _LOG.warning("runners get no processor time by weight: %s", error.strerror)
 
     def open_leaf(self, run: str, limits: ShardLimits | None) -> Leaf | None:
         """A group for one runner; None, and a warning, when it cannot be made: the runner starts without."""
@@ -144,6 +153,7 @@ class ControlGroups:
         """Undo the division, as far as the kernel lets it be undone."""
         self.remove_empty()
         for path, text in (
+            (self._group / "cgroup.subtree_control", "-cpu"),
             (self._group / "cgroup.subtree_control", "-memory -pids"),
             (self._group / "cgroup.procs", str(os.getpid())),
         ):
@@ -174,6 +184,8 @@ class Leaf:
                 _write(self.path / "memory.oom.group", "1")
             if limits is not None and limits.pids:
                 _write(self.path / "pids.max", str(limits.pids))
+            if limits is not None and limits.cpu_weight != 100 and (self.path / "cpu.weight").exists():
+                _write(self.path / "cpu.weight", str(limits.cpu_weight))
         except OSError:
             _remove(self.path)
             raise

@@ -17,7 +17,8 @@ import trio
 
 from .boxed import Boxed
 from .cgroup import ControlGroups, Leaf, open_groups
-from .process import Adopted, Process, limit, spawn, start
+from .child_limits import be_nice, limit
+from .process import Adopted, Process, spawn, start
 from .process_look import start_time, ticks_since_boot
 from .reaper import Reaper, open_reaper
 from .run_name import RUN_VARIABLE, RunNames
@@ -88,6 +89,7 @@ class Custody:
         except NoZygote:
             return self.spawn(launch)
         limit(forked.pid, launch.limits)
+        be_nice(forked.pid, launch.limits)
         leaf = self.groups.open_leaf(launch.run, launch.limits) if self.groups is not None else None
         return self._take_in(launch, Adopted(forked.pid), leaf, start_time(forked.pid), forked.pidfd)
 
@@ -196,6 +198,13 @@ class _Remains:
     def remember(self, pid: int) -> None:
         if self._custody.reaper is not None:
             self._custody.reaper.remember(self._run, pid)
+
+    def members(self) -> list[int]:
+        return self._custody.reaper.members_of(self._run) if self._custody.reaper is not None else []
+
+    @property
+    def counts_processes(self) -> bool:
+        return self._leaf is not None
 
     def sweep(self) -> None:
         self.kill()

@@ -48,6 +48,10 @@ class ExitKind(Enum):
     """It showed no life for too long."""
     OUT_OF_MEMORY = "out of memory"
     """It had become too large, or the kernel killed it for memory as far as one can tell."""
+    TOO_MANY_PROCESSES = "too many processes"
+    """Of its own, with all that descends from it and their threads."""
+    OUT_OF_DISK = "out of disk"
+    """Its directories held more than they may."""
 
 
 @attrs.frozen(kw_only=True)
@@ -188,7 +192,7 @@ class ExitReport:
             case ExitKind.HANG:
                 kind = f" ({self.hang.value})" if self.hang is not None else ""
                 return f"was killed because it hung{kind}{where}{because}"
-            case ExitKind.OUT_OF_MEMORY:
+            case ExitKind.OUT_OF_MEMORY if not self.reason.startswith("out of memory: used"):
                 told = self.reason.removeprefix("out of memory").removeprefix(": ")
                 return f"was killed, out of memory{where}{f': {told}' if told else ''}"
             case _:

@@ -18,14 +18,31 @@ class ShardLimits:
         ValueError: A value is out of range or two contradict each other.
     """
 
-    rss_soft: int = attrs.field(default=768 * MIB, validator=Size())
+    memory: int = attrs.field(default=0, validator=Size())
+    """Bytes that the runner and all that descends from it may fill together, files that are only read not among them. It
+    stands in the place of `rss_hard`, and four fifths of it in that of `rss_soft`."""
+    rss_soft: int = attrs.field(
+        default=attrs.Factory(lambda self: self.memory * 4 // 5 or 768 * MIB, takes_self=True),
+        validator=Size(),
+    )
     """Bytes of resident memory above which the runner is replaced in an orderly way, as nothing is lost by it."""
-    rss_hard: int = attrs.field(default=1536 * MIB, validator=Size())
+    rss_hard: int = attrs.field(
+        default=attrs.Factory(lambda self: self.memory or 1536 * MIB, takes_self=True), validator=Size()
+    )
     """Bytes of resident memory above which it is killed. Looked at once a second; in a control group the kernel watches."""
     nofile: int = attrs.field(default=1024, validator=Range(0, 1_048_576))
     """Open descriptors."""
     pids: int = attrs.field(default=256, validator=Range(0, 1_048_576))
-    """Processes and threads together, where there is a control group to count them."""
+    """Processes and threads of the runner and of all that descends from it, together. In a control group the kernel makes no
+    more; elsewhere they are counted once a second, and a runner with more is killed."""
+    disk: int = attrs.field(default=0, validator=Size())
+    """Bytes that its directories may take on the disk: its plugins' data, and its own when it is confined. Measured from time
+    to time; above it the runner is killed and the shard given up."""
+    files: int = attrs.field(default=0, validator=Range(0))
+    """Files and directories in there, to which the same happens."""
+    cpu_weight: int = attrs.field(default=100, validator=Range(1, 10_000))
+    """Its part of a processor for which there is a queue, as compared with the parts of others. In a control group the kernel's
+    own weight; elsewhere what is below 100 makes it nice, and what is above does nothing."""
     max_dispatches: int = attrs.field(default=0, validator=Range(0))
     """Calls after which the runner is replaced, give or take a tenth."""
     max_age: float = attrs.field(default=0.0, validator=Range(0))
@@ -41,11 +58,20 @@ class ShardLimits:
     """Bytes of its newest lines that are kept in memory for `rookery logs`; with 0 the newest line."""
 
     def __attrs_post_init__(self) -> None:
+        if self.memory and self.rss_hard != self.memory:
+            raise Clash(
+                "rss_hard",
+                "memory",
+                given=f"{self.rss_hard}",
+                expected=f"nothing beside memory ({self.memory}), which is the hard limit of all its processes together",
+                advice="leave one of them out",
+            )
         if self.rss_soft and self.rss_hard and self.rss_soft >= self.rss_hard:
+            hard = "memory" if self.memory else "rss_hard"
             raise Clash(
                 "rss_soft",
-                "rss_hard",
+                hard,
                 given=f"{self.rss_soft}",
-                expected=f"less than rss_hard ({self.rss_hard}): a runner is asked to leave before it is killed",
+                expected=f"less than {hard} ({self.rss_hard}): a runner is asked to leave before it is killed",
                 advice="lower rss_soft, or set it to 0",
             )

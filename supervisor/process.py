@@ -11,7 +11,6 @@ and so does the number of its process group: every signal is sent before the rea
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -21,9 +20,12 @@ from typing import Protocol
 import attrs
 import trio
 
+from .child_limits import be_nice, limit
+from .family_look import look_at_family
 from .launch_stage import stage_command
 from .limits import ShardLimits
 from .process_look import UNKNOWN, ProcessLook, catches, glance_at, look_at
+from .wear import NOTHING, FamilyLook
 
 POLL_PERIOD = 0.02
 """Seconds between two looks where there is no pidfd: macOS, or a host without free descriptors."""
@@ -77,6 +79,13 @@ class Remains(Protocol):
 
     def remember(self, pid: int) -> None:
         """A process of its namespace, whose parent will not wait for it."""
+
+    def members(self) -> list[int]:
+        """What is known to descend from it, whoever its parent is by now."""
+
+    @property
+    def counts_processes(self) -> bool:
+        """Whether the kernel lets it have no more of them than it may."""
 
     def sweep(self) -> None:
         """SIGKILL to everything that is left; the child is dead and not reaped."""
@@ -139,6 +148,8 @@ class Child(Protocol):
 
     def glance(self) -> ProcessLook: ...
 
+    def look_at_family(self, limits: ShardLimits) -> FamilyLook: ...
+
     @property
     def usage(self) -> Usage | None: ...
 
@@ -183,40 +194,9 @@ def _open(launch: Launch, command: tuple[str, ...], *more: int) -> subprocess.Po
         start_new_session=True,
     )
     limit(popen.pid, launch.limits)
+    if not launch.plan:  # the launch stage does it itself
+        be_nice(popen.pid, launch.limits)
     return popen
-
-
-def limit(pid: int, limits: ShardLimits | None) -> None:
-    """Limit a fresh child, from outside: no plugin runs yet. ``preexec_fn`` is not safe beside threads.
-
-    RLIMIT_AS is not among them: libraries that map a lot and use little would break, and so the size is looked at instead.
-    """
-    if not hasattr(resource, "prlimit"):
-        return
-    try:
-        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
-        if limits is not None and limits.nofile:
-            _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-            allowed = limits.nofile if most == resource.RLIM_INFINITY else min(limits.nofile, most)
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (allowed, allowed))
-        processes = processes_for_child(resource.getrlimit(resource.RLIMIT_NPROC)[0])
-        if limits is not None and limits.pids and os.getuid() and processes:
-            resource.prlimit(pid, resource.RLIMIT_NPROC, (processes, processes))
-    except (OSError, ValueError):
-        pass  # it is dead already, which its pidfd will say
-
-
-def processes_for_child(own: int) -> int:
-    """Processes of this user up to which a child may make more; 0 for no limit.
-
-    RLIMIT_NPROC counts those of the user on the whole machine, whoever has started them, so ``pids`` would be the wrong
-    number for it. A quarter stays with the host, which so can still start runners while a fork bomb goes off. The kernel
-    does not hold root to it.
-
-    Args:
-        own: The host's own limit.
-    """
-    return 0 if own == resource.RLIM_INFINITY else own * 3 // 4
 
 
 class Process:
@@ -294,6 +274,19 @@ class Process:
     def glance(self) -> ProcessLook:
         """As ``look``, but for the tracer: for once a second."""
         return glance_at(self.pid) if self._is_ours() else UNKNOWN
+
+    def look_at_family(self, limits: ShardLimits) -> FamilyLook:
+        """What it uses now with all that descends from it, as far as there are limits that nobody else watches."""
+        tasks = 0 if self._remains is not None and self._remains.counts_processes else limits.pids
+        if not (limits.memory or tasks) or not self._is_ours():
+            return NOTHING
+        others = self._remains.members() if self._remains is not None else ()
+        least = limits.memory and min(limits.memory, limits.rss_soft or limits.memory)
+        found = look_at_family([*self._heads(), *others], memory=least, tasks=tasks)
+        return found if tasks else attrs.evolve(found, tasks=0)
+
+    def _heads(self) -> list[int]:
+        return [self.pid]
 
     def reap(self) -> int | None:
         """Take its status and let its number go: the exit code, or minus the number of the signal.

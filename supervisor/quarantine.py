@@ -114,7 +114,13 @@ def _is_plugins_doing(report: ExitReport) -> bool:
     match report.kind:
         case ExitKind.EXITED:
             return report.code not in INNOCENT_CODES
-        case ExitKind.SIGNAL | ExitKind.HANG | ExitKind.STUCK | ExitKind.OUT_OF_MEMORY:
+        case (
+            ExitKind.SIGNAL
+            | ExitKind.HANG
+            | ExitKind.STUCK
+            | ExitKind.OUT_OF_MEMORY
+            | ExitKind.TOO_MANY_PROCESSES
+        ):
             return True
         case ExitKind.LOAD_TIMEOUT:
             return bool(report.loading)

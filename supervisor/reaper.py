@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from .family_look import MOST, all_of
 from .process_look import children_of, start_time, started_with, stat_fields, ticks_since_boot
 from .run_name import RUN_VARIABLE, RunNames
 from .subreaper import be_subreaper
@@ -50,9 +51,6 @@ SURE = 3
 GONE = 2
 """Looks in a row that have to find none of a dead runner's before it is forgotten: the kernel's list of children may miss
 some while others end, and what a child leaves comes to the host after the list was read."""
-
-MOST = 10_000
-"""Processes that one walk takes: a fork bomb must not keep the host busy."""
 
 _PARENT, _SESSION, _START, _STATE = 1, 3, 19, 0
 """Places in ``stat_fields``."""
@@ -149,6 +147,12 @@ class Reaper:
         fields = stat_fields(pid)
         if fields is not None and run in self._families:
             self._families[run].remember(pid, fields)
+
+    def members_of(self, run: str) -> list[int]:
+        """What is known to descend from a runner, also by the way of a parent that has ended."""
+        family = self._families.get(run)
+        known = family.members.items() if family is not None else ()
+        return [pid for pid, member in known if start_time(pid) == member.started]
 
     @contextmanager
     def leaving_the_young_alone(self) -> Iterator[None]:
@@ -273,7 +277,7 @@ class Reaper:
         for family in self._families.values():
             family.forget_the_gone()
             if family.pid and not family.is_over:
-                for pid, fields in _below(family.pid):
+                for pid, fields in all_of(children_of(family.pid)):
                     family.remember(pid, fields)
 
     def _forget(self) -> bool:
@@ -295,7 +299,7 @@ class Reaper:
 
     def _kill_all_below(self, pid: int, fields: list[str]) -> None:
         below = list(
-            _below(pid)
+            all_of(children_of(pid))
         )  # before its end: afterwards they are children of the host, and may be hard to know
         over = [family for family in self._families.values() if family.is_over and family.has(pid, fields)]
         _kill(pid, int(fields[_START]))
@@ -351,20 +355,6 @@ def open_reaper(
                 "daemons of plugins that leave their runner's group are not found: %s", error.strerror
             )
         yield reaper
-
-
-def _below(pid: int) -> Iterator[tuple[int, list[str]]]:
-    """Everything that descends from a process, parents before children."""
-    waiting = children_of(pid)
-    taken: set[int] = set()
-    while waiting and len(taken) < MOST:
-        each = waiting.pop()
-        fields = stat_fields(each)
-        if each in taken or fields is None:
-            continue
-        taken.add(each)
-        yield each, fields
-        waiting += children_of(each)
 
 
 def _kill(pid: int, started: int) -> None:

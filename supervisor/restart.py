@@ -252,6 +252,11 @@ def _blame(policy: RestartPolicy, history: History, report: ExitReport) -> tuple
 
 
 def _why_pointless(report: ExitReport) -> str:
+    if report.kind is ExitKind.OUT_OF_DISK:
+        return (
+            f"{report.reason}; remove what is not needed there or raise the limit in [shard.limits], then run `rookery start"
+            f" {report.shard}`"
+        )
     if report.kind is ExitKind.EXITED and report.code in PERMANENT_EXIT_CODES:
         return f"exit code {report.code} says that {PERMANENT_EXIT_CODES[report.code]}"
     if report.kind is ExitKind.SPAWN_FAILED and report.code in PERMANENT_SPAWN_ERRORS:

@@ -14,6 +14,7 @@ from .health import Doomed, Fine, Recycle, Resume, Suspect
 from .observers import RunnerRecovered, RunnerSuspect
 from .shard_state import WORKING, ShardState
 from .watch import RunnerWatch
+from .wear import decide_excess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +50,8 @@ class Suspicion:
         return self._watch.rss if self._watch is not None else 0
 
     def look(self, runner: LiveRunner, awake: float) -> None:
-        """Look, and act on what is found; nothing outside of READY and SUSPECT. Time in which it was paused does not count.
+        """Look, and act on what is found; outside of READY and SUSPECT only on what it and its descendants use. Time in which
+        it was paused does not count.
 
         Args:
             awake: The time of ``AwakeClock``.
@@ -59,6 +61,10 @@ class Suspicion:
             self._paused += passed
             return
         if self._shard.state.value not in WORKING:
+            limits = self._shard.settings.limits
+            excess = decide_excess(limits, runner.child.look_at_family(limits))
+            if isinstance(excess, Doomed):
+                self._condemn(excess.kind, excess.reason, None)
             return
         if self._watch is None:
             self._watch = self._make_watch(runner)

@@ -11,7 +11,7 @@ import trio
 from rookery.protocol import page as layout
 
 from .health import Doomed, Fine, Health, Look, Recycle
-from .wear import Wear, decide_wear
+from .wear import FamilyLook, Wear, decide_wear
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,8 @@ class Seen(Protocol):
     def look(self) -> ProcessLook: ...
 
     def glance(self) -> ProcessLook: ...
+
+    def look_at_family(self, limits: ShardLimits) -> FamilyLook: ...
 
 
 class RunnerWatch:
@@ -157,6 +159,7 @@ class RunnerWatch:
     def _judge_wear(self) -> Fine | Recycle | Doomed:
         wear = Wear(
             rss=self.rss,
+            family=self._child.look_at_family(self._limits),
             age=trio.current_time() - self._ready_at,
             answered=self._answered(),
         )

@@ -23,11 +23,26 @@ MIB = 1024 * 1024
 
 
 @attrs.frozen(kw_only=True)
+class FamilyLook:
+    """What a runner and its descendants use at one moment."""
+
+    memory: int = 0
+    """Bytes; 0 where it was not asked for, or nothing is known."""
+    tasks: int = 0
+    """Processes and threads, at least; 0 where nothing is known. A count that is far over its limit is not finished."""
+
+
+NOTHING = FamilyLook()
+
+
+@attrs.frozen(kw_only=True)
 class Wear:
     """What a runner has become."""
 
     rss: int = 0
     """Resident memory in bytes; 0 where it is not known."""
+    family: FamilyLook = NOTHING
+    """What it uses with all that descends from it."""
     age: float = 0.0
     """Seconds since it became ready."""
     answered: int = 0
@@ -40,17 +55,40 @@ def decide_wear(limits: ShardLimits, wear: Wear, chance: float) -> Fine | Recycl
     Args:
         chance: A number from 0 to 1 that stays the same for one runner: where in the spread its limits lie.
     """
-    if limits.rss_hard and wear.rss > limits.rss_hard:
+    excess = decide_excess(limits, wear.family)
+    if isinstance(excess, Doomed):
+        return excess
+    rss = wear.rss
+    if limits.memory and wear.family.memory:
+        rss = wear.family.memory
+    elif limits.rss_hard and wear.rss > limits.rss_hard:
         text = f"out of memory: it uses {_size(wear.rss)}, rss_hard is {_size(limits.rss_hard)}"
         return Doomed(ExitKind.OUT_OF_MEMORY, text)
-    if limits.rss_soft and wear.rss > limits.rss_soft:
-        return Recycle(f"it uses {_size(wear.rss)}, rss_soft is {_size(limits.rss_soft)}")
+    if limits.rss_soft and rss > limits.rss_soft:
+        return Recycle(f"it uses {_size(rss)}, rss_soft is {_size(limits.rss_soft)}")
     factor = 1.0 + SPREAD * (2.0 * chance - 1.0)
     if limits.max_age and wear.age > limits.max_age * factor:
         return Recycle(f"it is {wear.age:.0f} s old, max_age is {limits.max_age:g}")
     if limits.max_dispatches and wear.answered > limits.max_dispatches * factor:
         return Recycle(f"it has answered {wear.answered} calls, max_dispatches is {limits.max_dispatches}")
     return Fine()
+
+
+def decide_excess(limits: ShardLimits, family: FamilyLook) -> Fine | Doomed:
+    """What the limits say of a runner and all that descends from it, at any time of its life."""
+    if limits.memory and family.memory > limits.memory:
+        text = f"out of memory: used {megabytes(family.memory)} of {megabytes(limits.memory)}"
+        return Doomed(ExitKind.OUT_OF_MEMORY, text)
+    if limits.pids and family.tasks > limits.pids:
+        text = f"too many processes: {family.tasks} of {limits.pids}"
+        return Doomed(ExitKind.TOO_MANY_PROCESSES, text)
+    return Fine()
+
+
+def megabytes(value: int) -> str:
+    """``512 MB``, of 1024 times 1024 bytes as `512M` is in the configuration. What is not whole has a digit more."""
+    text = f"{value / MIB:.1f}"
+    return f"{text.removesuffix('.0')} MB"
 
 
 def _size(value: int) -> str:

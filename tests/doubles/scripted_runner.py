@@ -28,8 +28,10 @@ from rookery.protocol import (
     unstructure,
 )
 from rookery.protocol import page as layout
+from rookery.supervisor.limits import ShardLimits
 from rookery.supervisor.process import Launch, Usage
 from rookery.supervisor.process_look import ProcessLook
+from rookery.supervisor.wear import NOTHING, FamilyLook
 
 Script = Callable[["ScriptedRunner"], Awaitable[None]]
 
@@ -112,6 +114,9 @@ class ScriptedRunner:
 
     def glance(self) -> ProcessLook:
         return self.look()
+
+    def look_at_family(self, limits: ShardLimits) -> FamilyLook:
+        return NOTHING
 
     def reap(self) -> int | None:
         self.is_reaped = self._dead.is_set()

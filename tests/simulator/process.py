@@ -9,8 +9,10 @@ import trio
 
 from rookery.protocol import page as layout
 from rookery.runner.page import OwnPage, open_own_page
+from rookery.supervisor.limits import ShardLimits
 from rookery.supervisor.process import Usage
 from rookery.supervisor.process_look import ProcessLook
+from rookery.supervisor.wear import NOTHING, FamilyLook
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,6 +122,9 @@ class SimProcess:
 
     def glance(self) -> ProcessLook:
         return self.look()
+
+    def look_at_family(self, limits: ShardLimits) -> FamilyLook:
+        return NOTHING
 
     def reap(self) -> int | None:
         if self.is_reaped:

@@ -21,7 +21,7 @@ from rookery.supervisor.cgroup import (
 )
 from rookery.supervisor.limits import ShardLimits
 
-LEAF_FILES = ("cgroup.procs", "cgroup.kill", "memory.max", "memory.oom.group", "pids.max")
+LEAF_FILES = ("cgroup.procs", "cgroup.kill", "memory.max", "memory.oom.group", "pids.max", "cpu.weight")
 
 
 class FakeKernel:
@@ -127,7 +127,7 @@ def test_the_host_moves_into_a_leaf_and_back(kernel: FakeKernel) -> None:
 def test_a_runner_gets_its_limits(kernel: FakeKernel) -> None:
     """In bytes and in processes; what is not limited is not written."""
     groups = ControlGroups(kernel.group)
-    limited = groups.open_leaf("games.1", ShardLimits(rss_hard=900_000_000, pids=99))
+    limited = groups.open_leaf("games.1", ShardLimits(rss_hard=900_000_000, pids=99, cpu_weight=50))
     free = groups.open_leaf("games.2", ShardLimits(rss_hard=0, pids=0))
     assert limited is not None
     assert free is not None
@@ -141,6 +141,7 @@ def test_a_runner_gets_its_limits(kernel: FakeKernel) -> None:
         "memory.max": "900000000",
         "memory.oom.group": "1",
         "pids.max": "99",
+        "cpu.weight": "50",
     }
     assert (free.path / "memory.max").read_text() == ""
 

@@ -139,6 +139,12 @@ NEEDED = f"{SHARD}significance = 'required'\n"
         pytest.param(f"{SHARD}limits.rss_soft = '2G'",
                      "shard.a.limits.rss_soft: got 2147483648, expected less than rss_hard (1610612736): a runner is asked to "
                      "leave before it is killed; lower rss_soft, or set it to 0", id="killed before it is asked"),
+        pytest.param(f"{SHARD}limits.memory = '512M'\nlimits.rss_hard = '400M'",
+                     "shard.a.limits.rss_hard: got 419430400, expected nothing beside memory (536870912), which is the hard limit of "
+                     "all its processes together; leave one of them out", id="two hard limits"),
+        pytest.param(f"{SHARD}limits.memory = '512M'\nlimits.rss_soft = '600M'",
+                     "shard.a.limits.rss_soft: got 629145600, expected less than memory (536870912): a runner is asked to "
+                     "leave before it is killed; lower rss_soft, or set it to 0", id="killed before it is asked, by memory"),
         pytest.param(f"{SHARD}limits.rss_hard = '512MB'", "shard.a.limits.rss_hard: got '512MB', expected a size such as "
                      "'512M' or '1.5G', or a whole number of bytes from 0 up", id="an unknown unit"),
         pytest.param(f"{SHARD}limits.rss_hard = 1.5", "shard.a.limits.rss_hard: got 1.5, expected a size such as '512M' or "

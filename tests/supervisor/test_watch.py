@@ -19,6 +19,7 @@ from rookery.supervisor.limits import MIB, ShardLimits
 from rookery.supervisor.page import Page, open_page
 from rookery.supervisor.process_look import ProcessLook
 from rookery.supervisor.watch import QUESTION_PERIOD, RunnerWatch
+from rookery.supervisor.wear import NOTHING, FamilyLook
 
 
 @attrs.define
@@ -43,6 +44,9 @@ class Runner:
 
     def glance(self) -> ProcessLook:
         return self.seen
+
+    def look_at_family(self, limits: ShardLimits) -> FamilyLook:
+        return NOTHING
 
     def ask(self) -> bool:
         self.questions += 1
