@@ -28,14 +28,26 @@ MAX_CONTAINERS = 131_072
 texts, bytes and numbers cost some twenty times at worst, and what is honest less. A frame of the largest size still has
 room for one in each 128 bytes, and one of at most this many bytes cannot exceed it."""
 
+UNTRUSTED_MAX_CONTAINERS = 16_384
+"""The same for shards that are not trusted: as many take four milliseconds to build, and the most that is built before a frame
+is found to hold more takes as long. A list of five thousand records still goes through."""
+
 MAX_DEPTH = 128
 """How deep maps and arrays may nest. msgpack itself stops at 511 when it packs."""
+
+MAX_LIST_ITEMS = 10_000
+"""Items of a list in a payload whose items have a type: each is looked at, which takes one microsecond and a half for a number and
+thirty for a map. Free-form lists, as in arguments and results, are not among them."""
 
 MAX_PENDING = 65_536
 """Requests that may wait for an answer on one connection; above it something is wrong on this side."""
 
 MAX_ANSWERS_OWED = 65_536
 """Requests of the peer that may be unanswered at once before the peer is said to flood."""
+
+UNTRUSTED_TURN_BYTES = 4 * KIB
+"""What is heard of a peer that is not trusted before others have their turn: some seventy requests, two milliseconds of the
+loop's time. A chunk of the usual size holds a thousand, and held all others up for forty."""
 
 DRAIN_BYTES = 16 * MIB
 """What is read of a peer's last words at once: more than a kernel holds, and an end for a peer that is not dead."""
@@ -46,6 +58,9 @@ runner take turns, which halves the throughput on two processors."""
 
 WRITE_BUFFER_BYTES = 64 * MIB
 """Bytes that may wait for a slow reader: four frames of the largest size. More means the peer does not read."""
+
+UNTRUSTED_WRITE_BUFFER_BYTES = 16 * MIB
+"""The same for shards that are not trusted: as many calls as may be under way, each with a picture of 256 KiB."""
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds each side waits for the other's part of the hello (protocol 1.0.0)."""

@@ -11,6 +11,7 @@ from cattrs.cols import list_structure_factory, mapping_structure_factory
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from .errors import BadPayload
+from .limits import MAX_LIST_ITEMS
 from .shown import shown
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def structure(data: Any, cls: type[T]) -> T:
     except BadPayload:
         raise
     except (cattrs.ClassValidationError, cattrs.IterableValidationError) as group:
-        raise _first_mistake(group, "") from None
+        raise _only_mistake(group) from None  # not by way of a name: this frame would hold what holds it
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadPayload(_explain(error)) from None
 
@@ -61,7 +62,7 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook_factory(
         _made_of(list),
-        lambda kind: _only(list, "a list", list_structure_factory(kind, converter)),
+        lambda kind: _bounded(_only(list, "a list", list_structure_factory(kind, converter))),
     )
     converter.register_structure_hook_factory(
         _made_of(dict),
@@ -89,6 +90,15 @@ def _only(container: type, expected: str, build: Callable[[Any, Any], Any]) -> C
     def hook(value: Any, kind: Any) -> Any:
         if type(value) is not container:
             raise TypeError(f"must be {expected}, got {_shown(value)}")
+        return build(value, kind)
+
+    return hook
+
+
+def _bounded(build: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def hook(value: Any, kind: Any) -> Any:
+        if type(value) is list and len(value) > MAX_LIST_ITEMS:
+            raise TypeError(f"has {len(value)} items, at most {MAX_LIST_ITEMS} are allowed")
         return build(value, kind)
 
     return hook
@@ -136,6 +146,20 @@ def _first_mistake(error: BaseException, path: str) -> BadPayload:
     if isinstance(error, KeyError):  # cattrs has noted the field that it was looking for
         return BadPayload("is required and missing", path)
     return BadPayload(_explain(error), path)
+
+
+def _only_mistake(group: BaseException) -> BadPayload:
+    mistake = _first_mistake(group, "")
+    _let_go(group)
+    return mistake
+
+
+def _let_go(group: BaseException) -> None:
+    # Each of them is held by a frame that its own traceback holds: the payload, which may be large, would stay in memory until
+    # cycles are looked for, and a peer can send many such payloads before that.
+    group.__traceback__ = None
+    for inner in getattr(group, "exceptions", ()):
+        _let_go(inner)
 
 
 def _explain(error: BaseException) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from typing import Any
 
 import pytest
@@ -16,15 +18,40 @@ from rookery.protocol import (
     LogBatch,
     RegisterComponents,
     RunnerReady,
+    Started,
     structure,
     unstructure,
 )
+from rookery.protocol.limits import MAX_LIST_ITEMS
 
 _GOOD = {"name": "n", "component_type": "TOOL"}
 
 
 def _register(**fields: Any) -> dict[str, Any]:
     return {"plugin_id": "a.b", **fields}
+
+
+def test_a_list_is_bounded_before_its_items_are_looked_at() -> None:
+    """Each takes a microsecond or thirty, and a frame has room for a million."""
+    with pytest.raises(BadPayload, match="request_ids: has 10001 items, at most 10000 are allowed"):
+        structure({"request_ids": ["no number"] * (MAX_LIST_ITEMS + 1)}, Started)
+
+    assert len(structure({"request_ids": [1] * MAX_LIST_ITEMS}, Started).request_ids) == MAX_LIST_ITEMS
+
+
+def test_a_payload_that_was_refused_is_let_go_at_once() -> None:
+    """Not when cycles are looked for: a peer can send a gigabyte of them before that."""
+    large = [1] * (MAX_LIST_ITEMS + 1)
+    held = sys.getrefcount(large)
+    gc.disable()
+    try:
+        for payload in ({"plugin_id": 3, "x": large}, {"plugin_id": "a.b", "components": [{"name": large}]}):
+            with pytest.raises(BadPayload):
+                structure(payload, RegisterComponents)
+        del payload
+        assert sys.getrefcount(large) == held
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,368 @@
+"""A runner without a plugin, in one small process, which comes up as it should and then attacks its host by the connection.
+
+Started as `python hostile_runner.py ATTACK --link-fd N …`. An attack is the name of a function below. Nothing of rookery is
+imported: what it may send is bytes, and whatever the host does about them is the host's own. Only the first incarnation
+attacks; later ones answer each call with ``hello``.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgpack
+
+REQUEST, RESPONSE, BROADCAST = range(3)
+FIRST = 10_000_000
+"""Ids of an attack begin here: beyond those of the way up."""
+
+FRAME = 1024 * 1024
+"""The limit of a frame from a shard that is not trusted."""
+
+
+class Connection:
+    """The link's descriptor, with frames of both forms."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.socket = socket.socket(fileno=descriptor)
+        self.plugin = ""
+        self.incarnation = 0
+        self._rest = b""
+
+    def write(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def read(self) -> list[Any]:
+        """The next frame's fields, of either form."""
+        while len(self._rest) < 4 or len(self._rest) < 4 + struct.unpack(">I", self._rest[:4])[0]:
+            data = self.socket.recv(65536)
+            if not data:
+                os._exit(77)
+            self._rest += data
+        (length,) = struct.unpack(">I", self._rest[:4])
+        body, self._rest = self._rest[4 : 4 + length], self._rest[4 + length :]
+        found = msgpack.unpackb(body, strict_map_key=False)
+        if isinstance(found, dict):
+            kind = {"request": REQUEST, "response": RESPONSE, "broadcast": BROADCAST}[found["message_type"]]
+            found = [
+                found["request_id"], kind, found["method"], found["plugin_id"],
+                found["timeout_ms"], found["payload"], found["error"],
+            ]  # fmt: skip
+        return list(found)
+
+    def ask(self, number: int, method: str, payload: dict[str, Any], plugin: str = "") -> dict[str, Any]:
+        fields = {
+            "protocol_version": "1.0.0", "request_id": number, "message_type": "request", "method": method,
+            "plugin_id": plugin, "timestamp_ms": 0, "timeout_ms": 30000, "payload": payload, "error": None,
+        }  # fmt: skip
+        self.write(frame(msgpack.packb(fields)))
+        while True:
+            found = self.read()
+            if found[1] == RESPONSE and found[0] == number:
+                return dict(found[5] or {})
+
+    def come_up(self) -> None:
+        """Hello, a registration with one tool, ready."""
+        hello = {
+            "runner_id": "hostile", "sdk_version": "2.0.0", "session_token": "", "pid": os.getpid(),
+            "features": ["assignment", "loading", "logs", "compact"],
+        }  # fmt: skip
+        assignment = self.ask(1, "runner.hello", hello)["assignment"]
+        self.plugin, self.incarnation = assignment["plugins"][0]["plugin_id"], assignment["incarnation"]
+        self.ask(
+            2,
+            "plugin.bootstrap",
+            {"plugin_id": self.plugin, "capabilities_required": ["config.get"]},
+            self.plugin,
+        )
+        self.ask(3, "plugin.register_components", self.registration(), self.plugin)
+        self.ask(4, "runner.ready", {"loaded_plugins": [self.plugin]})
+
+    def registration(self, count: int = 1) -> dict[str, Any]:
+        names = ["greet", *(f"more{number}" for number in range(1, count))]
+        components = [{"name": name, "component_type": "TOOL", "metadata": {}} for name in names]
+        return {"plugin_id": self.plugin, "components": components}
+
+    def work(self) -> None:
+        """Answer all that is asked."""
+        while True:
+            number, kind, method, plugin, _, _, _ = self.read()
+            if kind == REQUEST:
+                payload = {"success": True, "result": "hello", "acknowledged": True, "healthy": True}
+                self.write(envelope(number, RESPONSE, method, plugin, payload))
+                if method == "plugin.shutdown":
+                    os._exit(0)
+
+    def read_away(self) -> None:
+        """In a thread: whatever comes is read and thrown away."""
+
+        def read() -> None:
+            while self.socket.recv(65536):
+                pass
+            os._exit(77)
+
+        threading.Thread(target=read, daemon=True).start()
+
+
+def frame(body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + body
+
+
+def envelope(
+    number: int, kind: int, method: str = "", plugin: str = "", payload: Any = None, error: Any = None
+) -> bytes:
+    """A frame in the compact form."""
+    return frame(msgpack.packb([number, kind, method, plugin, 30000, payload or {}, error]))
+
+
+def until_the_end(to: Connection, frames: Callable[[int], bytes], *, at_once: int = 64) -> None:
+    """Write without a pause, as fast as the host takes it."""
+    to.read_away()
+    number = FIRST
+    while True:
+        to.write(b"".join(frames(number + each) for each in range(at_once)))
+        number += at_once
+
+
+def _capability(to: Connection, number: int, **args: Any) -> bytes:
+    call = {"capability": "config.get", "args": {"key": "x", **args}}
+    return envelope(number, REQUEST, "cap.call", to.plugin, call)
+
+
+# --- floods -----------------------------------------------------------------------------------------------------
+
+
+def flood_of_requests(to: Connection) -> None:
+    until_the_end(to, lambda number: _capability(to, number))
+
+
+def flood_of_unknown_requests(to: Connection) -> None:
+    until_the_end(to, lambda number: envelope(number, REQUEST, "no.such", to.plugin))
+
+
+def flood_of_answers(to: Connection) -> None:
+    """To what nobody has asked."""
+    until_the_end(to, lambda number: envelope(number, RESPONSE))
+
+
+def flood_of_late_answers(to: Connection) -> None:
+    """All to the first request that the host has ever made, whose number is known to everybody."""
+    until_the_end(to, lambda _: envelope(1, RESPONSE))
+
+
+def flood_of_logs(to: Connection) -> None:
+    entry = {"timestamp_ms": 0, "level": 20, "logger_name": "plugin.test.evil", "message": "x" * 1000}
+    until_the_end(
+        to, lambda number: envelope(number, BROADCAST, "runner.log_batch", "", {"entries": [entry]})
+    )
+
+
+def flood_of_registrations(to: Connection) -> None:
+    payload = to.registration(400)
+    until_the_end(
+        to,
+        lambda number: envelope(number, REQUEST, "plugin.register_components", to.plugin, payload),
+        at_once=1,
+    )
+
+
+def flood_of_introductions(to: Connection) -> None:
+    wanted = {"plugin_id": to.plugin, "capabilities_required": [f"made.up{number}" for number in range(1000)]}
+    until_the_end(
+        to, lambda number: envelope(number, REQUEST, "plugin.bootstrap", to.plugin, wanted), at_once=1
+    )
+
+
+def flood_of_extensions(to: Connection) -> None:
+    until_the_end(to, lambda number: envelope(number, BROADCAST, "runner.extend", "", {"seconds": 60.0}))
+
+
+def flood_of_bad_notices(to: Connection) -> None:
+    """Each has a mistake, which the host would tell in its log."""
+    until_the_end(
+        to, lambda number: envelope(number, BROADCAST, "runner.started", "", {"request_ids": "none"})
+    )
+
+
+def flood_of_exchanges(to: Connection) -> None:
+    def both(number: int) -> bytes:
+        step = "trial" if number % 2 else "taken"
+        payload = {"plugin_id": to.plugin, "step": step}
+        return envelope(number, BROADCAST, "runner.exchange", "", payload)
+
+    until_the_end(to, both)
+
+
+def flood_of_large_requests(to: Connection) -> None:
+    text = "x" * (FRAME - 1000)
+    until_the_end(to, lambda number: _capability(to, number, more=text), at_once=1)
+
+
+def flood_of_full_requests(to: Connection) -> None:
+    """As many maps as a frame may hold."""
+    maps: list[Any] = [{} for _ in range(130_000)]
+    until_the_end(to, lambda number: _capability(to, number, more=maps), at_once=1)
+
+
+def flood_of_long_lists(to: Connection) -> None:
+    """Nothing but numbers, where the host looks at each."""
+    numbers = [1] * (FRAME - 1000)
+    until_the_end(
+        to,
+        lambda number: envelope(number, BROADCAST, "runner.started", "", {"request_ids": numbers}),
+        at_once=1,
+    )
+
+
+def flood_of_long_batches(to: Connection) -> None:
+    entry = {"timestamp_ms": 0, "level": 20, "logger_name": "", "message": ""}
+    entries = [entry] * 17_000
+    until_the_end(
+        to,
+        lambda number: envelope(number, BROADCAST, "runner.log_batch", "", {"entries": entries}),
+        at_once=1,
+    )
+
+
+def a_million_frames_of_noise(to: Connection) -> None:
+    """Well-framed, and in them whatever comes by chance."""
+    noise = os.urandom(4096)
+    to.read_away()
+    for number in range(1_000_000):
+        start = number * 7 % 4000
+        to.write(frame(noise[start : start + 40]))
+
+
+# --- frames that are none ---------------------------------------------------------------------------------------
+
+
+def half_a_frame(to: Connection) -> None:
+    to.read_away()
+    to.write(struct.pack(">I", 1000) + b"half")
+    time.sleep(3600)
+
+
+def a_byte_at_a_time(to: Connection) -> None:
+    to.read_away()
+    to.write(struct.pack(">I", 1000))
+    while True:
+        to.write(b"x")
+        time.sleep(0.1)
+
+
+def half_frames_one_after_the_other(to: Connection) -> None:
+    """Each frame is complete in time, and there is always a half one that the host holds."""
+    to.read_away()
+    whole = _capability(to, FIRST)
+    while True:
+        to.write(whole[:9])
+        time.sleep(0.01)
+        to.write(whole[9:])
+
+
+def a_huge_length(to: Connection) -> None:
+    to.read_away()
+    to.write(b"\xff\xff\xff\xff" + b"x" * 60_000)
+    time.sleep(3600)
+
+
+def a_length_above_the_limit(to: Connection) -> None:
+    to.read_away()
+    to.write(struct.pack(">I", FRAME + 1))
+    time.sleep(3600)
+
+
+def a_bomb(to: Connection) -> None:
+    """A frame of the limit's size that would be 72 times as large."""
+    to.read_away()
+    count = FRAME - 5
+    to.write(frame(b"\xdd" + struct.pack(">I", count) + b"\x90" * count))
+    time.sleep(3600)
+
+
+# --- a peer that does not read ----------------------------------------------------------------------------------
+
+
+def never_read(to: Connection) -> None:
+    """It asks for what is answered, and takes no answer."""
+    number = FIRST
+    while True:
+        to.write(_capability(to, number))
+        number += 1
+
+
+def read_a_byte_at_a_time(to: Connection) -> None:
+    """It asks for large answers and takes some bytes of them a second."""
+
+    def sip() -> None:
+        while to.socket.recv(8):
+            time.sleep(0.2)
+
+    threading.Thread(target=sip, daemon=True).start()
+    for number in range(FIRST, FIRST + 20_000):
+        to.write(_capability(to, number, default="x" * 1000))
+    time.sleep(3600)
+
+
+# --- lies -------------------------------------------------------------------------------------------------------
+
+
+def forged_answers(to: Connection) -> None:
+    """To the next numbers of its own connection, which may be asked or not."""
+    to.read_away()
+    for number in range(1, 200_000):
+        to.write(envelope(number, RESPONSE, "", "", {"success": True, "result": "forged"}))
+    time.sleep(3600)
+
+
+def another_name(to: Connection) -> None:
+    to.read_away()
+    call = {"capability": "config.get", "args": {"key": "x"}}
+    to.write(envelope(FIRST, REQUEST, "cap.call", "test.bystander", call))
+    time.sleep(3600)
+
+
+def the_same_number(to: Connection) -> None:
+    to.read_away()
+    wait = {"capability": "config.get", "args": {"key": "x"}}
+    to.write(b"".join(envelope(FIRST, REQUEST, "cap.call", to.plugin, wait) for _ in range(100)))
+    time.sleep(3600)
+
+
+def flood_and_die(to: Connection) -> None:
+    """As much as the kernel holds, and no process behind it any more."""
+    to.socket.setblocking(False)
+    number = FIRST
+    try:
+        while True:
+            number += 1
+            to.socket.send(_capability(to, number))
+    except BlockingIOError:
+        os._exit(0)
+
+
+def attacks() -> Iterator[str]:
+    """Their names: what takes a connection and nothing else."""
+    for name, found in globals().items():
+        notes = getattr(found, "__annotations__", {})
+        if notes.get("to") == "Connection" and set(notes) == {"to", "return"}:
+            yield name
+
+
+def main() -> None:
+    name, words = sys.argv[1], sys.argv[2:]
+    to = Connection(int(words[words.index("--link-fd") + 1]))
+    to.come_up()
+    if to.incarnation == 1:
+        globals()[name](to)
+    to.work()
+
+
+if __name__ == "__main__":
+    main()
