@@ -6,13 +6,15 @@ chat message, segment: its parts · event_filter: which messages a handler wants
 manifest_fields: reading it · codec: msgpack · framing: lengths · state: a connection's life ·
 received: what bytes meant · session: one end, sans-IO · request: what is owed to the peer ·
 rules: who may say what, when · link: a session over a socket ·
-reader: what becomes of what has come · groups: lists with a number · greeting: the runner's hello · flusher: when it writes ·
+reader: what becomes of what has come · paced_reader: the same of a peer that is not trusted · pace: how fast it may speak,
+bucket: leave that comes back · groups: lists with a number · greeting: the runner's hello · flusher: when it writes ·
 slot: where a task waits · shortcuts: what it can go without.
 """
 
 from __future__ import annotations
 
 from . import limits, methods, page
+from .bucket import Bucket
 from .codec import check_sendable, decode_envelope, decode_value, encode_envelope, encode_value
 from .counters import SessionCounters
 from .envelope import Envelope, MessageType, envelope_from_list, envelope_from_map
@@ -107,6 +109,7 @@ from .names import (
     is_plugin_id,
     is_shard_name,
 )
+from .pace import Pace, PaceLimits
 from .payloads import (
     Accepted,
     Acknowledged,
@@ -230,6 +233,7 @@ __all__ = [
     "Bootstrap",
     "BootstrapAnswer",
     "BroadcastReceived",
+    "Bucket",
     "Cancel",
     "CannotEncode",
     "CapabilityAnswer",
@@ -276,6 +280,8 @@ __all__ = [
     "Method",
     "Occasion",
     "OnDone",
+    "Pace",
+    "PaceLimits",
     "PackageDependency",
     "Payload",
     "Pending",

@@ -61,7 +61,7 @@ def encode_value(value: Any) -> bytes:
     return packed
 
 
-def decode_value(data: bytes, *, loose_keys: bool = False) -> Any:
+def decode_value(data: bytes, *, loose_keys: bool = False, max_containers: int = MAX_CONTAINERS) -> Any:
     """Unpack exactly one value.
 
     Lengths are checked by msgpack against the bytes that are there, so a claim of four billion items costs nothing.
@@ -69,16 +69,17 @@ def decode_value(data: bytes, *, loose_keys: bool = False) -> Any:
     Args:
         loose_keys: True lets the keys of maps be any scalar, and leaves out the entries whose key is something else,
             instead of refusing the whole value.
+        max_containers: Maps, lists and extensions in it at most.
 
     Raises:
         RemoteProtocolError: The bytes are not exactly one msgpack value of bounded depth, or a map has a key that
             is not text (bytes pass, as in every msgpack of protocol 1.0.0) and ``loose_keys`` is not set. More than
-            ``MAX_CONTAINERS`` maps, lists and extensions are a ``_TooManyContainers``.
+            ``max_containers`` of the last are a ``_TooManyContainers``.
     """
     pairs_hook = _scalar_entries if loose_keys else None
     try:
-        if len(data) > MAX_CONTAINERS:
-            return _Counting(pairs_hook).unpack(data)
+        if len(data) > max_containers:
+            return _Counting(pairs_hook, max_containers).unpack(data)
         return msgpack.unpackb(
             data,
             raw=False,
@@ -92,38 +93,41 @@ def decode_value(data: bytes, *, loose_keys: bool = False) -> Any:
         raise RemoteProtocolError(f"the frame is not valid msgpack: {text[:200]}") from error
 
 
-def encode_envelope(envelope: Envelope, *, compact: bool = False) -> bytes:
+def encode_envelope(
+    envelope: Envelope, *, compact: bool = False, max_containers: int = MAX_CONTAINERS
+) -> bytes:
     """The body of a frame.
 
     Args:
         compact: The form for a peer that has agreed to it.
+        max_containers: Maps, lists and extensions that the peer takes.
 
     Raises:
         CannotEncode: See ``encode_value``; or the envelope holds more maps, lists and extensions than the peer takes.
     """
     body = encode_value(envelope.to_list() if compact else envelope.to_map())
-    if len(body) > MAX_CONTAINERS:
-        _check_containers(body)
+    if len(body) > max_containers:
+        _check_containers(body, max_containers)
     return body
 
 
 def encode_compact(
     request_id: int, kind: MessageType, method: str, plugin_id: str, payload: dict[str, Any],
-    error: dict[str, Any] | None, timeout_ms: int,
+    error: dict[str, Any] | None, timeout_ms: int, max_containers: int = MAX_CONTAINERS,
 ) -> bytes:  # fmt: skip
     """The same in the compact form, without an envelope in between, which takes as long as the packing (2 µs)."""
     body = encode_value([request_id, NUMBERS[kind], method, plugin_id, timeout_ms, payload, error])
-    if len(body) > MAX_CONTAINERS:
-        _check_containers(body)
+    if len(body) > max_containers:
+        _check_containers(body, max_containers)
     return body
 
 
-def decode_usual(body: bytes) -> list[Any] | None:
+def decode_usual(body: bytes, max_containers: int = MAX_CONTAINERS) -> list[Any] | None:
     """The fields of a compact envelope that is as most are; ``None`` where ``decode_envelope`` has to look at it.
 
     Checked is what that checks, and that there is a payload, and no error.
     """
-    if len(body) > MAX_CONTAINERS:
+    if len(body) > max_containers:
         return None
     try:
         fields = msgpack.unpackb(body, raw=False, strict_map_key=True, ext_hook=_decode_ext)
@@ -154,7 +158,7 @@ def decode_usual(body: bytes) -> list[Any] | None:
     return None
 
 
-def decode_envelope(body: bytes, *, compact: bool = False) -> Envelope:
+def decode_envelope(body: bytes, *, compact: bool = False, max_containers: int = MAX_CONTAINERS) -> Envelope:
     """The envelope in the body of a frame.
 
     A payload with map keys that are not text is one careless plugin's mistake, not the runner's: original runners send
@@ -163,17 +167,19 @@ def decode_envelope(body: bytes, *, compact: bool = False) -> Envelope:
 
     Args:
         compact: The peer has agreed to the compact form. A map is good all the same: it says no less.
+        max_containers: As of ``decode_value``.
 
     Raises:
         RemoteProtocolError: The body is not an envelope; the reason says why.
     """
     defect = ""
     try:
-        data = decode_value(body)
+        data = decode_value(body, max_containers=max_containers)
     except _TooManyContainers:
         raise
     except RemoteProtocolError:
-        data = decode_value(body, loose_keys=True)  # raises again unless only the keys were wrong
+        # Raises again unless only the keys were wrong.
+        data = decode_value(body, loose_keys=True, max_containers=max_containers)
         defect = "a map in it has keys that are not text"
     if type(data) is dict:
         envelope = envelope_from_map(data)
@@ -212,8 +218,8 @@ def check_sendable(value: Any, depth: int = 0) -> None:
 class _TooManyContainers(RemoteProtocolError):
     """Apart from the other refusals only because a second try with loose keys would cost the same again."""
 
-    def __init__(self) -> None:
-        super().__init__(f"the frame holds more than {MAX_CONTAINERS} maps, lists and extensions")
+    def __init__(self, most: int) -> None:
+        super().__init__(f"the frame holds more than {most} maps, lists and extensions")
 
 
 class _Counting:
@@ -224,9 +230,9 @@ class _Counting:
     decoding itself. Time stamps of msgpack's own kind reach no hook and are not counted.
     """
 
-    def __init__(self, pairs_hook: Callable[[Any], Any] | None) -> None:
+    def __init__(self, pairs_hook: Callable[[Any], Any] | None, most: int) -> None:
         self._pairs_hook = pairs_hook
-        self._left = MAX_CONTAINERS
+        self._most = self._left = most
 
     def unpack(self, data: bytes) -> Any:
         loose = self._pairs_hook is not None
@@ -243,7 +249,7 @@ class _Counting:
     def _count(self, made: Any) -> Any:
         self._left -= 1
         if self._left < 0:
-            raise _TooManyContainers
+            raise _TooManyContainers(self._most)
         return made
 
     def _count_pairs(self, pairs: Any) -> Any:
@@ -256,15 +262,15 @@ class _Counting:
         return _decode_ext(code, data)
 
 
-def _check_containers(body: bytes) -> None:
+def _check_containers(body: bytes, most: int) -> None:
     # Most large frames are text and numbers with few bytes that could be a container's first: that is quick to see.
-    if len(body) - len(body.translate(None, _CONTAINER_TAGS)) <= MAX_CONTAINERS:
+    if len(body) - len(body.translate(None, _CONTAINER_TAGS)) <= most:
         return
     try:
-        decode_value(body, loose_keys=True)
+        decode_value(body, loose_keys=True, max_containers=most)
     except _TooManyContainers:
         raise CannotEncode(
-            f"the value cannot be sent: it holds more than {MAX_CONTAINERS} maps, lists and extensions"
+            f"the value cannot be sent: it holds more than {most} maps, lists and extensions"
         ) from None
     except RemoteProtocolError:
         pass  # something else in it that the peer will not read: not what is asked here

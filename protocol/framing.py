@@ -43,6 +43,13 @@ class FrameReader:
         """True while the bytes so far end in the middle of a frame."""
         return bool(self._rest)
 
+    @property
+    def missing(self) -> int:
+        """Bytes that the frame which has begun still lacks; 0 when none has, or when not even its length is known."""
+        if len(self._rest) < HEADER_BYTES:
+            return 0
+        return HEADER_BYTES + int(_LENGTH.unpack_from(self._rest)[0]) - len(self._rest)
+
     def receive(self, data: bytes) -> list[bytes]:
         """Take bytes; return the bodies of all frames that are complete now, in order.
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -22,6 +23,7 @@ from .errors import ConnectionLost, RookeryError
 from .flusher import flusher
 from .limits import DEADLINE_SWEEP, EARLY_FLUSH_BYTES, WRITE_BUFFER_BYTES
 from .methods import METHODS
+from .paced_reader import PacedReader
 from .reader import Reader
 from .slot import Slot
 from .state import State
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from .flusher import Flusher
     from .methods import Method
+    from .pace import Pace
     from .reader import TakeHere
     from .received import Pending
     from .request import Request
@@ -60,6 +63,8 @@ class Link:
             must see to it that the request is answered once.
         on_broadcast: The same for broadcasts: ``(method, plugin_id, payload)``. ``None`` ignores them.
         on_taken: Called with the highest id that has been taken from the socket, when that has changed.
+        pace: Of a peer that is not trusted; None reads as fast as it comes.
+        max_unwritten: Bytes that may wait for the peer to read; more end the link. None is what is enough for whoever reads.
     """
 
     def __init__(
@@ -70,12 +75,17 @@ class Link:
         on_request: Callable[[Request], None],
         on_broadcast: Callable[[Method, str, Payload], None] | None = None,
         on_taken: Callable[[int], None] | None = None,
+        pace: Pace | None = None,
+        max_unwritten: int | None = None,
     ) -> None:
         sock.setblocking(False)
         self.session = session
         session.set_wall_clock(_wall_clock_ms)
         self._sock = sock
-        self._reader = Reader(self, sock, on_request=on_request, on_broadcast=on_broadcast, on_taken=on_taken)
+        self.pace = pace
+        self._max_unwritten = WRITE_BUFFER_BYTES if max_unwritten is None else max_unwritten
+        reader = Reader if pace is None else partial(PacedReader, pace)
+        self._reader = reader(self, sock, on_request=on_request, on_broadcast=on_broadcast, on_taken=on_taken)
         self._work = trio.Event()
         self._waiting: trio.Event | None = None
         """Of the sweep, while nothing is pending."""
@@ -90,6 +100,8 @@ class Link:
         self._scope = trio.CancelScope()
         self._closed: Closed | None = None
         self._end: Closed | None = None
+        self._in_hand = 0
+        """Bytes that the writer has taken, and the kernel has not."""
         self.bytes_written = 0
         """What the kernel has taken, in all."""
 
@@ -100,6 +112,11 @@ class Link:
     def is_closed(self) -> bool:
         """True from the moment the link has ended; nothing can be sent any more."""
         return self._end is not None
+
+    @property
+    def unwritten(self) -> int:
+        """Bytes that wait for the peer to read."""
+        return self.session.bytes_out + self._in_hand
 
     @property
     def pending_count(self) -> int:
@@ -144,13 +161,18 @@ class Link:
         """
         self._reader.take_here = take
 
-    def drain_nowait(self) -> None:
-        """Handle what the kernel still holds, until it would block.
+    def drain_nowait(self, most: int | None = None) -> None:
+        """Handle what the kernel still holds, until it would block or so many bytes are read; of a peer with a pace, one turn.
 
         For the moment after the peer's death was proved otherwise: what it had written counts.
         """
-        if not self._reader.drain_nowait():
+        if not self._reader.drain_nowait(most):
             self._scope.cancel()  # the reader may never find out: a grandchild can hold the peer's end
+
+    async def drain(self) -> None:
+        """The same until it would block, with turns for the others between those of a peer with a pace."""
+        if not await self._reader.drain():
+            self._scope.cancel()
 
     async def flush(self, timeout: float) -> bool:
         """Wait until everything sent so far is in the kernel; False when that took longer than
@@ -278,8 +300,8 @@ class Link:
             self._flusher.add(self)
         elif self.session.bytes_out > EARLY_FLUSH_BYTES:
             self.flush_nowait()
-        if self.session.bytes_out > WRITE_BUFFER_BYTES:
-            self.note("stuck", f"the peer left {self.session.bytes_out} bytes unread")
+        if self.session.bytes_out + self._in_hand > self._max_unwritten:
+            self.note("stuck", f"the peer left {self.unwritten} bytes unread")
             self._scope.cancel()
 
     # --- inside ------------------------------------------------------------------------------------------------
@@ -292,6 +314,7 @@ class Link:
             self._writing = True
             data = memoryview(self.session.data_to_send())
             while data:
+                self._in_hand = len(data)
                 try:
                     self.bytes_written += (sent := self._sock.send(data))
                     data = data[sent:]
@@ -304,6 +327,7 @@ class Link:
                     self._scope.cancel()
                     return
             self._writing = False
+            self._in_hand = 0
             self._written.set()
             self._written = trio.Event()
 

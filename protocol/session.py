@@ -17,7 +17,7 @@ from .errors import (
     RequestTimedOut,
 )
 from .framing import FrameReader, frame
-from .limits import DEFAULT_TIMEOUT_MS, MAX_ANSWERS_OWED, MAX_FRAME_BYTES, MAX_PENDING
+from .limits import DEFAULT_TIMEOUT_MS, MAX_ANSWERS_OWED, MAX_CONTAINERS, MAX_FRAME_BYTES, MAX_PENDING
 from .methods import METHODS, RUNNER_HELLO, Kind, Method
 from .names import Side
 from .received import (
@@ -54,6 +54,8 @@ class Session:
 
     is_quick = True
     """False looks at every frame in full. Nothing else changes, which is what tests compare."""
+    max_containers = MAX_CONTAINERS
+    """Maps, lists and extensions in a body that is accepted, or sent."""
 
     def __init__(self, side: Side, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
         self.side = side
@@ -66,7 +68,7 @@ class Session:
         self._wide: dict[int, Pending] = {}
         """Of ``pending``: those that have parts, any of which may bring the answer."""
         self._wall_clock: Callable[[], int] = lambda: 0
-        self._reader = FrameReader(max_frame_bytes)
+        self.frames = FrameReader(max_frame_bytes)
         self._out: list[bytes] = []
         self.bytes_out = 0
         self._last_id = 0
@@ -95,26 +97,27 @@ class Session:
     @property
     def is_in_frame(self) -> bool:
         """True while what has arrived ends in the middle of a frame."""
-        return self._reader.is_in_frame
+        return self.frames.is_in_frame
 
     # --- bytes -------------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> list[Received]:
-        """Take bytes from the stream and say what they mean, in order; where a rule is broken the last is ``RuleBroken``,
-        and later bytes mean nothing. It is no exception, because what came before it in the same bytes still counts."""
+        """Take bytes; what they mean, in order. The last is ``RuleBroken`` where a rule is: what came before it counts."""
         return list(self.receive_each(data))
 
     def receive_each(self, data: bytes) -> Iterator[Received]:
-        """The same, each frame when it is asked for: what is done about one, as ``expect``, holds for the next. To be
-        used up."""
+        """The same, each frame when it is asked for: what is done about one holds for the next. To be used up."""
         if self._broken:
             return
         try:
-            for body in self._reader.receive(data):
+            for body in self.frames.receive(data):
                 self.counters.frames_in += 1
-                yield self._take_usual(body) or self._take(decode_envelope(body, compact=self.is_compact))
-            if self._reader.error is not None:
-                raise self._reader.error
+                self.counters.latest_bytes = len(body)
+                yield self._take_usual(body) or self._take(
+                    decode_envelope(body, compact=self.is_compact, max_containers=self.max_containers)
+                )
+            if self.frames.error is not None:
+                raise self.frames.error
         except RemoteProtocolError as error:
             self._broken = True
             yield RuleBroken(error)
@@ -274,11 +277,12 @@ class Session:
         self, request_id: int, kind: MessageType, method: str, plugin_id: str, payload: dict[str, Any],
         error: dict[str, Any] | None = None, timeout_ms: int = DEFAULT_TIMEOUT_MS,
     ) -> None:  # fmt: skip
+        most = self.max_containers
         if self.is_compact:
-            body = encode_compact(request_id, kind, method, plugin_id, payload, error, timeout_ms)
+            body = encode_compact(request_id, kind, method, plugin_id, payload, error, timeout_ms, most)
         else:
             fields = (request_id, kind, method, plugin_id, payload, error, timeout_ms, self._wall_clock())
-            body = encode_envelope(Envelope(*fields))
+            body = encode_envelope(Envelope(*fields), max_containers=most)
         data = frame(body, self.max_frame_bytes)
         self._out.append(data)
         self.bytes_out += len(data)
@@ -301,7 +305,7 @@ class Session:
 
     def _take_usual(self, body: bytes) -> Received | None:
         """What most frames mean. ``None`` where one has to be looked at, by way of an envelope that takes as long again."""
-        fields = decode_usual(body) if self.is_compact and self.is_quick else None
+        fields = decode_usual(body, self.max_containers) if self.is_compact and self.is_quick else None
         if fields is None or self.state is not State.OPEN:
             return None
         request_id, number, method, plugin_id, timeout_ms, payload, _ = fields

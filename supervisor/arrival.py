@@ -31,7 +31,6 @@ from rookery.protocol import (
     Hello,
     HelloAnswer,
     Loading,
-    LogBatch,
     RunnerReady,
     Started,
     shown,
@@ -190,10 +189,11 @@ class Arrival:
             elif method.name == RUNNER_EXCHANGE:
                 self._shard.traffic.plugin_exchanged(self._shard, structure(payload, Exchange))
             elif method.name == RUNNER_LOG_BATCH:
-                batch = structure(payload, LogBatch)
-                self._shard.log_sink.write_batch(self._shard.name, self._shard.plugins, batch)
+                self._shard.log_sink.take_batch(self._shard.name, self._shard.plugins, payload)
         except BadPayload as error:
             # Nobody waits for an answer, so this is the only place where it can be seen.
+            assert self.link is not None
+            self.link.session.counters.bad_notices += 1
             text = f"the runner sent a {method.name} that cannot be used: {error}"
             self._shard.log_sink.write_output(self._shard.name, "", text.encode(), level=logging.WARNING)
 

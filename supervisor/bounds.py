@@ -49,8 +49,8 @@ class Bounds:
 
     max_frame_bytes: int = limits.MAX_FRAME_BYTES
     max_containers: int = limits.MAX_CONTAINERS
-    max_unwritten: int = limits.WRITE_BUFFER_BYTES
-    """Bytes that wait for it to read them; more end it."""
+    max_unwritten: int | None = None
+    """Bytes that wait for it to read them; more end it. None is the link's own number."""
     pace: PaceLimits | None = None
     """None reads as fast as it comes."""
     calls_rate: float = 0.0

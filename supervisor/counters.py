@@ -45,6 +45,8 @@ class ShardCounters:
     lost: int = 0
     restarts: int = 0
     flaps: int = 0
+    refused_requests: int = 0
+    """Of its plugins, because they had asked for too much at once."""
 
 
 @attrs.define

@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 
     from .process_look import ProcessLook
 
-STRANGE_ANSWERS = 100
-"""Answers to requests that never were, within ``STRANGE_WINDOW``: above it the runner only disturbs."""
+STRANGE_MESSAGES = 100
+"""Messages that no honest runner sends, within ``STRANGE_WINDOW``: above it the runner only disturbs."""
 STRANGE_WINDOW = 60.0
+
+WRITE_STALLS = 3
+"""So many times ``write_stall`` is what a runner has for taking what waits for it, however slowly it does."""
 
 
 @attrs.frozen(kw_only=True)
@@ -93,10 +96,11 @@ class Look:
     """The highest id of a request that was sent to it."""
     is_in_frame: bool = False
     frames_in: int = 0
-    has_unwritten: bool = False
+    unwritten: int = 0
+    """Bytes that wait for it to read."""
     bytes_written: int = 0
-    strange_answers: int = 0
-    """Answers to ids that were never used, in all."""
+    strange: int = 0
+    """Messages that no honest runner sends, in all."""
     busy_allowance: float = 0.0
     """Seconds for which its loop may stand still rightly: it is importing a plugin."""
 
@@ -186,6 +190,8 @@ class Health:
         self._frame = Sign()
         self._write = Sign()
         self._unread = Unread()
+        self._untaken = Unread()
+        """Of bytes."""
         self._stopped_at: float | None = None
         self._was_resumed = False
         self._strange: deque[tuple[float, int]] = deque()
@@ -257,11 +263,16 @@ class Health:
             return Doomed(
                 ExitKind.PROTOCOL, f"it began a frame and did not end it within {policy.frame_timeout:g} s"
             )
-        written = (look.has_unwritten, look.bytes_written)
-        if self._write.note(written, look.awake) >= policy.write_stall and look.has_unwritten:
+        written = (look.unwritten > 0, look.bytes_written)
+        if self._write.note(written, look.awake) >= policy.write_stall and look.unwritten:
             return Doomed(ExitKind.STUCK, f"it read nothing for {policy.write_stall:g} s", HangClass.UNREAD)
-        if self._count_strange(look) > STRANGE_ANSWERS:
-            text = f"it answered more than {STRANGE_ANSWERS} requests within a minute that nobody had made"
+        patience = WRITE_STALLS * policy.write_stall
+        behind = self._untaken.note(look.bytes_written + look.unwritten, look.bytes_written, look.awake)
+        if behind >= patience:
+            text = f"it reads too slowly: what was sent {patience:g} s ago still waits, with {look.unwritten} bytes in all"
+            return Doomed(ExitKind.STUCK, text, HangClass.UNREAD)
+        if self._count_strange(look) > STRANGE_MESSAGES:
+            text = f"it sent more than {STRANGE_MESSAGES} messages within a minute that answer or ask for nothing there is"
             return Doomed(ExitKind.PROTOCOL, text)
         return None
 
@@ -269,7 +280,7 @@ class Health:
         counts = self._strange
         if not counts:
             counts.append((look.awake, 0))  # what came before the first look counts too
-        counts.append((look.awake, look.strange_answers))
+        counts.append((look.awake, look.strange))
         while len(counts) > 1 and counts[1][0] <= look.awake - STRANGE_WINDOW:
             counts.popleft()  # the last one before the window is what it is held against
-        return look.strange_answers - counts[0][1]
+        return look.strange - counts[0][1]

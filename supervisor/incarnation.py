@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from rookery.protocol import ErrorCode, Link, Shortcut, Side, limits
+from rookery.protocol import ErrorCode, Link, Pace, Shortcut, Side
 
 from .arrival import Arrival
 from .autopsy import Sentence
 from .birth import bear
+from .bounds import bounds_of
 from .burial import Course, bury, report_no_process
 from .checkup import check_up
 from .exit_report import ExitKind
@@ -32,7 +33,6 @@ from .live_runner import LiveRunner
 from .output import OutputPipe
 from .shard_state import BY_ID, WORKING, ShardState
 from .stack_dump import DUMP_MARK
-from .start_mode import TRUSTED
 from .suspicion import Suspicion
 
 if TYPE_CHECKING:
@@ -156,16 +156,16 @@ class Incarnation:
 
     async def _live(self, child: Child, channels: Channels, page: Page | None) -> ExitReport:
         arrival = Arrival(self._shard, self._number, self._blocked, channels.terminal, self.condemn)
-        is_trusted = self._shard.settings.trust == TRUSTED
-        ledger = Ledger(
-            Side.HOST,
-            max_frame_bytes=limits.MAX_FRAME_BYTES if is_trusted else limits.UNTRUSTED_MAX_FRAME_BYTES,
-        )
+        bounds = bounds_of(self._shard.settings)
+        ledger = Ledger(Side.HOST, max_frame_bytes=bounds.max_frame_bytes)
+        ledger.max_containers = bounds.max_containers
         link = Link(
             channels.socket,
             ledger,
             on_request=partial(self._take_request, arrival),
             on_broadcast=arrival.take_broadcast,
+            pace=None if bounds.pace is None else Pace(bounds.pace, trio.current_time()),
+            max_unwritten=bounds.max_unwritten,
         )
         without = self._shard.settings.without
         link.is_batching, ledger.is_quick = Shortcut.BATCHES not in without, Shortcut.FRAMES not in without
@@ -209,7 +209,7 @@ class Incarnation:
         if self._shard.state.value is ShardState.LOST:
             return  # a moment too late: it is the shard's to watch now
         self._note_state()
-        runner.link.drain_nowait()  # what it had written counts
+        await runner.link.drain()  # what it had written counts
         runner.link.close("the runner died")
         runner.dead.set()
         self._move(

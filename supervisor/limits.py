@@ -48,6 +48,16 @@ class ShardLimits:
     max_age: float = attrs.field(default=0.0, validator=Range(0))
     """Seconds of being ready after which it is replaced, give or take a tenth."""
 
+    calls_rate: float | None = attrs.field(default=None, validator=attrs.validators.optional(Range(0)))
+    """Requests a second that each plugin may make of the host in the long run; above it they are refused, with the time after
+    which another attempt is worth it. None goes by trust: none for a trusted shard, see `bounds.py` for the others."""
+    calls_burst: float | None = attrs.field(default=None, validator=attrs.validators.optional(Range(1)))
+    """Requests that it may make at once after a quiet time; None is those of two seconds."""
+    frames_rate: float | None = attrs.field(default=None, validator=attrs.validators.optional(Range(0)))
+    """Frames a second that the host reads from the runner in the long run; more wait in the runner. None goes by trust."""
+    frames_burst: float | None = attrs.field(default=None, validator=attrs.validators.optional(Range(1)))
+    """Frames that it may send at once after a quiet time; None is those of two seconds."""
+
     log_line_bytes: int = attrs.field(default=8 * KIB, validator=Range(80, MIB))
     """Bytes of a line in the log; a longer one is cut."""
     log_rate: int = attrs.field(default=MIB, validator=Size())

@@ -10,18 +10,18 @@ from __future__ import annotations
 import codecs
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
+
+from rookery.protocol import LogBatch, structure
 
 from .limits import ShardLimits
 from .observers import LogWritten, Observers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from rookery.protocol import LogBatch
 
 MAX_LOGGER_CHARS = 200
 
@@ -32,7 +32,10 @@ LINE_COST = 200
 """Bytes that a line counts beside its text: what a short one takes in a file, and of the host's time."""
 
 MOST_AT_ONCE = 1000
-"""Lines that are taken of one piece of output, or of one batch: twenty milliseconds of the host's time."""
+"""Lines that are taken of one piece of output: twenty milliseconds of the host's time."""
+
+MOST_ENTRIES = 400
+"""Entries that are taken of one batch: twenty milliseconds as well, since each has several parts. Runners send half as many."""
 
 MAX_SKEW = 60.0
 """Seconds by which a runner may say that an entry is older; a time that is further off is a claim that nobody believes."""
@@ -125,13 +128,26 @@ class LogSink:
         self._root = root or logging.getLogger("rookery")
         self._sources: dict[str, _Source] = {}
 
+    def take_batch(self, shard: str, plugins: tuple[str, ...], payload: dict[str, Any]) -> None:
+        """Write what a runner sent, as it came. Of a batch that is too long the rest is dropped before it is looked at.
+
+        Raises:
+            BadPayload: It is no batch.
+        """
+        entries = payload.get("entries")
+        beyond = len(entries) - MOST_ENTRIES if type(entries) is list else 0
+        if beyond > 0:
+            payload = {**payload, "entries": entries[:MOST_ENTRIES]}  # type: ignore[index]  # a list, see above
+            self._drop(shard, beyond)
+        self.write_batch(shard, plugins, structure(payload, LogBatch))
+
     def write_batch(self, shard: str, plugins: tuple[str, ...], batch: LogBatch) -> None:
         """Write what a runner sent.
 
         Args:
             plugins: Those of the shard; only they can be authors.
         """
-        for entry in batch.entries[:MOST_AT_ONCE]:
+        for entry in batch.entries:
             author, logger = _attribute(entry.logger_name, shard, plugins)
             text = entry.message
             # The original runner's message has the traceback in it already.
@@ -140,7 +156,6 @@ class LogSink:
             text = _clean(text, self._source_of(shard).limits.log_line_bytes)
             level = min(max(entry.level, 0), logging.CRITICAL)
             self._write(shard, author, level, text, logger, at=entry.timestamp_ms / 1000)
-        self._drop(shard, len(batch.entries) - MOST_AT_ONCE)
 
     def write_output(self, shard: str, plugin_id: str, output: bytes, *, level: int = logging.INFO) -> None:
         """Write raw output, line by line.

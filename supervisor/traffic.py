@@ -31,9 +31,11 @@ from rookery.protocol import (
     unstructure,
 )
 
+from .bounds import bounds_of
 from .component import Api, Gateway
 from .ledger import Ledger
 from .observers import SecurityViolation
+from .quota import Quota
 from .shard_state import HAS_LOADED
 from .trials import Trials
 
@@ -88,6 +90,8 @@ class Traffic:
         self._drivers = drivers
         self._observers = observers
         self._counters = counters
+        self._quotas: dict[str, Quota] = {}
+        """By shard; none of one that is held to nothing."""
         self._handlers: dict[str, Callable[[Shard, Request], None]] = {
             PLUGIN_BOOTSTRAP: self._bootstrap,
             PLUGIN_REGISTER_COMPONENTS: self._register,
@@ -102,6 +106,10 @@ class Traffic:
 
     def runner_connected(self, shard: Shard, link: Link) -> None:
         """It said hello; it loads its plugins now."""
+        bounds = bounds_of(shard.settings)
+        self._quotas.pop(shard.name, None)
+        if bounds.calls_rate or bounds.max_open:
+            self._quotas[shard.name] = Quota(bounds)
 
     def runner_ready(self, shard: Shard, ready: RunnerReady) -> None:
         """Its plugins are loaded: what they registered becomes visible at once, and calls go out."""
@@ -158,6 +166,7 @@ class Traffic:
         self._granting.revoke_shard(shard, "its runner ended")
         self._dispatcher.close_shard(shard.name)
         self._trials.forget(shard.name)
+        self._quotas.pop(shard.name, None)
         if not report.planned:
             self._counters.restarts += 1
             self._counters.of_shard(shard.name).restarts += 1
@@ -173,6 +182,10 @@ class Traffic:
         if request.plugin_id not in shard.plugins:
             self._accuse(shard, request.plugin_id, request.method.name)
             request.refuse(ErrorCode.E_UNAUTHORIZED, "this connection does not belong to that plugin")
+            return
+        if (quota := self._quotas.get(shard.name)) and (refusal := quota.refusal(request)):
+            self._counters.of_shard(shard.name).refused_requests += 1
+            refusal.send(request)
             return
         handler = self._handlers.get(request.method.name)
         if handler is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
+from rookery.protocol import limits
 from rookery.protocol import page as layout
 
 from .health import Doomed, Fine, Health, Look, Recycle
@@ -97,13 +98,14 @@ class RunnerWatch:
         """
         session = self._link.session
         if session.is_in_frame:
-            self._link.drain_nowait()  # the rest may lie in the kernel while the host was late
+            # The rest may lie in the kernel while the host was late. Not all of it: a peer can write for ever.
+            self._link.drain_nowait(limits.READ_CHUNK_BYTES)
         process = self._child.glance()
         self.rss = process.rss
         raw = self._page.read_raw_head() if self._page is not None else b""
         signs = (
             *(raw, process.state in STOPPED, session.last_id, session.counters.frames_in),
-            *(session.is_in_frame, self._link.has_unwritten, self._link.bytes_written),
+            *(session.is_in_frame, self._link.unwritten, self._link.bytes_written),
         )
         finding: Finding = _FINE
         if signs != self._signs or not self._is_at_rest or awake >= self._question_at:
@@ -148,11 +150,12 @@ class RunnerWatch:
             is_stopped=is_stopped,
             read=head.read if head is not None else None,
             sent=session.last_id,
-            is_in_frame=session.is_in_frame,
+            # While nothing is read from it, it is not its fault that a frame is not whole.
+            is_in_frame=session.is_in_frame and not (link.pace is not None and link.pace.is_holding),
             frames_in=session.counters.frames_in,
-            has_unwritten=link.has_unwritten,
+            unwritten=link.unwritten,
             bytes_written=link.bytes_written,
-            strange_answers=session.counters.unknown_answers,
+            strange=_strange(link),
             busy_allowance=self._plugin_load if importing else 0.0,
         )
 
@@ -171,6 +174,15 @@ class RunnerWatch:
         return found
 
 
+def _strange(link: Link) -> int:
+    """Messages that no honest runner sends: answers to nothing and, from one that is not trusted, what cannot be meant."""
+    counters = link.session.counters
+    if link.pace is None:
+        return counters.unknown_answers
+    twice = max(0, counters.late_answers - link.session.last_id)  # more than there were requests
+    return counters.unknown_answers + twice + counters.refused_requests + counters.bad_notices
+
+
 def _is_at_rest(look: Look) -> bool:
     """Whether, as long as nothing changes, each further look would find the same: nothing is waited for."""
     if look.loop_beats is None or look.read is None or look.thread_beats is None:
@@ -179,7 +191,7 @@ def _is_at_rest(look: Look) -> bool:
         look.turns % 2 == 1
         and not look.is_stopped
         and not look.is_in_frame
-        and not look.has_unwritten
+        and not look.unwritten
         and look.read >= look.sent
         and min(look.loop_beats, look.thread_beats) >= look.asked
     )

@@ -9,10 +9,9 @@ from urllib.parse import urljoin
 import attrs
 import trio
 
-from rookery.protocol import BadPayload
+from rookery.protocol import BadPayload, Bucket
 
 from .allow_list import AllowList, read_target
-from .bucket import Bucket
 from .exchange import Exchange
 from .failure import FetchFailed, FetchKind, NotAllowed
 from .settings import FetchSettings

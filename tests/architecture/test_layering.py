@@ -40,6 +40,7 @@ EXTRA_LIBRARIES = {
     "supervisor/file_changes.py": {"watchfiles"},  # an extra
     "protocol/flusher.py": {"trio"},
     "protocol/link.py": {"trio"},
+    "protocol/paced_reader.py": {"trio"},
     "protocol/reader.py": {"trio"},
     "protocol/slot.py": {"trio"},
     "runner/bundled/onebot/connection.py": {"websockets"},  # an extra of the one plugin that needs it
@@ -58,7 +59,13 @@ EFFECTS = frozenset(
 
 # All of protocol and sharding decide; what is excepted does the effects for the rest.
 PURE_FOLDERS = ("protocol", "sharding")
-IMPURE_FILES = {"protocol/link.py", "protocol/reader.py", "protocol/flusher.py", "protocol/slot.py"}
+IMPURE_FILES = {
+    "protocol/flusher.py",
+    "protocol/link.py",
+    "protocol/paced_reader.py",
+    "protocol/reader.py",
+    "protocol/slot.py",
+}
 
 # The deciding files of the other two. A file that does not exist yet is fine.
 PURE_FILES = (

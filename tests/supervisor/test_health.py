@@ -211,7 +211,7 @@ def test_a_runner_that_takes_no_byte_is_killed() -> None:
     health = Health(POLICY)
 
     found = [
-        health.note(Look(awake=float(second), has_unwritten=True, bytes_written=9), lambda: SLEEPING)
+        health.note(Look(awake=float(second), unwritten=5, bytes_written=9), lambda: SLEEPING)
         for second in range(12)
     ]
 
@@ -224,15 +224,15 @@ def test_a_hundred_strange_answers_a_minute_are_too_many() -> None:
     """E13: one more than the limit within a minute; spread over hours they are only odd."""
     slow, fast = Patient(), Patient()
 
-    assert kinds(iter([slow.look(strange_answers=n) for n in range(500)])) == ["Fine"] * 500
+    assert kinds(iter([slow.look(strange=n) for n in range(500)])) == ["Fine"] * 500
     fast.look()
-    assert isinstance(fast.look(strange_answers=100), Fine)
-    assert isinstance(fast.look(strange_answers=101), Doomed)
+    assert isinstance(fast.look(strange=100), Fine)
+    assert isinstance(fast.look(strange=101), Doomed)
 
 
 def test_strange_answers_before_the_first_look_count() -> None:
     """E13: a runner that begins with them is no better than one that comes to it."""
-    assert isinstance(Patient().look(strange_answers=101), Doomed)
+    assert isinstance(Patient().look(strange=101), Doomed)
 
 
 def test_without_a_page_silence_says_nothing() -> None:
@@ -374,4 +374,4 @@ def test_what_nobody_had_asked_for_does_not_count_beyond_a_minute() -> None:
     turning.look()
     turning.last = attrs.evolve(turning.last, awake=3600.0)
 
-    assert isinstance(turning.look(strange_answers=101), Doomed)
+    assert isinstance(turning.look(strange=101), Doomed)

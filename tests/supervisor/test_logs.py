@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from rookery.protocol import LogBatch, LogEntry
+from rookery.protocol import BadPayload, LogBatch, LogEntry
 from rookery.supervisor.limits import MIB, ShardLimits
-from rookery.supervisor.logs import LINE_COST, MAX_ENTRY_BYTES, MOST_AT_ONCE, Allowance, LogSink
+from rookery.supervisor.logs import LINE_COST, MAX_ENTRY_BYTES, MOST_AT_ONCE, MOST_ENTRIES, Allowance, LogSink
 from rookery.supervisor.observers import LogWritten, Observers
 
 PLUGINS = ("chat.dice", "chat.dice.more")
@@ -203,6 +203,23 @@ def test_short_lines_are_not_free(desk: Desk) -> None:
     assert at_once == MOST_AT_ONCE
     assert len(desk.records) - 1 == 4 * MIB // (LINE_COST + 1)
     assert desk.sink.dropped_of("games") == 101 * 32_768 + 99 - (len(desk.records) - 1) - 19
+
+
+def test_of_a_batch_that_is_too_long_the_rest_is_not_looked_at(desk: Desk) -> None:
+    """It is dropped and counted, whatever it is."""
+    entry = {"timestamp_ms": 0, "level": 20, "logger_name": "", "message": "hello"}
+    entries: list[object] = [entry] * MOST_ENTRIES
+    desk.sink.take_batch("games", PLUGINS, {"entries": [*entries, "no entry", *entries]})
+
+    assert len(desk.records) == MOST_ENTRIES
+    assert desk.sink.dropped_of("games") == MOST_ENTRIES + 1
+
+
+@pytest.mark.parametrize("payload", [{}, {"entries": "none"}, {"entries": [1]}])
+def test_what_is_no_batch_is_refused(desk: Desk, payload: dict[str, object]) -> None:
+    """With the place of the mistake."""
+    with pytest.raises(BadPayload, match="entries"):
+        desk.sink.take_batch("games", PLUGINS, payload)
 
 
 def test_the_limits_are_the_shards_own(desk: Desk) -> None:

@@ -35,7 +35,8 @@ class Runner:
             is_in_frame=False, last_id=0, pending={}, counters=SimpleNamespace(frames_in=3, unknown_answers=0)
         )
     )
-    has_unwritten: bool = False
+    unwritten: int = 0
+    pace: Any = None
     bytes_written: int = 100
 
     def look(self) -> ProcessLook:
