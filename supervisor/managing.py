@@ -91,6 +91,9 @@ class Managing:
         self._start_soon = start_soon
         self._soon: Counter[str] = Counter()
         """Reloads that nobody waits for, by plugin."""
+        self._all_of: tuple[Any, ...] = ()
+        """What ``_all`` was made of."""
+        self._all: dict[str, Any] = {}
 
     # --- what is allowed ---------------------------------------------------------------------------------------
 
@@ -125,8 +128,13 @@ class Managing:
     # --- what is there -----------------------------------------------------------------------------------------
 
     def all_plugins(self) -> dict[str, Any]:
-        """Every live plugin with its components, by id."""
-        return {each.plugin_id: self._described(each) for each in self._registry.registrations}
+        """Every live plugin with its components, by id; kept until something of it changes, and not to be changed by others."""
+        # A reload takes the manifest after the registration, so the registry's generation alone does not tell.
+        made_of = (self._registry.generation, self._apis.all(), tuple(self._installed.values()))
+        if self._all_of != made_of:
+            self._all = {each.plugin_id: self._described(each) for each in self._registry.registrations}
+            self._all_of = made_of
+        return self._all
 
     def plugin(self, plugin_id: str) -> dict[str, Any] | None:
         """One of them, also one that still loads; ``None`` when there is none."""
