@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from ..foreign_file import read_foreign_end
 from ..isolation import child_environment
 from ..process import Launch, Process
 from .devtools import DevTools
@@ -92,9 +93,10 @@ class Browser:
     words: str = ""
     """The last that it has said, once it was looked at."""
 
-    def note_words(self) -> None:
+    async def note_words(self) -> None:
         """Look at what it has said, before its files are gone."""
-        self.words = self.words or _words_of(self.profile)
+        found = "" if self.words else await trio.to_thread.run_sync(_words_of, self.profile)
+        self.words = self.words or found  # another may have looked meanwhile, and the files be gone
 
     def tell(self) -> None:
         """Something about it is other than it was."""
@@ -195,11 +197,11 @@ async def greet(browser: Browser) -> None:
         with trio.fail_after(START_TIMEOUT):
             await browser.devtools.ask("Browser.getVersion")
     except trio.TooSlowError:
-        browser.note_words()
+        await browser.note_words()
         text = f"the browser does not answer within {START_TIMEOUT:g} s{browser.words}"
         raise RenderFailed(RenderKind.UNAVAILABLE, text) from None
     except RenderFailed:
-        browser.note_words()
+        await browser.note_words()
         text = f"the browser does not start{browser.words}"
         raise RenderFailed(RenderKind.NOT_CONFIGURED, text) from None
 
@@ -227,9 +229,9 @@ def _environment(profile: Path) -> dict[str, str]:
 
 
 def _words_of(profile: Path) -> str:
-    """The last that it has said."""
+    """The last that it has said. The file is the browser's own to do with as it likes."""
     try:
-        data = (profile / "said").read_bytes()[-SAID:]
+        data = read_foreign_end(profile / "said", SAID)
     except OSError:
         return ""
     lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines() if line.strip()]

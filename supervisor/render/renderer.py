@@ -135,7 +135,7 @@ class Renderer:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch, browser, nursery.cancel_scope)
                 await browser.devtools.run()
-                browser.note_words()
+                await browser.note_words()
                 _LOG.warning("browser %d has ended by itself", browser.process.pid)
                 nursery.cancel_scope.cancel()
         finally:

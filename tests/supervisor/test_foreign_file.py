@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from rookery.protocol import MANIFEST_NAMES
 from rookery.supervisor.config_edit import read_text
 from rookery.supervisor.errors import UsageError
-from rookery.supervisor.foreign_file import read_foreign
+from rookery.supervisor.foreign_file import read_foreign, read_foreign_end
 from rookery.supervisor.plugin_directory import read_plugin
 from rookery.supervisor.powers import own_config
 
@@ -36,8 +37,9 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
     else:
         path.mkdir()
 
-    with pytest.raises(OSError, match="no regular file"):
-        read_foreign(path)
+    for read in (read_foreign, partial(read_foreign_end, most=10)):
+        with pytest.raises(OSError, match="no regular file"):
+            read(path)
 
 
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
@@ -47,6 +49,14 @@ def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="more than 10 bytes"):
         read_foreign(path, 10)
+
+
+@pytest.mark.parametrize(("text", "end"), [(b"abcdef", b"def"), (b"abc", b"abc"), (b"a", b"a"), (b"", b"")])
+def test_the_end_of_a_file_is_read_alone(tmp_path: Path, text: bytes, end: bytes) -> None:
+    """Or the whole, where it is no more than that."""
+    (tmp_path / "said").write_bytes(text)
+
+    assert read_foreign_end(tmp_path / "said", 3) == end
 
 
 def test_a_plugin_that_puts_a_pipe_in_the_place_of_its_files_stops_nobody(tmp_path: Path) -> None:

@@ -6,7 +6,11 @@ Real processes that speak as a browser does; no browser is needed.
 from __future__ import annotations
 
 import json
+import os
+import threading
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -228,6 +232,55 @@ async def test_a_browser_that_does_not_start_says_why(open_studio: Opener) -> No
     assert failure.kind is RenderKind.NOT_CONFIGURED
     assert "cannot run as root" in str(failure)
     assert "set render.sandbox to false" in str(failure)
+
+
+async def test_what_a_browser_has_said_is_read_beside_the_loop(
+    open_studio: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its disk may be slow, and whoever has a message waits for nobody's disk."""
+    readers = []
+
+    def words_of(profile: Path) -> str:
+        readers.append(threading.current_thread())
+        return read(profile)
+
+    read = browsers._words_of
+    monkeypatch.setattr(browsers, "_words_of", words_of)
+    async with open_studio("refuses") as studio:
+        failure = await studio.failure()
+
+    assert "cannot run as root" in str(failure)
+    assert readers
+    assert threading.current_thread() not in readers
+
+
+def test_only_the_end_of_what_a_browser_has_said_is_read(tmp_path: Path) -> None:
+    """However much it is: a page may have it complain for hours."""
+    with (tmp_path / "said").open("wb") as file:
+        file.truncate(1 << 30)
+        file.seek(0, 2)
+        file.write(b"\nlast words\n")
+
+    tracemalloc.start()
+    try:
+        words = browsers._words_of(tmp_path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert words.endswith("last words")
+    assert peak < 1 << 20
+
+
+def test_a_pipe_in_the_place_of_what_a_browser_has_said_is_not_waited_for(tmp_path: Path) -> None:
+    """It lies in the browser's own directory, and a page may have taken the browser over."""
+    os.mkfifo(tmp_path / "said")
+    with ThreadPoolExecutor() as pool:
+        words = pool.submit(browsers._words_of, tmp_path)
+        try:
+            assert words.result(timeout=5.0) == ""
+        finally:
+            os.close(os.open(tmp_path / "said", os.O_RDWR))  # whoever waits at it goes on
 
 
 async def test_a_browser_that_says_nothing_is_given_up(
