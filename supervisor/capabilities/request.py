@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     from rookery.protocol import Request
 
+MAX_BUDGET = 3600.0
+"""Seconds that a call may take at most, whatever its caller says: it is a number of sixty-four bits, and what never ends is kept
+for ever, with the task that works on it, also when its runner is long dead."""
+
 MAX_PATH_CHARS = 1_000
 """Of the argument that a refusal names in its details."""
 
@@ -74,7 +78,7 @@ class CapabilityRequest:
         self.args = args
         self.link = request.link
         self.within = within
-        self.deadline = request.received_at + max(0, request.timeout_ms) / 1000
+        self.deadline = request.received_at + min(max(0, request.timeout_ms) / 1000, MAX_BUDGET)
         self.settled = False
 
     def __repr__(self) -> str:

@@ -73,6 +73,11 @@ class CapabilityTable:
         """Every capability that has an implementation, sorted."""
         return tuple(sorted(self._rows))
 
+    @property
+    def unanswered(self) -> int:
+        """Calls that wait for an answer now."""
+        return len(self._open)
+
     def register(self, name: str, implementation: Implementation, *, says_mistakes: bool = False) -> None:
         """Add an implementation, or replace the one of this name.
 

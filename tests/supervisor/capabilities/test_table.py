@@ -289,3 +289,24 @@ async def test_a_host_replaces_an_implementation(caller: Caller, table: Capabili
 
     assert await caller.ask("x.y") == 2
     assert table.names == ("x.y",)
+
+
+async def test_no_budget_is_for_ever(
+    caller: Caller,
+    table: CapabilityTable,
+    autojump_clock: trio.testing.MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A runner may write any number of sixty-four bits there; what is under way for it ends all the same."""
+    monkeypatch.setattr(table_module, "SWEEP", 60.0)
+    table.register("x.forgets", lambda request: None)
+
+    call = caller.call("x.forgets", timeout_ms=2**63)
+    assert table.unanswered == 1
+    await trio.sleep(3700)
+
+    assert caller.has_outcome(call)
+    error = await caller.outcome(call)
+    assert isinstance(error, RemoteError)
+    assert error.code is ErrorCode.E_TIMEOUT
+    assert table.unanswered == 0
