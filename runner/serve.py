@@ -189,6 +189,7 @@ async def _be_runner(
         inbox.rounds, desk.on_lasting = rounds, rounds.begin
         nursery.start_soon(_watch_sigterm, stopping)
         inbox.open(desk.take, desk.hear)
+        _keep_to(assignment, link.session)
         _go_without(assignment.without, link, desk)
         link.take_here(desk.take_here)
         with stopping.interrupts(trio.CancelScope()):
@@ -237,6 +238,12 @@ def _task_of(start: Start, answer: HelloAnswer) -> tuple[Assignment, Callable[[]
         original = Assignment(shard="", incarnation=0, external_plugins=start.external)
         return original, lambda: find_in_directories(start)
     return assignment, lambda: find_assigned(assignment)
+
+
+def _keep_to(assignment: Assignment, session: Session) -> None:
+    """What the host would not take is the mistake of who would send it."""
+    session.max_frame_bytes = min(session.max_frame_bytes, assignment.max_frame_bytes)
+    session.max_containers = min(session.max_containers, assignment.max_containers)
 
 
 async def _say_ready(link: Link, ready: dict[str, object]) -> None:

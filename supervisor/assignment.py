@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from rookery.protocol import AssignedPlugin, Assignment
 
+from .bounds import bounds_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -34,7 +36,7 @@ def assign(
         external: The versions of plugins in other shards.
         config_of: What lies over a plugin's own configuration file.
     """
-    own = shard.plugins
+    own, bounds = shard.plugins, bounds_of(shard.settings)
     return Assignment(
         shard=shard.name,
         incarnation=incarnation,
@@ -46,6 +48,8 @@ def assign(
         command_prefix=settings.command_prefix,
         log_level=settings.log_level,
         without=list(shard.settings.without),
+        max_frame_bytes=bounds.max_frame_bytes,
+        max_containers=bounds.max_containers,
     )
 
 

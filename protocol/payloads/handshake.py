@@ -6,6 +6,8 @@ from typing import Any
 
 import attrs
 
+from ..limits import MAX_CONTAINERS, MAX_FRAME_BYTES
+
 
 @attrs.frozen(kw_only=True)
 class Hello:
@@ -58,6 +60,11 @@ class Assignment:
     log_level: int = 20
     without: list[str] = attrs.Factory(list)
     """Shortcuts that the runner goes without; see ``shortcuts.py``."""
+    max_frame_bytes: int = MAX_FRAME_BYTES
+    """Of a frame that the host takes from this runner, so that a result which is too large is the plugin's mistake and not the
+    runner's end."""
+    max_containers: int = MAX_CONTAINERS
+    """Maps, lists and extensions in it."""
 
 
 @attrs.frozen(kw_only=True)

@@ -30,6 +30,8 @@ FACTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "command_prefix": "!",
             "log_level": 20,
             "without": [],
+            "max_frame_bytes": 16 * 1024 * 1024,
+            "max_containers": 131_072,
         },
     ),
     "AssignedPlugin": ({"plugin_id": "a.b"}, {"path": "", "config": {}, "data_dir": "", "enabled": True}),
