@@ -10,6 +10,7 @@ import attrs
 import trio
 
 from .actions import APPLICATION
+from .connection_status import take_connection_status
 from .log_file import LogState
 from .platform.platform_status import take_platform_status
 from .shard_state import ShardState
@@ -130,6 +131,7 @@ def _status_of(shard: Shard, supervisor: Supervisor, now: float) -> ShardStatus:
         **_isolation_of(shard, supervisor),
         runner=shard.settings.runner,
         dropped_lines=supervisor.log_sink.dropped_of(shard.name),
+        connection=take_connection_status(shard, supervisor.parts.counters.of_shard(shard.name)),
         next_start=None if shard.next_start is None else max(0.0, shard.next_start - now),
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from .breaker import OpenCircuit
+from .connection_status import ConnectionStatus
 from .log_file import LogState
 from .platform.platform_status import PlatformStatus
 
@@ -61,6 +62,8 @@ class ShardStatus:
     """The command of its runners, where they are of the original kind; empty for rookery's own."""
     dropped_lines: int = 0
     """Lines of its log that were dropped because it wrote too much at once, since the host's start."""
+    connection: ConnectionStatus = attrs.field(factory=ConnectionStatus)
+    """What passes between it and the host, and what it is held to."""
 
 
 @attrs.frozen(kw_only=True)

@@ -193,6 +193,18 @@ def _platform_remarks(platform: dict[str, Any]) -> list[str]:
     ]
 
 
+def _speech_remarks(name: str, connection: dict[str, Any]) -> list[str]:
+    """That a shard's runner says more than it may."""
+    told = []
+    if held := connection.get("held_seconds"):
+        told.append(f"{name} says too much at once: it was not listened to for {seconds(held)}")
+    if refused := connection.get("refused_requests"):
+        told.append(
+            f"{count_of(refused, 'request')} of plugins in {name} refused: too many at once, see limits.calls_rate"
+        )
+    return told
+
+
 def _remarks(shard: dict[str, Any]) -> list[str]:
     """What an operator wants to know of a shard that is not well."""
     told = [f"{shard['name']} is suspect: {shard['reason']}"] if shard["state"].upper() == "SUSPECT" else []
@@ -205,6 +217,7 @@ def _remarks(shard: dict[str, Any]) -> list[str]:
         told.append(f"{shard['name']} has a runner of the original kind: {shlex.join(shard['runner'])}")
     if times := shard.get("flaps"):
         told.append(f"{shard['name']} was suspect and came back {count_of(times, 'time')}")
+    told += _speech_remarks(shard["name"], shard.get("connection") or {})
     told += [
         f"{name} in {shard['name']} did not load: {reason}"
         for name, reason in shard["failed_plugins"].items()

@@ -164,7 +164,7 @@ def flood_of_logs(to: Connection) -> None:
 
 
 def flood_of_registrations(to: Connection) -> None:
-    payload = to.registration(400)
+    payload = to.registration(300)
     until_the_end(
         to,
         lambda number: envelope(number, REQUEST, "plugin.register_components", to.plugin, payload),
@@ -297,15 +297,16 @@ def never_read(to: Connection) -> None:
         number += 1
 
 
-def read_a_byte_at_a_time(to: Connection) -> None:
-    """It asks for large answers and takes some bytes of them a second."""
+def read_in_sips(to: Connection) -> None:
+    """It asks for much, and takes some answers a second."""
 
     def sip() -> None:
-        while to.socket.recv(8):
+        # The kernel lets a host write again when three quarters of what it holds were taken: slower than this is a stall.
+        while to.socket.recv(30_000):
             time.sleep(0.2)
 
     threading.Thread(target=sip, daemon=True).start()
-    for number in range(FIRST, FIRST + 20_000):
+    for number in range(FIRST, FIRST + 100_000):
         to.write(_capability(to, number, default="x" * 1000))
     time.sleep(3600)
 

@@ -72,11 +72,14 @@ WHERE: dict[str, tuple[str, ...]] = {
     "E19": (
         "tests/faults/test_runner_faults.py::test_a_runner_that_stops_reading",
         "tests/protocol/test_link_stream.py::test_a_peer_that_never_reads_is_bounded",
+        "tests/supervisor/test_health_writes.py::test_a_runner_that_reads_too_slowly_is_killed",
+        "tests/hostile/test_wire.py::test_what_breaks_a_rule_is_ended_for_it",
     ),
     "E20": (
         "tests/faults/test_e_hostile.py::test_what_breaks_a_rule_ends_its_runner_alone",
         "tests/faults/test_e_hostile.py::test_a_flood_of_what_needs_no_answer_costs_its_own_shard",
         "tests/protocol/test_session_greeting.py::test_a_peer_that_floods_is_stopped",
+        "tests/hostile/test_wire.py::test_who_says_too_much_is_not_listened_to",
     ),
     "E21": ("tests/runner/test_process_duties.py::test_a_result_that_cannot_be_sent_is_an_answer",),
     "E22": (

@@ -70,6 +70,15 @@ def test_a_shard_that_flaps_is_a_remark() -> None:
     assert lines[-1] == "games was suspect and came back 3 times"
 
 
+def test_a_shard_that_says_too_much_is_a_remark() -> None:
+    """That a plugin is slow, or is refused something, may have this for a reason."""
+    connection = {"held_seconds": 12.0, "refused_requests": 3}
+    lines = status_lines(changed(connection=connection), colour=False)
+
+    assert lines[-2] == "games says too much at once: it was not listened to for 12 s"
+    assert lines[-1] == "3 requests of plugins in games refused: too many at once, see limits.calls_rate"
+
+
 def test_a_host_without_shards_has_an_empty_table() -> None:
     """Nothing to show is not an error."""
     lines = status_lines({**STATUS, "shards": []}, colour=False)
