@@ -19,6 +19,7 @@ from .last_words import say_last_words
 from .leave import BAD_START, HOST_LOST, INTERNAL_ERROR, leave_at_once
 from .lifeline import arm_lifeline
 from .serve import serve
+from .standing import step_back
 from .start import BadStart, Start, read_start
 from .thread_failures import log_thread_failure
 
@@ -78,6 +79,7 @@ def _connect(address: str) -> socket.socket:
 
 
 def _prepare_process(start: Start) -> None:
+    step_back()
     sys.excepthook = _say_bug_and_end
     threading.excepthook = log_thread_failure
     _keep_descriptors_private()

@@ -13,32 +13,40 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .limits import ShardLimits
 
-NICENESS = ((100, 0), (75, 3), (50, 5), (25, 10), (10, 15))
-"""From which weight on a process is how nice."""
+NICENESS = ((100, 5), (75, 7), (50, 9), (25, 12), (10, 15))
+"""From which weight on a runner is how nice. Each is nicer than its host, which has to watch it."""
 MOST_NICE = 19
 
 
 def limit(pid: int, limits: ShardLimits | None) -> None:
-    """Limit its descriptors, its core dumps, and for an ordinary user its processes."""
+    """Limit its descriptors, the size of its files, its memory, its core dumps, and for an ordinary user its processes."""
     if not hasattr(resource, "prlimit"):
         return
     try:
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
-        if limits is not None and limits.nofile:
-            _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-            allowed = limits.nofile if most == resource.RLIM_INFINITY else min(limits.nofile, most)
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (allowed, allowed))
+        if limits is None:
+            return
+        for kind, most in (
+            (resource.RLIMIT_NOFILE, limits.nofile),
+            (resource.RLIMIT_FSIZE, limits.file_size),
+            (resource.RLIMIT_DATA, limits.data),
+        ):
+            if most:
+                _, own = resource.prlimit(pid, kind)
+                allowed = most if own == resource.RLIM_INFINITY else min(most, own)
+                resource.prlimit(pid, kind, (allowed, allowed))
         processes = processes_for_child(resource.getrlimit(resource.RLIMIT_NPROC)[0])
-        if limits is not None and limits.pids and os.getuid() and processes:
+        if limits.pids and os.getuid() and processes:
             resource.prlimit(pid, resource.RLIMIT_NPROC, (processes, processes))
     except (OSError, ValueError):
         pass  # it is dead already, which its pidfd will say
 
 
 def niceness_of(limits: ShardLimits | None) -> int:
-    """How nice a runner is by its weight, where there is no control group for that: 0 to 19."""
-    weight = limits.cpu_weight if limits is not None else 100
-    return next((nice for least, nice in NICENESS if weight >= least), MOST_NICE)
+    """How nice a runner is, and more so by a low weight: 5 to 19; 0 for a child that is no runner."""
+    if limits is None:
+        return 0
+    return next((nice for least, nice in NICENESS if limits.cpu_weight >= least), MOST_NICE)
 
 
 def be_nice(pid: int, limits: ShardLimits | None) -> None:

@@ -8,6 +8,10 @@ from .ranges import Clash, Range, Size
 
 KIB = 1024
 MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+LEAST_DATA = 2 * GIB
+"""Bytes below which RLIMIT_DATA is never set: each thread reserves eight megabytes of it and uses few."""
 
 
 @attrs.frozen(kw_only=True)
@@ -35,6 +39,8 @@ class ShardLimits:
     pids: int = attrs.field(default=256, validator=Range(0, 1_048_576))
     """Processes and threads of the runner and of all that descends from it, together. In a control group the kernel makes no
     more; elsewhere they are counted once a second, and a runner with more is killed."""
+    file_size: int = attrs.field(default=GIB, validator=Size())
+    """Bytes of the largest file that it may write; above it a write fails, and nothing ends."""
     disk: int = attrs.field(default=0, validator=Size())
     """Bytes that its directories may take on the disk: its plugins' data, and its own when it is confined. Measured from time
     to time; above it the runner is killed and the shard given up."""
@@ -66,6 +72,11 @@ class ShardLimits:
     """Bytes that it may write at once after a quiet time."""
     log_ring: int = attrs.field(default=MIB, validator=Size())
     """Bytes of its newest lines that are kept in memory for `rookery logs`; with 0 the newest line."""
+
+    @property
+    def data(self) -> int:
+        """Bytes of memory of its own that the kernel lets it reserve: it stops what grows faster than anybody looks. 0 for no limit."""
+        return max(LEAST_DATA, 2 * self.rss_hard) if self.rss_hard else 0
 
     def __attrs_post_init__(self) -> None:
         if self.memory and self.rss_hard != self.memory:

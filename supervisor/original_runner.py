@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .shard import Shard
 
 BECOME = """
-import fcntl, os, select, signal, sys
+import ctypes, fcntl, os, select, signal, sys
 lifeline, directory, *command = sys.argv[1:]
 lifeline = int(lifeline)
 try:
@@ -38,6 +38,16 @@ except (AttributeError, OSError):
     pass
 if select.select([lifeline], [], [], 0)[0]:
     sys.exit(77)
+os.umask(0o077)
+try:
+    with open("/proc/self/oom_score_adj", "r+") as score:
+        if int(score.read()) < 500:
+            score.seek(0)
+            score.write("500")
+except OSError:
+    pass
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(38, *map(ctypes.c_ulong, (1, 0, 0, 0)))
 try:
     os.chdir(directory)
     os.execvp(command[0], command)
@@ -45,7 +55,8 @@ except OSError as error:
     sys.exit(f"the runner {command[0]!r} cannot be started in {directory}: {error}")
 """
 """The lifeline stays open over the ``exec``, and what was asked of the kernel for it holds on: when the host's end of it closes,
-the whole group is sent SIGKILL. Where the kernel cannot do that, the next host ends what this one has left."""
+the whole group is sent SIGKILL. Where the kernel cannot do that, the next host ends what this one has left. What stands between
+is ``runner/standing.py`` for a program that has none."""
 
 
 @attrs.frozen

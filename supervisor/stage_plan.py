@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from . import launch_stage
+from .child_limits import niceness_of
 from .profiles import Isolation
 from .seccomp import OWN_PID
 
@@ -55,9 +56,6 @@ TEMPORARY_BYTES = 64 * 1024 * 1024
 
 OOM_SCORE = 500
 """The kernel ends a runner before the host when memory is short."""
-NICENESS = 5
-FILE_BYTES = 1024 * 1024 * 1024
-"""Of the largest file that it may write."""
 
 KEPT = ("PATH", "LANG", "LANGUAGE", "LC_", "TZ", "TERM", "PYTHON", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "MALLOC_", "NO_COLOR", "SSL_CERT_")  # fmt: skip
 """Beginnings of the names of variables that a confined runner gets; others name places that it does not have."""
@@ -105,8 +103,8 @@ def write_plan(launch: Launch, own: Surroundings, how: Confinement, *, kept: Ite
     read = [*SYSTEM, *SYSTEM_FILES, *MACHINE, *own.read, *(NETWORK_FILES if how.network else ())]
     plan = {
         "oom_score_adj": OOM_SCORE,
-        "nice": NICENESS,
-        "rlimits": {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": FILE_BYTES, **_limit_of_processes(launch, own.uid)},
+        "nice": niceness_of(launch.limits),
+        "rlimits": {"RLIMIT_CORE": 0, **_limit_of_processes(launch, own.uid)},
         "directory": own.home,
         "uid": own.uid,
         "is_confined": is_confined,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from pathlib import Path
 from typing import Any
@@ -198,3 +199,33 @@ async def test_a_weaker_profile_is_taken_where_it_was_named(
         [status] = supervisor.status().shards
 
     assert (status.isolation, status.is_weaker, status.state) == ("process", True, "ready")
+
+
+@pytest.mark.parametrize("start", ["spawn", "zygote"])
+async def test_a_plain_runner_steps_back_behind_its_host(deployment: Deployment, start: str) -> None:
+    """No privilege by what it starts, last at the processor, first to go when memory is short, files for its user alone, and
+    limits; forked or not."""
+    deployment.plugin("ours", "probe", PROBE)
+    deployment.tables["ours"] = f'start = "{start}"\n[shard.limits]\nrss_hard = "3G"\nfile_size = "5M"'
+
+    async with deployment.run() as supervisor:
+        pid = supervisor.shard("ours").pid
+        assert pid is not None
+        status = dict(
+            line.split(":\t", 1)
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+            if ":\t" in line
+        )
+        score = int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+        niceness = os.getpriority(os.PRIO_PROCESS, pid)
+        limits = {
+            kind: resource.prlimit(pid, kind)
+            for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_DATA)
+        }
+
+    assert (status["NoNewPrivs"], status["Umask"], score, niceness) == ("1", "0077", 500, 5)
+    assert limits == {
+        resource.RLIMIT_CORE: (0, 0),
+        resource.RLIMIT_FSIZE: (5 * 2**20,) * 2,
+        resource.RLIMIT_DATA: (6 * 2**30,) * 2,
+    }

@@ -122,7 +122,7 @@ def _refused_by_content(name: str, arguments: tuple[object, ...], sign: int) -> 
     return "done"
 
 
-@attack("R", "R", "-", "-", "no_new_privs: no program gives more than one has")
+@attack("R", "R/-", "-", "-", "no_new_privs: no program gives more than one has")
 def run_setuid_program(stage: Stage) -> str:
     """A program that is root, whoever starts it."""
     if not stage["setuid_program"]:

@@ -293,7 +293,7 @@ def renice_the_host(stage: Stage) -> str:
 @attack("R", "R", "-", "-", "as above")
 def renice_all_of_a_user(stage: Stage) -> str:
     """As above, for every process of the host's user."""
-    before = os.getpriority(os.PRIO_PROCESS, stage["host"])
+    before = os.getpriority(os.PRIO_PROCESS, stage["sibling"])
     os.setpriority(os.PRIO_PROCESS, stage["sibling"], before)
     return "set"
 

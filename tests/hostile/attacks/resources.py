@@ -20,15 +20,15 @@ FORKS, THREADS = 200, 400
 MEMORY, SHARES = 640 * MIB, 4
 DISK, FILES = 192 * MIB, 20_000
 HOLD = 2.5
-"""Seconds for which memory is held: the host looks once a second."""
+"""Seconds for which memory and processes are held: the host looks once a second."""
 
 
 @attack(
     "R",
-    "R/L",
+    "L",
     "-",
     "-",
-    "no child can be made; else RLIMIT_NPROC, which root is not held to, and the control group",
+    "no child can be made; else RLIMIT_NPROC, which root is not held to, the control group, and a count once a second",
     fresh=True,
     dies=True,
 )
@@ -47,6 +47,8 @@ def fork_bomb(stage: Stage) -> str:
             made.append(child)
     except OSError as error:
         met = str(error)
+    if not met:
+        time.sleep(HOLD)
     for child in made:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -69,7 +71,7 @@ def start_a_program(stage: Stage) -> str:
 
 @attack(
     "R/L",
-    "R/L",
+    "L",
     "L",
     "L",
     "threads count as processes: a limit for the shard's own user, or in the control group",
@@ -86,6 +88,8 @@ def thread_bomb(stage: Stage) -> str:
             made.append(thread)
     except RuntimeError as error:
         met = str(error)
+    if not met:
+        time.sleep(HOLD)
     release.set()
     for thread in made:
         thread.join(5)
@@ -94,7 +98,7 @@ def thread_bomb(stage: Stage) -> str:
     return f"{len(made)} threads"
 
 
-@attack("R", "R", "L", "L", "RLIMIT_FSIZE", fresh=True, dies=True, seconds=20)
+@attack("R", "L", "L", "L", "RLIMIT_FSIZE", fresh=True, dies=True, seconds=20)
 def fill_disk_with_one_file(stage: Stage) -> str:
     """A file of two gigabytes. It has a hole instead of a content, which the limit is the same for."""
     path = Path(stage["data"], "much")
@@ -166,7 +170,7 @@ def use_up_inodes(stage: Stage) -> str:
     return f"{made} files"
 
 
-@attack("R", "R", "L", "L", "it is nice, so others go first")
+@attack("R", "L", "L", "L", "it is nice, so others go first")
 def hog_the_processors(stage: Stage) -> str:
     """All that there are, by threads that hold no lock of the interpreter's."""
     import hashlib
