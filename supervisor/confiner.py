@@ -7,7 +7,6 @@ import os
 import stat
 import sys
 from fnmatch import fnmatchcase
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +15,13 @@ import trio
 
 from .assignment import PLUGIN_DIRECTORY
 from .environment import DIRECTORY as ENVIRONMENTS
-from .launch_stage import __file__ as STAGE_FILE
 from .means import find_means
 from .profiles import Isolation, Means, Reached, Wish, decide_isolation
+from .python_paths import is_below, outermost, python_paths
 from .seccomp import build_filter
 from .stage_plan import Confinement, Surroundings, write_plan
 from .start_mode import TRUSTED
+from .uids import NoUid, Uids
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -52,16 +52,24 @@ class Confiner:
         means: What the machine has.
         uids: Users that shards may become, each its own; nobody else has them. Used by a host that runs as root.
         is_root: Whether the host runs as root.
+        config: Its configuration, which no confined shard may read.
     """
 
     def __init__(
-        self, state_dir: Path, means: Means, uids: Sequence[int] = (), *, is_root: bool | None = None
+        self,
+        state_dir: Path,
+        means: Means,
+        uids: Sequence[int] = (),
+        *,
+        is_root: bool | None = None,
+        config: Path | None = None,
     ) -> None:
         self._state_dir = state_dir
+        self._secrets = tuple(os.path.realpath(each) for each in (state_dir, config) if each is not None)
         self._means = means
         self._is_root = os.geteuid() == 0 if is_root is None else is_root
         self._uids = uids if self._is_root else ()
-        self._uid_of: dict[str, int] = {}
+        self._users = Uids(state_dir, self._uids)
         self._filters: dict[tuple[bool, ...], bytes] = {}
         self._lets_pass = False
         self.reached: dict[str, Reached] = {}
@@ -69,11 +77,12 @@ class Confiner:
 
     def reach(self, settings: ShardSettings) -> Reached | str:
         """What a shard gets, or why it does not start."""
-        uid = self.uid_of(settings)
+        try:
+            uid = self.uid_of(settings)
+        except NoUid as error:
+            return str(error)
         is_root_of_strangers = settings.trust != TRUSTED and self._is_root and uid is None
         if is_root_of_strangers and settings.own_user:
-            if self._uids:
-                return f"uid_range in [rookery] has {len(self._uids)} users, and more shards need one"
             return (
                 f"the host runs as root, and a shard with trust {settings.trust!r} must not: name users for such shards"
                 ' by uid_range = "FIRST-LAST" in [rookery], numbers that nobody else has, or run the host as an ordinary'
@@ -89,13 +98,15 @@ class Confiner:
         return attrs.evolve(found, is_weaker=found.is_weaker or is_root_of_strangers)
 
     def uid_of(self, settings: ShardSettings) -> int | None:
-        """The user that a shard's runners become; None where they stay the host's."""
+        """The user that a shard's runners become; None where they stay the host's.
+
+        Raises:
+            NoUid: It has to become one, and there is none for it.
+        """
         needs_one = settings.trust != TRUSTED or settings.isolation is not Isolation.PROCESS
         if not needs_one or not self._uids or not settings.own_user:
             return None
-        if settings.name not in self._uid_of and len(self._uid_of) < len(self._uids):
-            self._uid_of[settings.name] = self._uids[len(self._uid_of)]
-        return self._uid_of.get(settings.name)
+        return self._users.uid_of(settings.name)
 
     def before(self, start: Start, own_of: OwnOf) -> Start:
         """What starts runners, each as the profile of its shard wants it.
@@ -121,18 +132,22 @@ class Confiner:
         if isinstance(reached, str):
             self.reached.pop(settings.name, None)
             raise NotIsolated(refusal(settings, reached))
-        self.reached[settings.name] = reached
         uid = self.uid_of(settings)
         if reached.profile is Isolation.PROCESS and uid is None:
+            self.reached[settings.name] = reached
             return launch
+        self.reached.pop(settings.name, None)
+        if reached.profile is not Isolation.PROCESS:
+            self._keep_secrets_out(plugins)
         if uid is not None:
             if hidden := _hidden_from(uid, [each.path for each in plugins if each.path]):
                 raise NotIsolated(f"its user {uid} cannot read {hidden}: put its plugins where everybody can")
+            self._users.save()
             self._let_pass()
         home = self._own_directory(self._state_dir / HOMES / settings.name, uid)
         data = [self._own_directory(Path(each.data_dir), uid) for each in plugins if each.data_dir]
         paths = [*python_paths(launch.command[0]), *(each.path for each in plugins if each.path)]
-        own = Surroundings(read=tuple(dict.fromkeys(paths)), write=tuple(data), home=home, uid=uid)
+        own = Surroundings(read=tuple(outermost(paths)), write=tuple(data), home=home, uid=uid)
         wish = wish_of(settings)
         how = Confinement(
             profile=reached.profile,
@@ -142,12 +157,28 @@ class Confiner:
             bubblewrap=self._means.bubblewrap,
         )
         kept = [name for name in launch.environment if _is_named(name, settings.environment)]
+        self.reached[settings.name] = reached
         return attrs.evolve(
             launch,
             plan=write_plan(launch, own, how, kept=kept),
             may_be_forked=False,
             is_boxed=reached.profile is Isolation.SANDBOX,
         )
+
+    def _keep_secrets_out(self, plugins: Sequence[AssignedPlugin]) -> None:
+        """A plugin's directory may be read by its shard, with all that is in it.
+
+        Raises:
+            NotIsolated: There is something in it that may not.
+        """
+        for plugin in plugins:
+            path = os.path.realpath(plugin.path)
+            inside = [secret for secret in self._secrets if plugin.path and is_below(secret, path)]
+            if inside:
+                raise NotIsolated(
+                    f"the directory of {plugin.plugin_id}, {path}, may be read by its shard, and {inside[0]} is in it: put"
+                    " the plugin into a directory of its own"
+                )
 
     def _filter(self, wish: Wish, profile: Isolation, *, own_user: bool) -> bytes:
         """Made once for each kind: that takes some milliseconds."""
@@ -208,7 +239,7 @@ async def open_confiner(settings: Settings) -> Confiner:
     uids = settings.uids
     own = uids[0] if uids and os.geteuid() == 0 else None
     means = await trio.to_thread.run_sync(find_means, own) if wanted else Means()
-    return Confiner(settings.state_dir, means, uids)
+    return Confiner(settings.state_dir, means, uids, config=settings.path)
 
 
 def wish_of(settings: ShardSettings) -> Wish:
@@ -223,33 +254,6 @@ def wish_of(settings: ShardSettings) -> Wish:
 def refusal(settings: ShardSettings, reason: str) -> str:
     """Why a shard was not started, for whoever has to change that."""
     return f'isolation = "{settings.isolation}" is not available here, so the shard was not started. {reason}'
-
-
-def python_paths(command: str) -> list[str]:
-    """What an interpreter needs to be able to read, to run a runner: itself, its libraries, and rookery."""
-    found = [STAGE_FILE, sys.prefix, sys.base_prefix]
-    for package in ("rookery", "rookery.runner", "rookery.protocol"):
-        spec = find_spec(package)  # found, not imported: a host knows nothing of what a runner does
-        found += spec.submodule_search_locations or () if spec is not None else ()
-    for each in (Path(command), Path(os.path.realpath(command)), Path(os.path.realpath(sys.executable))):
-        found.append(str(each.parent.parent))
-    found += [path for path in sys.path if os.path.isdir(path) and _is_installed(path)]
-    kept: list[str] = []
-    for path in sorted(dict.fromkeys(os.path.abspath(each) for each in found if os.path.exists(each))):
-        if path not in ("/", "/usr", "/usr/local") and not any(_is_below(path, other) for other in kept):
-            kept.append(path)
-    return kept
-
-
-def _is_installed(path: str) -> bool:
-    """A directory of packages: not the working directory, and not the sources of somebody."""
-    return (
-        "site-packages" in path or "dist-packages" in path or path.startswith((sys.prefix, sys.base_prefix))
-    )
-
-
-def _is_below(path: str, other: str) -> bool:
-    return path == other or path.startswith(f"{other}/")
 
 
 def _hidden_from(uid: int | None, paths: Iterable[str]) -> str:

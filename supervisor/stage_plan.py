@@ -14,6 +14,7 @@ import attrs
 from . import launch_stage
 from .child_limits import niceness_of
 from .profiles import Isolation
+from .python_paths import SYSTEM
 from .seccomp import OWN_PID
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 STAGE = Path(launch_stage.__file__)
 
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 SYSTEM_FILES = (
     "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/timezone", "/etc/mime.types",
     "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/tls/certs", "/etc/alternatives", "/usr/share/zoneinfo",

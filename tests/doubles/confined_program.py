@@ -10,9 +10,9 @@ from pathlib import Path
 
 import attrs
 
-from rookery.supervisor.confiner import python_paths
 from rookery.supervisor.process import Launch, start
 from rookery.supervisor.profiles import Isolation
+from rookery.supervisor.python_paths import python_paths
 from rookery.supervisor.seccomp import build_filter
 from rookery.supervisor.stage_plan import Confinement, Surroundings, write_plan
 from tests.doubles.confinement import means

@@ -66,9 +66,9 @@ def test_each_shard_is_a_user_of_its_own(tmp_path: Path) -> None:
     confiner = Confiner(tmp_path, Means(), range(200_000, 200_002), is_root=True)
     shards = [ShardSettings(name=name, trust="untrusted") for name in ("a", "b", "c")]
 
-    uids = [confiner.uid_of(each) for each in (*shards, *shards)]
+    uids = [confiner.uid_of(each) for each in (*shards[:2], *shards[:2])]
 
-    assert uids == [200_000, 200_001, None] * 2
+    assert uids == [200_000, 200_001] * 2
     refused = confiner.reach(shards[2])
     assert isinstance(refused, str)
     assert "has 2 users" in refused
@@ -157,3 +157,56 @@ def test_a_plugin_that_its_user_cannot_read_is_told(tmp_path: Path, monkeypatch:
 
     assert "its user 200000 cannot read" in str(caught.value.strerror)
     assert "put its plugins where everybody can" in str(caught.value.strerror)
+
+
+def test_a_shard_keeps_its_user_over_the_next_start_of_the_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else another could open what the first has left, until that starts as well."""
+    monkeypatch.setattr("rookery.supervisor.confiner.python_paths", lambda _: [])
+    monkeypatch.setattr(os, "chown", lambda *_, **__: None)
+    monkeypatch.setattr(os, "fchown", lambda *_: None)
+    users = range(200_000, 200_003)
+    first = Confiner(tmp_path, Means(), users, is_root=True)
+    for name in ("b", "a"):
+        first.confine(launch_of(name), ShardSettings(name=name, trust="untrusted"), ())
+    known = {name: first.uid_of(ShardSettings(name=name, trust="untrusted")) for name in ("a", "b")}
+
+    again = Confiner(tmp_path, Means(), users, is_root=True)
+
+    assert {name: again.uid_of(ShardSettings(name=name, trust="untrusted")) for name in ("a", "b")} == known
+    assert again.uid_of(ShardSettings(name="new", trust="untrusted")) not in known.values()
+    refused = again.reach(ShardSettings(name="more", trust="untrusted"))
+    assert isinstance(refused, str)
+    assert "has 3 users, and more shards need one" in refused
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"a": "x"}'])
+def test_a_record_of_users_that_makes_no_sense_starts_nobody(tmp_path: Path, text: str) -> None:
+    """A guess could give one shard the files of another."""
+    (tmp_path / "uids.json").write_text(text)
+    confiner = Confiner(tmp_path, Means(), range(200_000, 200_002), is_root=True)
+
+    refused = confiner.reach(STRANGE)
+
+    assert isinstance(refused, str)
+    assert "which shard is which user" in refused
+
+
+@pytest.mark.parametrize("inside", ["state", "rookery.toml"])
+def test_a_plugin_whose_directory_holds_a_secret_is_not_started(tmp_path: Path, inside: str) -> None:
+    """Its directory is its own to read, with the configuration or the state of the host in it."""
+    whole = Means(landlock=7, bubblewrap="/usr/bin/bwrap")
+    bot = tmp_path / "bot"
+    elsewhere = tmp_path / "elsewhere"
+    state = bot / "state" if inside == "state" else elsewhere / "state"
+    config = bot / "rookery.toml" if inside == "rookery.toml" else elsewhere / "rookery.toml"
+    confiner = Confiner(state, whole, is_root=False, config=config)
+    plugin = AssignedPlugin(plugin_id="test.one", path=str(bot), data_dir="")
+
+    with pytest.raises(NotIsolated, match="put the plugin into a directory of its own"):
+        confiner.confine(
+            launch_of("guests"), ShardSettings(name="guests", isolation=Isolation.CONFINED), [plugin]
+        )
+
+    assert confiner.reached == {}
