@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
+
+from .guarded_socket import open_link_pair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,7 @@ class Channels:
         self._childs = ExitStack()
         with ExitStack() as on_failure:
             on_failure.callback(self.close)
-            self.socket, child_socket = socket.socketpair()
+            self.socket, child_socket = open_link_pair()
             self._ours.callback(self.socket.close)
             self.link = self._own(self._childs, child_socket.detach())
             self.lifeline, guard = os.pipe()

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .guarded_socket import refuse_descriptors
 from .process_look import stat_fields
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Reception:
             self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             stack.callback(self._listener.close)
             os.fchmod(self._listener.fileno(), 0o600)
+            refuse_descriptors(self._listener)  # so that nothing lies there before the connection is taken
             self._listener.bind(str(self.address))
             self._listener.listen(1)
             self._ours = stack.pop_all()
@@ -103,6 +105,7 @@ class Reception:
                 with connection:
                     peer = _peer_of(connection)
                     if peer is None or comes_from(peer, pid):
+                        refuse_descriptors(connection)
                         os.dup2(connection.fileno(), into.fileno(), inheritable=False)
                         break
                     on_stranger(peer)

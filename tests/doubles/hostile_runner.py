@@ -311,6 +311,27 @@ def read_in_sips(to: Connection) -> None:
     time.sleep(3600)
 
 
+def hand_over_a_lingering_connection(to: Connection) -> None:
+    """Whoever reads the byte is the last owner of a connection that is full, and waits an hour when it closes it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        full = socket.create_connection(server.getsockname())
+        peer, _ = server.accept()
+    full.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 3600))
+    full.setblocking(False)
+    try:
+        while True:
+            full.send(b"x" * 65536)
+    except BlockingIOError:
+        pass
+    try:
+        socket.send_fds(to.socket, [envelope(FIRST, BROADCAST, "runner.loading", "", {})], [full.fileno()])
+    except PermissionError:
+        return  # the kernel lets nobody send descriptors there
+    full.close()
+    peer.recv(1)
+    time.sleep(3600)
+
+
 # --- lies -------------------------------------------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ from rookery.supervisor.shard_state import ShardState
 from rookery.supervisor.status import ShardStatus
 from tests.doubles.hostile_runner import attacks
 from tests.faults.watch import Watch
-from tests.hostile.wire_stage import Strain, attack, attacked, under_strain
+from tests.hostile.wire_stage import Strain, attack, attacked, kernel_refuses, under_strain
 from tests.whole.host import Deployment
 
 pytestmark = pytest.mark.slow
@@ -84,6 +84,8 @@ HELD = (
 
 HARMLESS = ("half_frames_one_after_the_other", "the_same_number")
 """What is odd, and within all bounds."""
+
+LINGERING = "hand_over_a_lingering_connection"
 
 SECONDS = 3.0
 """For which an attack without an end is watched."""
@@ -170,6 +172,18 @@ async def test_what_is_only_odd_changes_nothing(deployment: Deployment, name: st
     assert list(bear(strain)) == []
 
 
+async def test_nobody_has_the_host_close_what_it_would_wait_for(deployment: Deployment) -> None:
+    """A message with a descriptor in it held the loop for as long as its sender liked. Now the kernel refuses it, or a thread waits."""
+    async with deployment.run() as supervisor:
+        async with under_strain(supervisor) as strain:
+            attack(supervisor, LINGERING)
+            await trio.sleep(SECONDS)
+        deaths = [died.report.kind for died in deployment.told(RunnerDied) if died.report.shard == "hostile"]
+
+    assert deaths == ([] if kernel_refuses() else [ExitKind.STUCK])
+    assert list(bear(strain)) == []
+
+
 async def test_requests_beyond_the_rate_are_refused_and_counted(deployment: Deployment) -> None:
     """Each is answered: what is refused is told, and how long to wait."""
     deployment.tables["hostile"] += "[shard.limits]\ncalls_rate = 20\ncalls_burst = 30\n"
@@ -202,4 +216,4 @@ async def test_a_call_that_is_lost_with_an_attacker_is_told(deployment: Deployme
 
 def test_each_attack_is_tried() -> None:
     """One that no test knows of would be tried by nobody."""
-    assert sorted(attacks()) == sorted([*ENDED, *HELD, *HARMLESS])
+    assert sorted(attacks()) == sorted([*ENDED, *HELD, *HARMLESS, LINGERING])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ import attrs
 import trio
 
 from rookery.supervisor import Supervisor
+from rookery.supervisor.guarded_socket import refuse_descriptors
 from tests.whole.host import Deployment
 
 SCRIPT = str(Path(__file__).parent.parent / "doubles" / "hostile_runner.py")
@@ -79,6 +81,13 @@ class Passes(trio.abc.Instrument):
 def own_memory() -> int:
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def kernel_refuses() -> bool:
+    """Whether a socket of this machine can refuse descriptors."""
+    one, other = socket.socketpair()
+    with one, other:
+        return refuse_descriptors(one)
 
 
 @asynccontextmanager

@@ -58,7 +58,7 @@ def test_nothing_is_left_when_descriptors_run_out(after: int, monkeypatch: pytes
 
         return call
 
-    monkeypatch.setattr(channels.socket, "socketpair", scarce(socket.socketpair))
+    monkeypatch.setattr(socket, "socketpair", scarce(socket.socketpair))
     monkeypatch.setattr(channels.os, "pipe", scarce(os.pipe))
     monkeypatch.setattr(channels.fcntl, "fcntl", scarce(channels.fcntl.fcntl))
 
