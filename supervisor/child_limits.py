@@ -28,7 +28,7 @@ def limit(pid: int, limits: ShardLimits | None) -> None:
             return
         for kind, most in (
             (resource.RLIMIT_NOFILE, limits.nofile),
-            (resource.RLIMIT_FSIZE, limits.file_size),
+            (resource.RLIMIT_FSIZE, largest_file(limits)),
             (resource.RLIMIT_DATA, limits.data),
         ):
             if most:
@@ -40,6 +40,11 @@ def limit(pid: int, limits: ShardLimits | None) -> None:
             resource.prlimit(pid, resource.RLIMIT_NPROC, (processes, processes))
     except (OSError, ValueError):
         pass  # it is dead already, which its pidfd will say
+
+
+def largest_file(limits: ShardLimits) -> int:
+    """Bytes that one file may have: no more than all of them together may; 0 for no limit."""
+    return min((each for each in (limits.file_size, limits.disk) if each), default=0)
 
 
 def niceness_of(limits: ShardLimits | None) -> int:

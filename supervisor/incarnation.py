@@ -25,6 +25,7 @@ from .birth import bear
 from .bounds import bounds_of
 from .burial import Course, bury, report_no_process
 from .checkup import check_up
+from .disk_watch import watch_disk
 from .exit_report import ExitKind
 from .farewell import drain
 from .hang import HangClass
@@ -194,6 +195,7 @@ class Incarnation:
                 nursery.start_soon(arrival.keep_limits)
                 nursery.start_soon(_read_for_it, runner)
                 nursery.start_soon(self._suspicion.inquire, runner)
+                nursery.start_soon(watch_disk, self._shard, self._number, self.condemn)
                 if channels.reception is not None:
                     nursery.start_soon(check_up, self._shard, runner, self.condemn)
                 await self._turn.wait()

@@ -36,6 +36,19 @@ NOTHING = FamilyLook()
 
 
 @attrs.frozen(kw_only=True)
+class DiskUse:
+    """What was found, as far as was looked."""
+
+    bytes: int = 0
+    files: int = 0
+    """With directories, links and whatever else has a name."""
+    largest: str = ""
+    """The one of the directories that holds the most bytes, or files where there is a limit for those alone."""
+    obstacle: str = ""
+    """Why the rest could not be measured; "" when it could."""
+
+
+@attrs.frozen(kw_only=True)
 class Wear:
     """What a runner has become."""
 
@@ -83,6 +96,19 @@ def decide_excess(limits: ShardLimits, family: FamilyLook) -> Fine | Doomed:
         text = f"too many processes: {family.tasks} of {limits.pids}"
         return Doomed(ExitKind.TOO_MANY_PROCESSES, text)
     return Fine()
+
+
+def decide_disk(limits: ShardLimits, use: DiskUse) -> Fine | Doomed:
+    """What the limits say of what a shard's directories hold. What cannot be measured may be without end."""
+    if use.obstacle:
+        text = f"cannot be measured: {use.obstacle}"
+    elif limits.disk and use.bytes > limits.disk:
+        text = f"{megabytes(use.bytes)} of {megabytes(limits.disk)} in {use.largest}"
+    elif limits.files and use.files > limits.files:
+        text = f"{use.files} files of {limits.files} in {use.largest}"
+    else:
+        return Fine()
+    return Doomed(ExitKind.OUT_OF_DISK, f"out of disk: {text}")
 
 
 def megabytes(value: int) -> str:

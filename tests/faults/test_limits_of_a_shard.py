@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from rookery.supervisor.exit_report import ExitKind, ExitReport
 from rookery.supervisor.fate import DispatchFailed
 from rookery.supervisor.observers import RunnerDied
+from rookery.supervisor.shard_state import ShardState
 from tests.whole.host import Deployment
 
 pytestmark = pytest.mark.slow
@@ -69,6 +72,15 @@ async def start_daemons(self, count: int):
             os._exit(0)
         os.waitpid(pid, 0)
         await trio.sleep(0.01)
+    await trio.sleep(60)
+
+@tool("write")
+async def write(self, files: int, kib: int):
+    import os, pathlib
+    below = pathlib.Path(self.ctx.data_dir) / "below"
+    below.mkdir(exist_ok=True)
+    for number in range(files):
+        (below / str(number)).write_bytes(os.urandom(1024 * kib))
     await trio.sleep(60)
 
 @tool("niceness")
@@ -155,6 +167,40 @@ async def test_more_processes_than_a_shard_may_have_end_its_runner(deployment: D
     count, most = _numbers(report, "too many processes")
     assert most == 64
     assert 64 < count < 140
+
+
+@pytest.mark.parametrize(
+    ("limit", "arguments", "words"),
+    [
+        pytest.param('disk = "10M"', {"files": 20, "kib": 1024}, r"[0-9.]+ MB of 10 MB in ", id="bytes"),
+        pytest.param("files = 20", {"files": 50, "kib": 0}, "21 files of 20 in ", id="files"),
+    ],
+)
+async def test_more_on_the_disk_than_a_shard_may_have_gives_it_up(
+    deployment: Deployment, limit: str, arguments: dict[str, int], words: str
+) -> None:
+    """It is not started again until somebody has cleaned up, and is told what. The call fails, and the neighbour answers."""
+    deployment.tables["games"] = f"[shard.limits]\n{limit}\n"
+    data = deployment.state / "plugins" / "test.greedy"
+    async with deployment.run() as supervisor:
+        shard = supervisor.shards["games"]
+        with pytest.raises(DispatchFailed):
+            await supervisor.invoke("test.greedy", "write", arguments, timeout=20.0)
+        died = await deployment.wait_told(RunnerDied)
+        assert await supervisor.invoke("test.bystander", "greet", {}, timeout=20.0) == "hello"
+        await shard.state.wait_value(ShardState.FAILED)
+        given_up = shard.reason
+
+        shutil.rmtree(data / "below")
+        supervisor.start_shard("games")
+        await shard.state.wait_value(ShardState.READY)
+        assert await supervisor.invoke("test.greedy", "greet", {}, timeout=20.0) == "hello"
+
+    assert died.report.kind is ExitKind.OUT_OF_DISK
+    assert re.fullmatch(f"out of disk: {words}{re.escape(str(data))}", died.report.reason)
+    assert died.report.reason in died.report.describe()
+    assert given_up.startswith(f"{died.report.reason}; remove what is not needed there or raise the limit")
+    assert "`rookery start games`" in given_up
 
 
 async def test_a_shard_of_less_weight_is_nice(deployment: Deployment) -> None:

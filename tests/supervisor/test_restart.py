@@ -351,3 +351,16 @@ def test_values_are_frozen() -> None:
         DEFAULT.burst_limit = 3  # type: ignore[misc]
     with pytest.raises(TypeError):
         History(load_failures={"a.b": 1}).load_failures["a.b"] = 2  # type: ignore[index]
+
+
+def test_a_full_disk_is_cleaned_up_by_somebody() -> None:
+    """No restart makes room: the first one gives the shard up, and says what to do."""
+    decision = decide(
+        kind=ExitKind.OUT_OF_DISK, code=None, signal=9, reason="out of disk: 2 MB of 1 MB in /d"
+    )
+
+    assert (decision.verdict, decision.is_permanent) == (Verdict.GIVE_UP, True)
+    assert decision.reason == (
+        "out of disk: 2 MB of 1 MB in /d; remove what is not needed there or raise the limit in [shard.limits], then run"
+        " `rookery start games`"
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rookery.supervisor.exit_report import ExitKind
 from rookery.supervisor.health import Doomed, Fine, Recycle
 from rookery.supervisor.limits import ShardLimits
-from rookery.supervisor.wear import MIB, FamilyLook, Wear, decide_excess, decide_wear
+from rookery.supervisor.wear import MIB, DiskUse, FamilyLook, Wear, decide_disk, decide_excess, decide_wear
 
 
 def limits(**given: float) -> ShardLimits:
@@ -73,6 +75,23 @@ def test_memory_of_the_family_counts_and_not_what_is_resident() -> None:
     assert decide_wear(both, large_files, 0.5) == Fine()
     assert decide_wear(both, worn, 0.5) == Recycle("it uses 90 MiB, rss_soft is 80 MiB")
     assert isinstance(decide_wear(both, Wear(rss=101 * MIB), 0.5), Doomed)
+
+
+@pytest.mark.parametrize(
+    ("given", "use", "told"),
+    [
+        ({"disk": 200 * MIB}, {"bytes": 200 * MIB, "files": 9}, ""),
+        ({"disk": 200 * MIB}, {"bytes": 230 * MIB}, "out of disk: 230 MB of 200 MB in /d"),
+        ({"files": 10}, {"files": 10, "bytes": 2**60}, ""),
+        ({"files": 10}, {"files": 11}, "out of disk: 11 files of 10 in /d"),
+        ({"files": 10}, {"obstacle": "/d/x: no"}, "out of disk: cannot be measured: /d/x: no"),
+    ],
+)
+def test_a_shard_may_keep_so_much(given: dict[str, int], use: dict[str, Any], told: str) -> None:
+    """In bytes and in files. What cannot be measured may be without end."""
+    expected = Doomed(ExitKind.OUT_OF_DISK, told) if told else Fine()
+
+    assert decide_disk(limits(**given), DiskUse(largest="/d", **use)) == expected
 
 
 @pytest.mark.parametrize(("chance", "age"), [(0.0, 90.0), (0.5, 100.0), (1.0, 110.0)])
