@@ -150,7 +150,7 @@ MUTANTS: Mapping[str, Callable[[], Any]] = {
     "no delay": lambda: patch.object(restart, "backoff", lambda *args: 0.0),
     "planned ends count": _count_planned,
     "the host's lag is the runner's": lambda: patch.object(AwakeClock, "tick", _count_lag),
-    "last words are not read": lambda: patch.object(Link, "drain_nowait", _nothing),
+    "last words are not read": lambda: patch.object(Link, "drain", _do_nothing),
     "no barrier of keys": lambda: patch.object(Lane, "has_room", property(_has_room)),
     "what waits has no deadline": lambda: patch.object(Waiting, "sweep", _wait_for_ever),
     "what was sent has no deadline": lambda: patch.object(Session, "expire", lambda *args: []),
