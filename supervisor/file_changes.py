@@ -61,7 +61,10 @@ async def changes_by_kernel(directories: Iterable[Path]) -> AsyncGenerator[set[P
     try:
         async with aclosing(bursts):
             async for burst in bursts:
-                yield {Path(path) for _, path in burst}
+                changed = {Path(path) for _, path in burst}
+                # What is made in a new directory before the kernel is asked about that one, too, is told by nobody.
+                made = [Path(path) for kind, path in burst if kind == watchfiles.Change.added]
+                yield changed.union(await _looked(made))
     except ExceptionGroup as group:  # of the library's own nursery
         failures, others = group.split((OSError, RuntimeError))
         if failures is not None and others is None:

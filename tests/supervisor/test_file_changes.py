@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 import trio
+import watchfiles
 
 from rookery.supervisor.file_changes import Changes, changes_by_kernel, changes_by_looking
 
@@ -93,3 +95,19 @@ async def test_a_failure_of_the_watching_is_one_error(
 
     with pytest.raises(OSError, match="Permission denied"):
         await anext(changes_by_kernel([tmp_path]))
+
+
+async def test_what_was_made_in_a_new_directory_before_it_is_watched_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel tells of the directory alone then, and of nothing that is not changed afterwards."""
+    (tmp_path / "new" / "below").mkdir(parents=True)
+    file = tmp_path / "new" / "below" / "it.py"
+    file.write_text("1")
+
+    async def told(*_: object, **__: object) -> AsyncIterator[set[tuple[watchfiles.Change, str]]]:
+        yield {(watchfiles.Change.added, str(tmp_path / "new"))}
+
+    monkeypatch.setattr(watchfiles, "awatch", told)
+    async with aclosing(changes_by_kernel([tmp_path])) as bursts:
+        assert await anext(bursts) == {tmp_path / "new", file}
