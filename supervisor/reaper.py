@@ -222,7 +222,7 @@ class Reaper:
                 is_busy = True
                 self._kill_all_below(pid, fields)
         self._unknown = {pid: seen for pid, seen in self._unknown.items() if pid in adopted}
-        self._reap_strangers({pid for pid, fields in adopted.items() if fields[_STATE] == "Z"})
+        self._reap_strangers({pid: fields for pid, fields in adopted.items() if fields[_STATE] == "Z"})
         return is_busy
 
     def _adopted(self) -> dict[int, list[str]]:
@@ -298,9 +298,8 @@ class Reaper:
     # --- what is done to them ----------------------------------------------------------------------------------
 
     def _kill_all_below(self, pid: int, fields: list[str]) -> None:
-        below = list(
-            all_of(children_of(pid))
-        )  # before its end: afterwards they are children of the host, and may be hard to know
+        # Before its end: afterwards they are children of the host, and may be hard to know.
+        below = list(all_of(children_of(pid)))
         over = [family for family in self._families.values() if family.is_over and family.has(pid, fields)]
         _kill(pid, int(fields[_START]))
         for each, its_fields in below:
@@ -308,12 +307,14 @@ class Reaper:
                 family.remember(each, its_fields)
             _kill(each, int(its_fields[_START]))
 
-    def _reap_strangers(self, unreaped: set[int]) -> None:
-        # Seen dead twice: a Popen of somebody's would have been polled, if there were one.
-        if self._owns_process:
-            for pid in unreaped & self._unreaped:
+    def _reap_strangers(self, dead: dict[int, list[str]]) -> None:
+        for pid, fields in dead.items():
+            # A child that somebody here has started is in the host's session or leads its own: another one was adopted.
+            is_adopted = int(fields[_SESSION]) not in (pid, os.getsid(0))
+            # Seen dead twice: a Popen of somebody's would have been polled, if there were one.
+            if is_adopted or (self._owns_process and pid in self._unreaped):
                 _reap(pid)
-        self._unreaped = frozenset(unreaped)
+        self._unreaped = frozenset(dead)
 
     def _end_unknown(self) -> bool:
         """Those that hide, at the end of a host that owns its process; whether one is there."""

@@ -6,102 +6,26 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import trio
 
 from rookery.supervisor import reaper as reaper_module
-from rookery.supervisor.custody import Custody, open_custody
-from rookery.supervisor.process import Launch, Process
+from rookery.supervisor.custody import open_custody
+from rookery.supervisor.process import Launch
 from rookery.supervisor.process_look import children_of, look_at, started_with
-from rookery.supervisor.reaper import REMEMBER_EVERY, Reaper
+from rookery.supervisor.reaper import REMEMBER_EVERY
 from rookery.supervisor.run_name import RUN_VARIABLE
 from rookery.supervisor.subreaper import is_subreaper
 from tests.doubles.processes import wait_asleep, wait_gone
+from tests.doubles.wards import DAEMON, HIDE, SLEEP, Ward, custody_in, looks, wait_adopted
 from tests.supervisor.test_spare import no_free_descriptor
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers"),
 ]
-
-SLEEP = "time.sleep(3600)"
-DAEMON = f"""
-if os.fork() == 0:
-    os.setsid()
-    if os.fork() == 0:
-        BODY
-        print(os.getpid(), flush=True)
-        {SLEEP}
-    os._exit(0)
-os.wait()
-{SLEEP}
-"""
-"""As the books say that a daemon is made."""
-
-HIDE = "os.execve(sys.executable, [sys.executable, '-S', '-c', 'import os, time; print(os.getpid(), flush=True); {}'], {{}})"
-"""Become a program that carries no name."""
-
-
-class Ward:
-    """A child in custody, and the pipe that it and its own write to."""
-
-    def __init__(self, custody: Custody, program: str, run: str = "test.1") -> None:
-        self.out, stdout = os.pipe()
-        try:
-            self.process: Process = custody.spawn(
-                Launch(
-                    command=(sys.executable, "-S", "-c", f"import os, signal, sys, time\n{program}"),
-                    environment=os.environ,
-                    stdout=stdout,
-                    stderr=2,
-                    inherited=(),
-                    run=run,
-                )
-            )
-        finally:
-            os.close(stdout)
-        os.set_blocking(self.out, False)
-
-    async def read_pid(self) -> int:
-        """The number that one of them has printed."""
-        with trio.fail_after(10):
-            await trio.lowlevel.wait_readable(self.out)
-        return int(os.read(self.out, 100))
-
-    async def bury(self) -> int | None:
-        """What is done when a runner has died."""
-        self.process.kill()
-        with trio.fail_after(10):
-            await self.process.wait_dead()
-        self.process.sweep()
-        status = self.process.reap()
-        os.close(self.out)
-        return status
-
-
-@asynccontextmanager
-async def custody_in(state_dir: Path, *, owns_process: bool = False) -> AsyncIterator[Custody]:
-    """Custody as a host has it: somebody looks after it."""
-    async with open_custody(state_dir, owns_process=owns_process) as custody, trio.open_nursery() as nursery:
-        nursery.start_soon(custody.run)
-        yield custody
-        nursery.cancel_scope.cancel()
-
-
-def looks(custody: Custody) -> Reaper:
-    assert custody.reaper is not None
-    return custody.reaper
-
-
-async def wait_adopted(*pids: int) -> None:
-    """One of them is a child of the host."""
-    with trio.fail_after(10):
-        while not set(pids) & set(children_of(os.getpid())):
-            await trio.sleep(0.005)
 
 
 async def test_a_daemon_dies_with_its_runner_and_is_reaped(tmp_path: Path) -> None:
@@ -271,6 +195,25 @@ async def test_the_embedders_children_are_its_own(tmp_path: Path) -> None:
         apart.kill()
 
     assert codes == [None, None, 7]
+
+
+async def test_a_daemon_that_ends_unseen_leaves_no_zombie(tmp_path: Path) -> None:
+    """Dead before anybody has looked it names no runner. Its session tells that it was adopted, which no child of the embedder's was."""
+    async with open_custody(tmp_path) as custody:
+        apart = subprocess.Popen(["/bin/sh", "-c", "exit 7"], start_new_session=True)
+        ward = Ward(custody, DAEMON.replace("BODY", "print(os.getpid(), flush=True); os._exit(0)"))
+        daemon = await ward.read_pid()
+        await wait_adopted(daemon)
+        for each in (daemon, apart.pid):
+            os.waitid(os.P_PID, each, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222  # it ends at once
+
+        looks(custody).look()
+
+        states = [look_at(each).state for each in (daemon, apart.pid)]
+        await ward.bury()
+    with apart:
+        assert states == ["", "Z"]
+        assert apart.wait() == 7
 
 
 async def test_a_stranger_is_reaped_by_a_host_that_owns_its_process(tmp_path: Path) -> None:
