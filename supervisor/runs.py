@@ -68,8 +68,11 @@ class RunsDirectory:
             return
         entry = _Entry(pid=pid, started=started, cookie=cookie)
         try:
-            (self._root / self._boot).mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._path_of(run).write_text(json.dumps(attrs.asdict(entry)), "utf-8")
+            for directory in (self._root, self._root / self._boot):
+                directory.mkdir(mode=0o700, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            with open(os.open(self._path_of(run), flags, 0o600), "w", encoding="utf-8") as file:
+                json.dump(attrs.asdict(entry), file)
         except OSError as error:
             if not self._has_complained:
                 self._has_complained = True
