@@ -43,6 +43,7 @@ from .state_directory import make_state_dir
 from .store import open_store
 from .supervisor import Supervisor
 from .switch_record import restore_switches
+from .tracing import closed_to_tracers
 from .watchdog import LAG_GUARD, Watchdog
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ async def open_supervisor(
     hide_variables(settings.llm.key_variables)
     _make_state_dir(settings)
     confiner = await open_confiner(settings)  # tries bubblewrap, whose first process nobody is to adopt
-    with hold_run_lock(settings.state_dir), open_audit(settings.state_dir) as audit:
+    with closed_to_tracers(), hold_run_lock(settings.state_dir), open_audit(settings.state_dir) as audit:
         async with (
             open_custody(
                 settings.state_dir,

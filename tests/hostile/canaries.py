@@ -225,7 +225,8 @@ class Canaries:
         if found:
             resource.setrlimit(resource.RLIMIT_NOFILE, self._process["descriptors"])
             os.sched_setaffinity(0, self._process["processors"])
-            Path("/proc/self/oom_score_adj").write_text(self._process["score"])
+            if now["score"] != self._process["score"]:  # a host that cannot be traced may not write it itself
+                Path("/proc/self/oom_score_adj").write_text(self._process["score"])
         return found
 
 

@@ -125,13 +125,13 @@ def read_through_root_of_others(stage: Stage) -> str:
     return _search([f"/proc/{pid}/root{stage['secrets']}" for pid in pids], stage["secret"]["file"])
 
 
-@attack("R", "R", "-", "-", "as above")
+@attack("R/-", "R/-", "-", "-", "as above")
 def read_through_directory_of_the_host(stage: Stage) -> str:
     """The host's working directory is that of the deployment."""
     return _search([f"/proc/{stage['host']}/cwd/secrets.toml"], stage["secret"]["file"])
 
 
-@attack("R", "R", "-", "-", "as above")
+@attack("R/-", "R/-", "-", "-", "as above")
 def read_descriptors_of_the_host(stage: Stage) -> str:
     """Everything that the host has open, opened again."""
     directory = f"/proc/{stage['host']}/fd"

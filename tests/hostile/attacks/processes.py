@@ -15,7 +15,9 @@ from .kernel_calls import LIBC, call
 from .row import Stage, Stopped, attack
 
 FILES = "reading /proc of others needs a file that Landlock does not name; the sandbox has processes of its own only"
-TRACE = "looking into another process needs the right to trace it, and the filter knows no such call"
+TRACE = (
+    "a host lets nobody but root look into it; tracing needs a right and calls that the filter does not know"
+)
 SIGNALS = "the filter lets a plugin signal itself; Landlock says the same where the kernel has it; no other is in the sandbox"
 
 _PTRACE_PEEKDATA, _PTRACE_DETACH, _PTRACE_SEIZE, _PTRACE_INTERRUPT = 2, 17, 0x4206, 0x4207
@@ -27,7 +29,7 @@ def _environ(pid: int, secret: str) -> str:
     return f"the environment of {pid} has {secret}"
 
 
-@attack("R", "R", "-", "-", FILES)
+@attack("R/-", "R/-", "-", "-", FILES)
 def read_environment_of_the_host(stage: Stage) -> str:
     """Keys of services stand there."""
     return _environ(stage["host"], stage["secret"]["environ"])
@@ -71,7 +73,7 @@ def list_processes(stage: Stage) -> str:
     return f"{len(seen)} processes"
 
 
-@attack("R", "R", "-", "-", TRACE)
+@attack("R/-", "R/-", "-", "-", TRACE)
 def read_memory_of_the_host_by_file(stage: Stage) -> str:
     with open(f"/proc/{stage['host']}/mem", "rb", buffering=0) as file:
         file.seek(stage["address"])
@@ -84,7 +86,7 @@ def _memory(found: bytes, stage: Stage) -> str:
     return "the secret was in its memory"
 
 
-@attack("R", "R", "-", "-", TRACE)
+@attack("R/-", "R/-", "-", "-", TRACE)
 def write_memory_of_the_host_by_file(stage: Stage) -> str:
     """The same bytes again: whoever can do that can write others."""
     with open(f"/proc/{stage['host']}/mem", "r+b", buffering=0) as file:
@@ -97,7 +99,7 @@ class _Piece(ctypes.Structure):
     _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
 
 
-@attack("R", "R", "-", "-", TRACE)
+@attack("R/-", "R/-", "-", "-", TRACE)
 def read_memory_of_the_host_by_call(stage: Stage) -> str:
     buffer = ctypes.create_string_buffer(64)
     here = _Piece(ctypes.cast(buffer, ctypes.c_void_p), 64)
@@ -106,7 +108,7 @@ def read_memory_of_the_host_by_call(stage: Stage) -> str:
     return _memory(buffer.raw, stage)
 
 
-@attack("R", "R", "-", "-", TRACE)
+@attack("R/-", "R/-", "-", "-", TRACE)
 def trace_the_host(stage: Stage) -> str:
     """Attach as a debugger does, and read a word."""
     return _trace(stage["host"], stage["address"], stage["secret"]["memory"].encode()[:8])
@@ -144,7 +146,7 @@ def _trace(pid: int, address: int, expected: bytes) -> str:
     return f"traced {pid}"
 
 
-@attack("R", "R", "-", "-", TRACE)
+@attack("R/-", "R/-", "-", "-", TRACE)
 def steal_descriptor_of_the_host(stage: Stage) -> str:
     """A copy of a descriptor that another process has open."""
     pidfd = call("pidfd_open", stage["host"], 0)
@@ -159,13 +161,13 @@ def steal_descriptor_of_the_host(stage: Stage) -> str:
     return "the host's own descriptor"
 
 
-@attack("R", "R", "-", "-", TRACE)
+@attack("R/-", "R/-", "-", "-", TRACE)
 def compare_with_the_host(stage: Stage) -> str:
     """Whether two processes share a thing of the kernel's, which tells of its addresses."""
     return f"kcmp said {call('kcmp', os.getpid(), stage['host'], 1, 0, 0)}"
 
 
-@attack("R", "R", "-", "-", FILES)
+@attack("R/-", "R/-", "-", "-", FILES)
 def learn_the_layout_of_the_host(stage: Stage) -> str:
     """Where its libraries lie in memory."""
     found = Path(f"/proc/{stage['host']}/maps").read_text()
@@ -298,14 +300,14 @@ def renice_all_of_a_user(stage: Stage) -> str:
     return "set"
 
 
-@attack("R", "R", "-", "-", FILES, witnessed=True)
+@attack("R/-", "R/-", "-", "-", FILES, witnessed=True)
 def offer_the_host_to_the_killer(stage: Stage) -> str:
     """When memory is short the host is to go first."""
     Path(f"/proc/{stage['host']}/oom_score_adj").write_text("500")
     return "it would be killed first"
 
 
-@attack("R", "R", "-", "-", FILES)
+@attack("R/-", "R/-", "-", "-", FILES)
 def change_what_the_host_dumps(stage: Stage) -> str:
     """What of its memory a core file would have."""
     path = Path(f"/proc/{stage['host']}/coredump_filter")
@@ -313,7 +315,7 @@ def change_what_the_host_dumps(stage: Stage) -> str:
     return "set to what it was"
 
 
-@attack("R", "R", "-", "-", "the name spaces of others are behind the right to trace them")
+@attack("R/-", "R/-", "-", "-", "the name spaces of others are behind the right to trace them")
 def enter_name_space_of_the_host(stage: Stage) -> str:
     """Become a process of the host's side. A thread of one with several may enter few kinds, of which one will do."""
     place = os.open(f"/proc/{stage['host']}/ns/uts", os.O_RDONLY)
