@@ -1,8 +1,8 @@
 """A runner without a plugin, in one small process, which comes up as it should and then attacks its host by the connection.
 
-Started as `python hostile_runner.py ATTACK --link-fd N …`. An attack is the name of a function below. Nothing of rookery is
-imported: what it may send is bytes, and whatever the host does about them is the host's own. Only the first incarnation
-attacks; later ones answer each call with ``hello``.
+Started as `python hostile_runner.py ATTACK MARK --link-fd N …`. An attack is the name of a function below. Nothing of rookery is
+imported: what it may send is bytes, and whatever the host does about them is the host's own. Only the first one attacks, which
+leaves a file MARK; later ones answer each call with ``hello``.
 """
 
 from __future__ import annotations
@@ -14,111 +14,26 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
-import msgpack
+sys.path.insert(0, str(Path(__file__).parents[2]))  # it is a program of its own, too
 
-REQUEST, RESPONSE, BROADCAST = range(3)
+from tests.doubles.hostile_connection import (
+    BROADCAST,
+    REQUEST,
+    RESPONSE,
+    Connection,
+    envelope,
+    frame,
+    plain_request,
+)
+
 FIRST = 10_000_000
 """Ids of an attack begin here: beyond those of the way up."""
 
 FRAME = 1024 * 1024
 """The limit of a frame from a shard that is not trusted."""
-
-
-class Connection:
-    """The link's descriptor, with frames of both forms."""
-
-    def __init__(self, descriptor: int) -> None:
-        self.socket = socket.socket(fileno=descriptor)
-        self.plugin = ""
-        self.incarnation = 0
-        self._rest = b""
-
-    def write(self, data: bytes) -> None:
-        self.socket.sendall(data)
-
-    def read(self) -> list[Any]:
-        """The next frame's fields, of either form."""
-        while len(self._rest) < 4 or len(self._rest) < 4 + struct.unpack(">I", self._rest[:4])[0]:
-            data = self.socket.recv(65536)
-            if not data:
-                os._exit(77)
-            self._rest += data
-        (length,) = struct.unpack(">I", self._rest[:4])
-        body, self._rest = self._rest[4 : 4 + length], self._rest[4 + length :]
-        found = msgpack.unpackb(body, strict_map_key=False)
-        if isinstance(found, dict):
-            kind = {"request": REQUEST, "response": RESPONSE, "broadcast": BROADCAST}[found["message_type"]]
-            found = [
-                found["request_id"], kind, found["method"], found["plugin_id"],
-                found["timeout_ms"], found["payload"], found["error"],
-            ]  # fmt: skip
-        return list(found)
-
-    def ask(self, number: int, method: str, payload: dict[str, Any], plugin: str = "") -> dict[str, Any]:
-        fields = {
-            "protocol_version": "1.0.0", "request_id": number, "message_type": "request", "method": method,
-            "plugin_id": plugin, "timestamp_ms": 0, "timeout_ms": 30000, "payload": payload, "error": None,
-        }  # fmt: skip
-        self.write(frame(msgpack.packb(fields)))
-        while True:
-            found = self.read()
-            if found[1] == RESPONSE and found[0] == number:
-                return dict(found[5] or {})
-
-    def come_up(self) -> None:
-        """Hello, a registration with one tool, ready."""
-        hello = {
-            "runner_id": "hostile", "sdk_version": "2.0.0", "session_token": "", "pid": os.getpid(),
-            "features": ["assignment", "loading", "logs", "compact"],
-        }  # fmt: skip
-        assignment = self.ask(1, "runner.hello", hello)["assignment"]
-        self.plugin, self.incarnation = assignment["plugins"][0]["plugin_id"], assignment["incarnation"]
-        self.ask(
-            2,
-            "plugin.bootstrap",
-            {"plugin_id": self.plugin, "capabilities_required": ["config.get"]},
-            self.plugin,
-        )
-        self.ask(3, "plugin.register_components", self.registration(), self.plugin)
-        self.ask(4, "runner.ready", {"loaded_plugins": [self.plugin]})
-
-    def registration(self, count: int = 1) -> dict[str, Any]:
-        names = ["greet", *(f"more{number}" for number in range(1, count))]
-        components = [{"name": name, "component_type": "TOOL", "metadata": {}} for name in names]
-        return {"plugin_id": self.plugin, "components": components}
-
-    def work(self) -> None:
-        """Answer all that is asked."""
-        while True:
-            number, kind, method, plugin, _, _, _ = self.read()
-            if kind == REQUEST:
-                payload = {"success": True, "result": "hello", "acknowledged": True, "healthy": True}
-                self.write(envelope(number, RESPONSE, method, plugin, payload))
-                if method == "plugin.shutdown":
-                    os._exit(0)
-
-    def read_away(self) -> None:
-        """In a thread: whatever comes is read and thrown away."""
-
-        def read() -> None:
-            while self.socket.recv(65536):
-                pass
-            os._exit(77)
-
-        threading.Thread(target=read, daemon=True).start()
-
-
-def frame(body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + body
-
-
-def envelope(
-    number: int, kind: int, method: str = "", plugin: str = "", payload: Any = None, error: Any = None
-) -> bytes:
-    """A frame in the compact form."""
-    return frame(msgpack.packb([number, kind, method, plugin, 30000, payload or {}, error]))
 
 
 def until_the_end(to: Connection, frames: Callable[[int], bytes], *, at_once: int = 64) -> None:
@@ -133,6 +48,32 @@ def until_the_end(to: Connection, frames: Callable[[int], bytes], *, at_once: in
 def _capability(to: Connection, number: int, **args: Any) -> bytes:
     call = {"capability": "config.get", "args": {"key": "x", **args}}
     return envelope(number, REQUEST, "cap.call", to.plugin, call)
+
+
+# --- before it is ready -----------------------------------------------------------------------------------------
+
+
+def noise_before_hello(to: Connection) -> None:
+    to.write(os.urandom(4096))
+    time.sleep(3600)
+
+
+def half_a_hello(to: Connection) -> None:
+    to.write(struct.pack(">I", 400) + b"\x89")
+    time.sleep(3600)
+
+
+def requests_before_hello(to: Connection) -> None:
+    call = {"capability": "config.get", "args": {"key": "x"}}
+    until_the_end(to, lambda number: plain_request(number, "cap.call", call, "test.evil"))
+
+
+def flood_while_loading(to: Connection) -> None:
+    until_the_end(to, lambda number: _capability(to, number))
+
+
+BEFORE_HELLO = ("noise_before_hello", "half_a_hello", "requests_before_hello")
+WHILE_LOADING = ("flood_while_loading",)
 
 
 # --- floods -----------------------------------------------------------------------------------------------------
@@ -228,6 +169,18 @@ def flood_of_long_batches(to: Connection) -> None:
         lambda number: envelope(number, BROADCAST, "runner.log_batch", "", {"entries": entries}),
         at_once=1,
     )
+
+
+def flood_of_output(to: Connection) -> None:
+    """On standard error, which the host reads for a runner that does not say that it does so itself."""
+    to.read_away()
+    lines = b"x" * 100 + b"\n"
+    os.set_blocking(2, True)
+    while True:
+        os.write(2, lines * 600)
+
+
+WITHOUT_LOGS = ("flood_of_output",)
 
 
 def a_million_frames_of_noise(to: Connection) -> None:
@@ -378,10 +331,18 @@ def attacks() -> Iterator[str]:
 
 
 def main() -> None:
-    name, words = sys.argv[1], sys.argv[2:]
+    name, mark, words = sys.argv[1], sys.argv[2], sys.argv[3:]
     to = Connection(int(words[words.index("--link-fd") + 1]))
-    to.come_up()
-    if to.incarnation == 1:
+    is_first = not os.path.exists(mark)
+    with open(mark, "w"):
+        pass
+    if is_first and name in BEFORE_HELLO:
+        globals()[name](to)
+    to.say_hello(["assignment", "loading", "compact", *([] if name in WITHOUT_LOGS else ["logs"])])
+    if is_first and name in WHILE_LOADING:
+        globals()[name](to)
+    to.load()
+    if is_first:
         globals()[name](to)
     to.work()
 

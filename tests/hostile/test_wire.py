@@ -67,6 +67,10 @@ ENDED = {
         "cap.call in the name of 'test.bystander', which is not one of its plugins",
     ),
     "flood_and_die": (ExitKind.EXITED, ""),
+    "noise_before_hello": (ExitKind.PROTOCOL, "a frame claims a length of"),
+    "half_a_hello": (ExitKind.HELLO_TIMEOUT, "no hello within 5 s"),
+    "requests_before_hello": (ExitKind.PROTOCOL, "the first frame must be runner.hello"),
+    "flood_while_loading": (ExitKind.LOAD_TIMEOUT, "no progress for 5 s"),
 }
 """By attack: how its runner ends, and what the report says."""
 
@@ -85,6 +89,7 @@ HELD = (
 HARMLESS = ("half_frames_one_after_the_other", "the_same_number")
 """What is odd, and within all bounds."""
 
+OUTPUT = "flood_of_output"
 LINGERING = "hand_over_a_lingering_connection"
 
 SECONDS = 3.0
@@ -132,6 +137,7 @@ async def test_what_breaks_a_rule_is_ended_for_it(deployment: Deployment, name: 
         async with under_strain(supervisor) as strain:
             attack(supervisor, name)
             died = await deployment.wait_told(RunnerDied, lambda died: died.report.shard == "hostile")
+        await supervisor.shards["hostile"].state.wait_value(ShardState.READY)
         answer = await supervisor.invoke("test.evil", "greet", timeout=20.0)
 
     assert died.report.kind is kind
@@ -169,6 +175,19 @@ async def test_what_is_only_odd_changes_nothing(deployment: Deployment, name: st
         found = hostile(supervisor)
 
     assert found.state == "ready"
+    assert list(bear(strain)) == []
+
+
+async def test_output_without_end_costs_its_own_shard(deployment: Deployment) -> None:
+    """D10: what is above its rate is dropped and counted, and nobody else waits."""
+    async with deployment.run() as supervisor:
+        async with under_strain(supervisor) as strain:
+            attack(supervisor, OUTPUT)
+            await trio.sleep(SECONDS)
+        found = hostile(supervisor)
+
+    assert found.state == "ready"
+    assert found.dropped_lines > 1000
     assert list(bear(strain)) == []
 
 
@@ -216,4 +235,4 @@ async def test_a_call_that_is_lost_with_an_attacker_is_told(deployment: Deployme
 
 def test_each_attack_is_tried() -> None:
     """One that no test knows of would be tried by nobody."""
-    assert sorted(attacks()) == sorted([*ENDED, *HELD, *HARMLESS, LINGERING])
+    assert sorted(attacks()) == sorted([*ENDED, *HELD, *HARMLESS, OUTPUT, LINGERING])

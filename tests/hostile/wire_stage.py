@@ -25,7 +25,7 @@ from rookery.supervisor.guarded_socket import refuse_descriptors
 from tests.whole.host import Deployment
 
 SCRIPT = str(Path(__file__).parent.parent / "doubles" / "hostile_runner.py")
-SHORT = "[shard.health]\nframe_timeout = 1.0\nbeat_timeout = 2.0\nack_timeout = 1.5\nhang_timeout = 3.0\nwrite_stall = 2.0\n"
+SHORT = "load = 5.0\n[shard.health]\nframe_timeout = 1.0\nbeat_timeout = 2.0\nack_timeout = 1.5\nhang_timeout = 3.0\nwrite_stall = 2.0\n"
 STRANGER = 'trust = "untrusted"\nown_user = false\nautostart = false\n'
 
 TICK = 0.005
@@ -167,5 +167,6 @@ def attacked(directory: Path, state: Path) -> Deployment:
 def attack(supervisor: Supervisor, name: str) -> None:
     """Have a hostile runner in the stranger's shard."""
     shard = supervisor.shards["hostile"]
-    shard.runner_command = (sys.executable, SCRIPT, name)
+    mark = supervisor.settings.state_dir / "attacked"
+    shard.runner_command = (sys.executable, SCRIPT, name, str(mark))
     shard.start()
