@@ -7,7 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
-from rookery.supervisor.limits import MIB, ShardLimits
+from rookery.supervisor.child_limits import largest_file
+from rookery.supervisor.limits import GIB, MIB, ShardLimits
 
 
 def test_the_defaults_are_valid_and_in_bytes() -> None:
@@ -59,3 +60,18 @@ def test_nothing_is_no_limit(values: dict[str, int]) -> None:
 
 def attrs_of(limits: ShardLimits, names: dict[str, int]) -> dict[str, int]:
     return {name: getattr(limits, name) for name in names}
+
+
+@pytest.mark.parametrize(
+    ("values", "largest"),
+    [
+        ({}, GIB),
+        ({"disk": 5 * MIB}, 5 * MIB),
+        ({"disk": 5 * MIB, "file_size": MIB}, MIB),
+        ({"disk": 5 * MIB, "file_size": 0}, 5 * MIB),
+        ({"file_size": 0}, 0),
+    ],
+)
+def test_one_file_is_no_larger_than_all_of_them_may_be(values: dict[str, int], largest: int) -> None:
+    """The kernel refuses what would only be found afterwards."""
+    assert largest_file(ShardLimits(**values)) == largest
