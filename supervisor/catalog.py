@@ -57,6 +57,8 @@ class InstalledPlugin:
     path: Path
     """Its directory, absolute."""
     source: Source
+    shard: str | None = None
+    """The one in whose directories it was found."""
 
     @property
     def plugin_id(self) -> str:
@@ -106,8 +108,11 @@ def find_plugins(settings: Settings, *, with_code: bool = False) -> Catalog:
         with_code: Whether modules are compiled to see their mistakes; nothing is ever imported.
     """
     search = _Search(settings, with_code=with_code)
+    for shard in settings.shards:  # first: what lies in a directory of all as well stays a shard's own
+        for text in shard.plugin_dirs:
+            search.take_directory(Path(text), f"shard.{shard.name}.plugin_dirs", shard.name)
     for directory in settings.plugin_dirs:
-        search.take_directory(directory)
+        search.take_directory(directory, "rookery.plugin_dirs")
     search.take_bundled()
     search.take_entry_points()
     enabled = {
@@ -159,9 +164,13 @@ class _Search:
         self.code_mistakes: list[Mistake] = []
         self.broken: set[str] = set()
 
-    def take_directory(self, directory: Path) -> None:
-        """All plugins of a directory, or the one that it is."""
-        key = "rookery.plugin_dirs"
+    def take_directory(self, directory: Path, key: str, shard: str | None = None) -> None:
+        """All plugins of a directory, or the one that it is.
+
+        Args:
+            key: Where the configuration names it.
+            shard: The one that they are for.
+        """
         if not directory.is_dir():
             what = "a file" if directory.exists() else "nothing"
             advice = "create the directory, or correct the path: a relative one begins where this file is"
@@ -175,7 +184,7 @@ class _Search:
         for candidate in candidates:
             manifest_file = find_manifest(candidate)
             if manifest_file is not None:
-                self._take(candidate, manifest_file, Source.DIRECTORY)
+                self._take(candidate, manifest_file, Source.DIRECTORY, shard=shard)
             elif (candidate / MODULE_NAME).exists():
                 told = f"a {MODULE_NAME} without a {NATIVE_MANIFEST} beside it"
                 advice = "write one ('rookery new plugin' shows how), or move the directory elsewhere"
@@ -207,10 +216,16 @@ class _Search:
                 self._take(directory, manifest_file, Source.ENTRY_POINT, entry)
 
     def _take(
-        self, directory: Path, manifest_file: Path, source: Source, entry: EntryPoint | None = None
+        self,
+        directory: Path,
+        manifest_file: Path,
+        source: Source,
+        entry: EntryPoint | None = None,
+        shard: str | None = None,
     ) -> None:
         files = read_plugin(directory, manifest_file, with_code=self._with_code)
         if self._is_taken(files):
+            self._check_claim(files.plugin_id, directory, shard)
             return
         if entry is not None and files.plugin_id not in ("", entry.name):
             self._blame_entry_point(entry, f"a plugin that calls itself {files.plugin_id!r}")
@@ -219,7 +234,7 @@ class _Search:
             self.manifest_files[files.plugin_id] = manifest_file
         if files.manifest is not None:
             self.plugins[files.plugin_id] = InstalledPlugin(
-                manifest=files.manifest, path=directory, source=source
+                manifest=files.manifest, path=directory, source=source, shard=shard
             )
         # A disabled plugin may be as broken as it likes: that is how one waits for its author.
         if not self._settings.plugin(files.plugin_id).enabled:
@@ -246,6 +261,14 @@ class _Search:
                 )
             )
         return True
+
+    def _check_claim(self, plugin_id: str, directory: Path, shard: str | None) -> None:
+        """Two shards may not have one plugin by two names of its directory."""
+        taken = self.plugins.get(plugin_id)
+        if taken is not None and shard is not None and taken.shard not in (None, shard):
+            told = f"{directory}, whose plugin {plugin_id!r} shard {taken.shard!r} has too"
+            advice = "take the directory out of one of them: a plugin lives in one shard"
+            self._blame_config(f"shard.{shard}.plugin_dirs", told, advice=advice)
 
     def _blame_config(self, key: str, given: str, expected: str = "", advice: str = "") -> None:
         self.mistakes.append(

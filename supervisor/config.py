@@ -264,6 +264,11 @@ def _with_files(shard: ShardSettings, key: str, notes: Notes) -> ShardSettings:
                 f"{key}.runner_directory", f"{shard.runner_directory!r}, and there is no such directory"
             )
     whole: dict[str, Any] = {name: str(path) for name, path in files.items()}
+    whole["plugin_dirs"] = tuple(
+        dict.fromkeys(
+            str(_absolute(Path(notes.file), text)) if _is_path(text) else text for text in shard.plugin_dirs
+        )
+    )
     return attrs.evolve(shard, **whole)
 
 

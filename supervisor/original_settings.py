@@ -31,6 +31,10 @@ def check_original(shard: ShardSettings) -> None:
             )
         return
     useless: dict[str, tuple[bool, str]] = {
+        "plugin_dirs": (
+            bool(shard.plugin_dirs),
+            "name what it holds in plugins, and the directory in rookery.plugin_dirs",
+        ),
         "python": (shard.python is not None, "put that interpreter first in runner"),
         "requirements": (shard.requirements is not None, "install them where the runner's interpreter is"),
         "start": (shard.start is StartMode.ZYGOTE, "leave it out: a foreign program is always spawned"),

@@ -52,7 +52,7 @@ def make_plan(settings: Settings, catalog: Catalog) -> ShardPlan:
     mistakes += _unknown_names(settings, catalog)
     mistakes += _useless_capabilities(settings, catalog)
     mistakes += check_offers(settings, catalog)
-    shard_of, quarrels = _named_shards(settings, {seat.name for seat in seats})
+    shard_of, quarrels = _named_shards(settings, catalog, {seat.name for seat in seats})
     mistakes += quarrels
     request = PlacementRequest(
         candidates=tuple(
@@ -102,7 +102,7 @@ def make_seats(settings: Settings) -> tuple[Seat, ...]:
             shard.name,
             shard.trust,
             capacity=shard.capacity,
-            explicit_only=bool(shard.plugins or shard.runner),
+            explicit_only=bool(shard.plugins or shard.plugin_dirs or shard.runner),
         )
         for shard in settings.shards
     }
@@ -159,7 +159,9 @@ def _candidate(
     )
 
 
-def _named_shards(settings: Settings, seats: Collection[str]) -> tuple[dict[str, str], list[Mistake]]:
+def _named_shards(
+    settings: Settings, catalog: Catalog, seats: Collection[str]
+) -> tuple[dict[str, str], list[Mistake]]:
     """The shard that the configuration names for each plugin, and where it names two, or one that is not there."""
     shard_of: dict[str, str] = {}
     mistakes = []
@@ -170,6 +172,13 @@ def _named_shards(settings: Settings, seats: Collection[str]) -> tuple[dict[str,
                 advice = "take it out of one of them: a plugin lives in one shard"
                 mistakes.append(_mistake(settings, f"shard.{shard.name}.plugins", told, advice=advice))
             shard_of.setdefault(plugin_id, shard.name)
+    for plugin_id, plugin in catalog.plugins.items():
+        if plugin.shard is None:
+            continue
+        if shard_of.setdefault(plugin_id, plugin.shard) != plugin.shard:
+            told = f"{plugin.path.parent}, whose plugin {plugin_id!r} shard {shard_of[plugin_id]!r} has in its plugins"
+            key = f"shard.{plugin.shard}.plugin_dirs"
+            mistakes.append(_mistake(settings, key, told, advice="take it out of one of them"))
     for plugin_id, chosen in settings.plugins.items():
         if chosen.shard is None:
             continue
@@ -179,7 +188,7 @@ def _named_shards(settings: Settings, seats: Collection[str]) -> tuple[dict[str,
             mistakes.append(_mistake(settings, key, told, one_of(seats), advice))
             shard_of.setdefault(plugin_id, NOWHERE)
         elif shard_of.get(plugin_id, chosen.shard) != chosen.shard:
-            told = f"{chosen.shard!r}, but shard {shard_of[plugin_id]!r} has it in its plugins"
+            told = f"{chosen.shard!r}, but shard {shard_of[plugin_id]!r} has it"
             mistakes.append(_mistake(settings, key, told, advice="take one of the two out"))
         else:
             shard_of[plugin_id] = chosen.shard
@@ -253,7 +262,8 @@ def _find_it(plugin_id: str, settings: Settings, known: Iterable[str]) -> str:
     if close := suggest(plugin_id, known):
         return close
     where = (
-        ", ".join(str(path) for path in settings.plugin_dirs) or "no directory: rookery.plugin_dirs is empty"
+        ", ".join(str(path) for path in settings.all_plugin_dirs)
+        or "no directory: rookery.plugin_dirs is empty"
     )
     bundled = (
         "" if not plugin_id.startswith("rookery.") else "add it to rookery.bundled if it comes with rookery; "

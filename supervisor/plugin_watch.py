@@ -53,7 +53,7 @@ class PluginWatch:
             await trio.sleep(self._retry)
 
     async def _watch_once(self) -> None:
-        roots = [path.resolve() for path in self._supervisor.settings.plugin_dirs if path.is_dir()]
+        roots = [path.resolve() for path in self._supervisor.settings.all_plugin_dirs if path.is_dir()]
         plugins = self._plugins()
         outside = [path for path in plugins.values() if not any(map(path.is_relative_to, roots))]
         directories = sorted({*roots, *filter(Path.is_dir, outside)})

@@ -155,6 +155,8 @@ class ShardSettings:
     name: str = attrs.field(validator=SHARD_FORM)
     plugins: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGIN_FORM))
     """Plugins that are named for it. A shard with some takes no others; without any it is open to the policy."""
+    plugin_dirs: tuple[str, ...] = attrs.field(default=(), validator=Each(FILE_FORM))
+    """Directories all of whose plugins are for it. As with `plugins`, it takes no others then."""
     trust: str = attrs.field(default="trusted", validator=TRUST_FORM)
     """Plugins of another trust level never come here."""
     capacity: float | None = attrs.field(
@@ -326,7 +328,7 @@ class Settings:
     state_dir: Path
     """Where the store, the log, the lock and the control socket lie; need not exist yet."""
     plugin_dirs: tuple[Path, ...] = ()
-    """Directories of plugins, or of one plugin."""
+    """Directories of plugins, or of one plugin, besides those of shards."""
     bundled: tuple[str, ...] = attrs.field(default=(), validator=Each(PLUGIN_FORM))
     """Plugins that come with rookery and are to be used."""
     command_prefix: str = attrs.field(default="!", validator=PREFIX_FORM)
@@ -363,6 +365,12 @@ class Settings:
     def plugin(self, plugin_id: str) -> PluginSettings:
         """What is chosen for a plugin; the defaults when nothing is."""
         return self.plugins.get(plugin_id, _UNTOLD)
+
+    @property
+    def all_plugin_dirs(self) -> tuple[Path, ...]:
+        """Those of shards too."""
+        own = (Path(text) for shard in self.shards for text in shard.plugin_dirs)
+        return tuple(dict.fromkeys((*self.plugin_dirs, *own)))
 
     @property
     def grants(self) -> dict[str, tuple[str, ...]]:

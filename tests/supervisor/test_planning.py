@@ -151,7 +151,7 @@ def test_the_weight_of_the_settings_wins_over_the_manifests(tmp_path: Path) -> N
                      ["shard.t.plugins: 'a.dice', which shard 's' has too; take it out of one of them: a plugin lives in "
                       "one shard"], id="a plugin in two shards"),
         pytest.param('[[shard]]\nname = "s"\nplugins = ["a.dice"]\n[[shard]]\nname = "t"\n[plugins."a.dice"]\nshard = "t"',
-                     ["plugins.\"a.dice\".shard: 't', but shard 's' has it in its plugins; take one of the two out"],
+                     ["plugins.\"a.dice\".shard: 't', but shard 's' has it; take one of the two out"],
                      id="two keys that name two shards"),
         pytest.param('[[shard]]\nname = "games"\n[plugins."a.dice"]\nshard = "gamse"',
                      ["plugins.\"a.dice\".shard: got 'gamse', a shard that is not there, expected 'games'; did you mean "
