@@ -1,16 +1,20 @@
 """How is a runner handled that lives in namespaces of its own, behind a process that made them?
 
 What the host has started is bubblewrap, which stays outside and waits. Its end is the end of everything inside: the kernel kills
-a process namespace as a whole. So death, killing and reaping go by it. What is meant for the runner alone (to leave in order, to
-write its stacks, to go on, how large it is) goes to the runner, whose number outside is found below it.
+a process namespace as a whole, but it takes its time. So reaping goes by bubblewrap, and death is proved when the runner is dead
+too. What is meant for the runner alone (to leave in order, to write its stacks, to go on, how large it is) goes to the runner,
+whose number outside is found below it.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 
-from .process import Process
+import trio
+
+from .process import Process, open_pidfd
 from .process_look import UNKNOWN, ProcessLook, catches, children_of, glance_at, look_at, start_time
 
 OF_SIGNALS = 128
@@ -22,6 +26,7 @@ class Boxed(Process):
 
     _inner: tuple[int, int] | None = None
     """Its number outside, and the tick in which it started."""
+    _inner_pidfd: int | None = None
 
     @property
     def runner_pid(self) -> int:
@@ -29,8 +34,17 @@ class Boxed(Process):
         found = self._find()
         return self.pid if found is None else found
 
+    async def wait_dead(self) -> None:
+        """As of any other, and of the runner too: until then it may still begin what it was sent."""
+        await super().wait_dead()
+        if self._inner_pidfd is not None:
+            await trio.lowlevel.wait_readable(self._inner_pidfd)
+
     def kill(self) -> None:
         self._find()  # who is in it: those are nobody's children when it is dead
+        if self._inner_pidfd is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._inner_pidfd, signal.SIGKILL)
         super().kill()
 
     def ask_to_leave(self) -> None:
@@ -64,6 +78,12 @@ class Boxed(Process):
         status = super().reap()
         return OF_SIGNALS - status if status is not None and status > OF_SIGNALS else status
 
+    def _close_pidfd(self) -> None:
+        super()._close_pidfd()
+        if self._inner_pidfd is not None:
+            os.close(self._inner_pidfd)
+            self._inner_pidfd = None
+
     def _signal_runner(self, number: signal.Signals) -> bool:
         found = self._find()
         if found is None:
@@ -91,5 +111,6 @@ class Boxed(Process):
             if known:
                 pid = min(known, key=lambda each: (known[each], each))
                 self._inner = pid, known[pid]
+                self._inner_pidfd = open_pidfd(pid)
                 return pid
         return None

@@ -211,7 +211,7 @@ class Process:
     def __init__(self, popen: Started, remains: Remains | None = None, pidfd: int | None = None) -> None:
         self._popen = popen
         self._remains = remains
-        self._pidfd = _open_pidfd(popen.pid) if pidfd is None else pidfd
+        self._pidfd = open_pidfd(popen.pid) if pidfd is None else pidfd
         self.usage: Usage | None = None
         """None until it was reaped, and where somebody else has reaped it."""
 
@@ -365,7 +365,8 @@ class Process:
             self._pidfd = None
 
 
-def _open_pidfd(pid: int) -> int | None:
+def open_pidfd(pid: int) -> int | None:
+    """Something to wait on until a process has died; None where there is no such thing. The caller closes it."""
     if not hasattr(os, "pidfd_open"):
         return None
     try:

@@ -210,7 +210,7 @@ def test_importing_needs_no_linux(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without pidfds there is none, and that is fine."""
     monkeypatch.delattr(os, "pidfd_open")
 
-    assert process._open_pidfd(os.getpid()) is None
+    assert process.open_pidfd(os.getpid()) is None
     assert Process is not None
 
 
