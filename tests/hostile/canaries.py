@@ -81,6 +81,7 @@ class Canaries:
         self.secret["environ"] = os.environ[
             "BOT_SERVICE_KEY"
         ]  # what a process was started with, the kernel shows
+        self.secret["proxy"] = f"canary-proxy-{nonce}"
         self.secret["home"] = str(root / "home")
         self.signals = 0
         self._data = data

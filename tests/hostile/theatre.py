@@ -69,6 +69,7 @@ class Theatre:
             "TMPDIR": str(self.root / "tmp"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "BOT_SERVICE_KEY": f"canary-environ-{self.nonce}",
+            "HTTPS_PROXY": f"http://bot:canary-proxy-{self.nonce}@127.0.0.1:1",
         }
         other = {} if self.uid == os.getuid() else {"user": self.uid, "group": self.uid, "extra_groups": []}
         return subprocess.Popen(

@@ -5,6 +5,7 @@ of the plugin that attacks, and of a child that nothing confines.
 from __future__ import annotations
 
 from . import (
+    detours,
     evasions,
     files_read,
     files_write,
@@ -27,6 +28,7 @@ MODULES = (
     kernel,
     privileges,
     evasions,
+    detours,
     limits,
     memory,
     resources,
