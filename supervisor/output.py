@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHUNK_BYTES = 64 * 1024
+TURN_BYTES = 4 * 1024
+"""What is read of one that writes on, before others have their turn: forty lines may be a millisecond of the host's time."""
 TAIL_BYTES = 64 * 1024
 """What is kept for the report of a death."""
 REST_BYTES = 1024 * 1024
@@ -44,7 +46,7 @@ class OutputPipe:
         try:
             while True:
                 await trio.lowlevel.wait_readable(self._descriptor)
-                if self._read() == 0:
+                if self._read(TURN_BYTES) == 0:
                     return
         finally:
             self._is_pumped = False
@@ -87,10 +89,10 @@ class OutputPipe:
             self._on_lines(self._unended)
             self._unended = b""
 
-    def _read(self) -> int | None:
+    def _read(self, most: int = CHUNK_BYTES) -> int | None:
         """The bytes that were read; 0 at the end, None when there is nothing now."""
         try:
-            data = os.read(self._descriptor, CHUNK_BYTES)
+            data = os.read(self._descriptor, most)
         except BlockingIOError:
             return None
         self._tail = (self._tail + data)[-TAIL_BYTES:]
