@@ -158,6 +158,8 @@ def _shown(value: object) -> str:
             return "yes" if value else "no"
         case float():
             return f"{value:g}"
+        case tuple() | list():
+            return " ".join(map(str, value)) or NOTHING
     return str(value)
 
 

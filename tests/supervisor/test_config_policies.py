@@ -184,7 +184,7 @@ NEEDED = f"{SHARD}significance = 'required'\n"
                      id="two in one place"),
         pytest.param(f"{SHARD}overflow = 'block'", "shard.a.overflow: got an unknown key, expected one of "
                      "'allow_subprocess', 'autostart', 'capabilities', 'capacity', 'environment', 'group', 'health', 'isolation', "
-                     "'isolation_fallback', 'limits', 'max_inflight', 'name' or 19 more", id="what is not built"),
+                     "'isolation_fallback', 'limits', 'max_inflight', 'name' or 20 more", id="what is not built"),
     ],
 )  # fmt: skip
 def test_a_refused_policy_says_what_to_change(text: str, line: str, tmp_path: Path) -> None:

@@ -64,8 +64,9 @@ def test_verbose_shows_what_each_shard_is_allowed(config: Path, capsys: pytest.C
     run_command_line(["plan", str(config), "--verbose"])
 
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert lines[lines.index("shard games") + 1] == "capacity 5"
-    assert lines[lines.index("shard spare") + 1] == "capacity -"
+    games, spare = lines.index("shard games"), lines.index("shard spare")
+    assert lines[games + 1 : games + 3] == ["plugin_dirs -", "capacity 5"]
+    assert lines[spare + 2] == "capacity -"
     for line in (
         "terminal no",
         "restart.mode permanent",
