@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from rookery.supervisor.observers import PluginNotLoaded, RunnerBack, RunnerDied
+from tests.doubles.processes import wait_gone
 from tests.whole.deployment import kill, rookery, runner_pids, write_recording
 from tests.whole.host import Deployment
 
@@ -117,9 +118,7 @@ async def test_what_a_handler_has_started_goes_with_its_runner(deployment: Deplo
         pid = await supervisor.invoke("test.starts", "start")
         os.kill(pid, 0)
 
-    with trio.fail_after(5):
-        while Path(f"/proc/{pid}").exists() and b"sleep" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            await trio.sleep(0.01)  # a real process on the real clock
+    await wait_gone(pid)
 
 
 @pytest.mark.parametrize("body", ["raise ValueError('not now')", "await trio.sleep_forever()"])
