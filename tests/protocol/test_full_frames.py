@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import random
 import struct
-import time
 import tracemalloc
 from typing import Any
 
@@ -59,17 +58,12 @@ def test_a_frame_full_of_containers_is_refused(item: bytes) -> None:
     """Four MiB of them would become some three hundred; they are built up to the limit and no further."""
     body = _HEAD + _list_of(item, 4 * MIB)
 
-    started = time.process_time()
-    with pytest.raises(RemoteProtocolError, match=TOLD):
-        decode_envelope(body)
-    took = time.process_time() - started
     tracemalloc.start()
     with pytest.raises(RemoteProtocolError, match=TOLD):
         decode_envelope(body)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert took < 1.0
     assert peak < 80 * MIB
 
 

@@ -18,6 +18,7 @@ import trio
 
 from rookery.supervisor import Supervisor
 from rookery.supervisor.fate import DispatchFailed, Fate
+from tests.doubles.processes import wait_asleep
 from tests.whole.host import PATIENCE, Deployment, message
 
 MORE = """
@@ -103,12 +104,13 @@ class Stage:
         return result
 
     async def kill_when(self, *begun: str, signal_number: int = signal.SIGKILL) -> None:
-        """Kill the runner from outside when these have begun."""
+        """Kill the runner from outside when these have begun, and those beside them have got as far as they can."""
         with trio.fail_after(PATIENCE):
             while not all(self.ran[name][0] for name in begun):
                 await trio.sleep(0.01)  # a real process on the real clock
         pid = self.supervisor.shards["one"].pid
         assert pid is not None
+        await wait_asleep(pid)
         os.kill(pid, signal_number)
 
     def lost(self, kind: str, result: Any) -> list[Fate]:
