@@ -66,6 +66,8 @@ class PacedReader(Reader):
                 await self._hold(delay)
             elif len(data) == most:
                 await trio.lowlevel.checkpoint()  # there may be more: let the others run in between
+            else:
+                await trio.lowlevel.wait_readable(self._sock)  # a turn for others, however soon more comes
 
     async def _receive(self, most: int) -> bytes:
         """What has come, when something has; nothing when nothing more comes."""

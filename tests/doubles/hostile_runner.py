@@ -83,6 +83,11 @@ def flood_of_requests(to: Connection) -> None:
     until_the_end(to, lambda number: _capability(to, number))
 
 
+def flood_of_requests_one_by_one(to: Connection) -> None:
+    """Each is there when the last one is done with, so that the host never reads as much as it might at once."""
+    until_the_end(to, lambda number: _capability(to, number), at_once=1)
+
+
 def flood_of_unknown_requests(to: Connection) -> None:
     until_the_end(to, lambda number: envelope(number, REQUEST, "no.such", to.plugin))
 

@@ -11,7 +11,7 @@ import attrs
 import msgpack
 import trio
 
-from rookery.protocol import RUNNER_HELLO, Closed, Link, Method, Request, Session, Side, frame
+from rookery.protocol import RUNNER_HELLO, Closed, Link, Method, Pace, Request, Session, Side, frame
 from tests.doubles.sessions import HELLO, raw_frame
 
 
@@ -56,10 +56,11 @@ class End:
         return self.closed
 
 
-def make_end(sock: socket.socket, side: Side, **options: Any) -> End:
+def make_end(sock: socket.socket, side: Side, *, pace: Pace | None = None, **options: Any) -> End:
     """A link that does not run yet."""
     ear = Ear(**options)
-    return End(Link(sock, Session(side), on_request=ear.hear_request, on_broadcast=ear.hear_broadcast), ear)
+    link = Link(sock, Session(side), on_request=ear.hear_request, on_broadcast=ear.hear_broadcast, pace=pace)
+    return End(link, ear)
 
 
 @asynccontextmanager
@@ -85,10 +86,16 @@ async def open_links(
 
 
 @asynccontextmanager
-async def open_host(**options: Any) -> AsyncIterator[tuple[End, socket.socket]]:
-    """A host's link after the hello of a peer that is a bare non-blocking socket, so that it may do anything."""
+async def open_host(
+    *, kind: type[socket.socket] = socket.socket, **options: Any
+) -> AsyncIterator[tuple[End, socket.socket]]:
+    """A host's link after the hello of a peer that is a bare non-blocking socket, so that it may do anything.
+
+    Args:
+        kind: Of the host's own socket.
+    """
     ours, peer = socket.socketpair()
-    end = make_end(ours, Side.HOST, **options)
+    end = make_end(kind(fileno=ours.detach()), Side.HOST, **options)
     with peer:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(end.run)

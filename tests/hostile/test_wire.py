@@ -76,6 +76,7 @@ ENDED = {
 
 HELD = (
     "flood_of_requests",
+    "flood_of_requests_one_by_one",
     "flood_of_logs",
     "flood_of_registrations",
     "flood_of_introductions",
@@ -115,6 +116,15 @@ def hostile(supervisor: Supervisor) -> ShardStatus:
     return found
 
 
+async def endure(deployment: Deployment, name: str) -> tuple[Strain, ShardStatus]:
+    """An attack without an end, for a while: what it cost, and how its shard is then."""
+    async with deployment.run() as supervisor:
+        async with under_strain(supervisor) as strain:
+            attack(supervisor, name)
+            await trio.sleep(SECONDS)
+        return strain, hostile(supervisor)
+
+
 def bear(strain: Strain) -> Iterator[str]:
     """What the attack did to the host that it must not."""
     if strain.longest_pass > LONGEST_PASS:
@@ -152,11 +162,7 @@ async def test_what_breaks_a_rule_is_ended_for_it(deployment: Deployment, name: 
 @pytest.mark.parametrize("name", HELD)
 async def test_who_says_too_much_is_not_listened_to(deployment: Deployment, name: str) -> None:
     """Its own writes wait; nothing else does. The status says so."""
-    async with deployment.run() as supervisor:
-        async with under_strain(supervisor) as strain:
-            attack(supervisor, name)
-            await trio.sleep(SECONDS)
-        found = hostile(supervisor)
+    strain, found = await endure(deployment, name)
 
     assert found.state == "ready"
     assert found.connection.held_times > 0
@@ -168,11 +174,7 @@ async def test_who_says_too_much_is_not_listened_to(deployment: Deployment, name
 @pytest.mark.parametrize("name", HARMLESS)
 async def test_what_is_only_odd_changes_nothing(deployment: Deployment, name: str) -> None:
     """It is taken as what it is."""
-    async with deployment.run() as supervisor:
-        async with under_strain(supervisor) as strain:
-            attack(supervisor, name)
-            await trio.sleep(SECONDS)
-        found = hostile(supervisor)
+    strain, found = await endure(deployment, name)
 
     assert found.state == "ready"
     assert list(bear(strain)) == []
@@ -180,11 +182,7 @@ async def test_what_is_only_odd_changes_nothing(deployment: Deployment, name: st
 
 async def test_output_without_end_costs_its_own_shard(deployment: Deployment) -> None:
     """D10: what is above its rate is dropped and counted, and nobody else waits."""
-    async with deployment.run() as supervisor:
-        async with under_strain(supervisor) as strain:
-            attack(supervisor, OUTPUT)
-            await trio.sleep(SECONDS)
-        found = hostile(supervisor)
+    strain, found = await endure(deployment, OUTPUT)
 
     assert found.state == "ready"
     assert found.dropped_lines > 1000

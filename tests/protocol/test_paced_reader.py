@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import msgpack
 import pytest
 import trio
 
-from rookery.protocol import RUNNER_LOADING, Link, Pace, PaceLimits, Session, Side, frame
-from tests.doubles.links import Ear, End, hello_frame
+from rookery.protocol import RUNNER_LOADING, Pace, PaceLimits, frame
+from tests.doubles.links import End, open_host
 
 
-@asynccontextmanager
-async def open_paced(**limits: float) -> AsyncIterator[tuple[End, socket.socket]]:
+class Sips(socket.socket):
+    """Never has much at once, as when its peer writes while it is read."""
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        return super().recv(min(bufsize, 100), flags)
+
+
+def open_paced(
+    kind: type[socket.socket] = socket.socket, **limits: float
+) -> AbstractAsyncContextManager[tuple[End, socket.socket]]:
     """A host's link with a pace, after the hello of a peer that is a bare non-blocking socket."""
-    ours, peer = socket.socketpair()
-    ear = Ear()
-    pace = Pace(PaceLimits(**limits), trio.current_time())  # type: ignore[arg-type]
-    link = Link(
-        ours, Session(Side.HOST), on_request=ear.hear_request, on_broadcast=ear.hear_broadcast, pace=pace
-    )
-    end = End(link, ear)
-    with peer:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(end.run)
-            peer.send(hello_frame())
-            peer.setblocking(False)
-            await trio.lowlevel.wait_readable(peer)
-            peer.recv(65536)
-
-            yield end, peer
-
-            end.link.close()
+    return open_host(kind=kind, pace=Pace(PaceLimits(**limits), trio.current_time()))  # type: ignore[arg-type]
 
 
 def notices(count: int) -> bytes:
@@ -87,9 +77,10 @@ async def test_what_is_too_much_waits_and_comes_in_order() -> None:
         assert end.link.pace.seconds == pytest.approx(trio.current_time() - began - took, abs=0.35)
 
 
-async def test_others_have_their_turn_between_small_pieces() -> None:
-    """A task that is always ready runs as often as pieces are read."""
-    async with open_paced(turn_bytes=200) as (end, peer):
+@pytest.mark.parametrize("kind", [socket.socket, Sips])
+async def test_others_have_their_turn_between_small_pieces(kind: type[socket.socket]) -> None:
+    """A task that is always ready runs as often as pieces are read, also when each is smaller than it might be."""
+    async with open_paced(kind, turn_bytes=200) as (end, peer):
         turns = 0
 
         async def count() -> None:
