@@ -25,15 +25,19 @@ class Bucket:
     def full(cls, rate: float, size: float, now: float) -> Bucket:
         return cls(rate, size, size, now)
 
-    def take(self, now: float) -> float:
-        """Take one; the seconds until there is one when there is none, which takes nothing."""
+    def wait(self, now: float, amount: float = 1.0) -> float:
+        """Seconds until there is so much. Takes nothing; more than its size there never is."""
         if not self.rate:
             return 0.0
         self._refill(now)
-        if self.level >= 1:
-            self.level -= 1
-            return 0.0
-        return (1 - self.level) / self.rate
+        return max(0.0, (amount - self.level) / self.rate)
+
+    def take(self, now: float, amount: float = 1.0) -> float:
+        """Take so much; the seconds until there is so much when there is not, which takes nothing."""
+        delay = self.wait(now, amount)
+        if self.rate and not delay:
+            self.level -= amount
+        return delay
 
     def charge(self, amount: float, now: float) -> float:
         """Take so much, which has been done already; the seconds until nothing is owed any more."""

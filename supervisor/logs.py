@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from rookery.protocol import LogBatch, structure
+from rookery.protocol import Bucket, LogBatch, structure
 
 from .limits import ShardLimits
 from .observers import LogWritten, Observers
@@ -59,38 +59,12 @@ _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if
 
 
 @attrs.define
-class Allowance:
-    """A bucket of bytes that fills with time."""
-
-    rate: float
-    """Bytes a second; 0 is no limit at all."""
-    burst: float
-    left: float
-    at: float
-    """The time of the last look, seconds."""
-
-    def take(self, size: int, now: float) -> bool:
-        """Whether so much may be written now; if so, it counts as written."""
-        if not self.rate:
-            return True
-        self.left = min(self.burst, self.left + (now - self.at) * self.rate)
-        self.at = now
-        if size > self.left:
-            return False
-        self.left -= size
-        return True
-
-    def is_empty(self, now: float) -> bool:
-        """Whether not even a short line may be written now."""
-        return bool(self.rate) and self.left + (now - self.at) * self.rate < LINE_COST
-
-
-@attrs.define
 class _Source:
     """What the sink knows of one shard."""
 
     limits: ShardLimits
-    allowance: Allowance
+    allowance: Bucket
+    """Of bytes."""
     dropped: int = 0
     """Since it was told the last time."""
     dropped_ever: int = 0
@@ -164,7 +138,7 @@ class LogSink:
             plugin_id: Whose it is; "" when only the shard is known.
         """
         source = self._source_of(shard)
-        if source.allowance.is_empty(self._clock()):
+        if source.allowance.wait(self._clock(), LINE_COST):  # not even for a short line
             self._drop(shard, output.count(b"\n") + 1)  # a flood must not cost what its lines would
             return
         logger = f"plugin.{plugin_id}" if plugin_id else f"shard.{shard}"
@@ -196,7 +170,7 @@ class LogSink:
         source = self._sources.get(shard)
         if source is None:
             limits = self._limits(shard)
-            allowance = Allowance(limits.log_rate, limits.log_burst, limits.log_burst, self._clock())
+            allowance = Bucket.full(limits.log_rate, limits.log_burst, self._clock())
             source = self._sources[shard] = _Source(limits, allowance)
         return source
 
@@ -204,7 +178,7 @@ class LogSink:
         self, shard: str, plugin_id: str, level: int, text: str, logger: str, *, at: float | None = None
     ) -> None:
         now, source = self._clock(), self._source_of(shard)
-        if not source.allowance.take(_size(text) + LINE_COST, now):
+        if source.allowance.take(now, _size(text) + LINE_COST):
             source.drop(1, now)
             return
         self._emit(shard, plugin_id, level, text, _clean(logger[:MAX_LOGGER_CHARS], MAX_ENTRY_BYTES), at=at)

@@ -9,7 +9,7 @@ import pytest
 
 from rookery.protocol import BadPayload, LogBatch, LogEntry
 from rookery.supervisor.limits import MIB, ShardLimits
-from rookery.supervisor.logs import LINE_COST, MAX_ENTRY_BYTES, MOST_AT_ONCE, MOST_ENTRIES, Allowance, LogSink
+from rookery.supervisor.logs import LINE_COST, MAX_ENTRY_BYTES, MOST_AT_ONCE, MOST_ENTRIES, LogSink
 from rookery.supervisor.observers import LogWritten, Observers
 
 PLUGINS = ("chat.dice", "chat.dice.more")
@@ -241,12 +241,3 @@ def test_drops_are_said_when_the_runner_is_gone(desk: Desk) -> None:
     desk.sink.end("unknown")
 
     assert len(desk.told) == 1
-
-
-def test_an_allowance_never_exceeds_its_burst() -> None:
-    """However long nothing was written."""
-    allowance = Allowance(rate=10, burst=100, left=100, at=0.0)
-
-    assert allowance.take(100, 1e6)
-    assert not allowance.take(1, 1e6)
-    assert allowance.take(10, 1e6 + 1)

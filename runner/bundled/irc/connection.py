@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from rookery.protocol import Bucket
+
 from .errors import NotConnected, RegistrationRefused
-from .flood import TokenBucket
 from .line import command
 from .liveness import Liveness
 from .received import Received, ServerClosed, Welcomed
@@ -51,7 +52,7 @@ class Connection:
     _posts: trio.MemorySendChannel[_Post] = attrs.field(init=False)
     _to_write: trio.MemoryReceiveChannel[_Post] = attrs.field(init=False)
     _liveness: Liveness = attrs.field(init=False)
-    _bucket: TokenBucket = attrs.field(init=False)
+    _bucket: Bucket = attrs.field(init=False)
     _unsettled: set[_Post] = attrs.Factory(set)
     _ended: trio.Event = attrs.Factory(trio.Event)  # nothing can be sent any more
     _scope: trio.CancelScope = attrs.Factory(trio.CancelScope)
@@ -60,7 +61,7 @@ class Connection:
         # Unbounded, because what enters is bounded: lines wait for the bucket first, the rest answers the server.
         self._posts, self._to_write = trio.open_memory_channel[_Post](math.inf)
         self._liveness = Liveness(self.settings.ping_interval, self.settings.ping_patience)
-        self._bucket = TokenBucket(self.settings.flood_burst, self.settings.flood_rate)
+        self._bucket = Bucket.full(self.settings.flood_rate, self.settings.flood_burst, trio.current_time())
 
     async def run(self, handle: Callable[[Received], None], wait_room: Callable[[], Awaitable[None]]) -> str:
         """Live until the server goes, is silent for too long, or :meth:`lose` is called; return why.
@@ -95,9 +96,9 @@ class Connection:
         Raises:
             NotConnected: The connection ended before the line was written.
         """
-        with trio.move_on_after(self._bucket.delay(trio.current_time())):
+        with trio.move_on_after(self._bucket.wait(trio.current_time())):
             await self._ended.wait()
-        self._bucket.take(trio.current_time())
+        self._bucket.charge(1, trio.current_time())
         post = self._post(line)
         await post.settled.wait()
         if post in self._unsettled:
