@@ -48,7 +48,7 @@ class ShardLimits:
     """Files and directories in there, to which the same happens."""
     cpu_weight: int = attrs.field(default=100, validator=Range(1, 10_000))
     """Its part of a processor for which there is a queue, as compared with the parts of others. In a control group the kernel's
-    own weight; elsewhere what is below 100 makes it nice, and what is above does nothing."""
+    own weight; elsewhere it is the nicer the less it is below 100, and what is above does nothing."""
     max_dispatches: int = attrs.field(default=0, validator=Range(0))
     """Calls after which the runner is replaced, give or take a tenth."""
     max_age: float = attrs.field(default=0.0, validator=Range(0))

@@ -42,11 +42,6 @@ def closed_to_tracers() -> Iterator[None]:
             _prctl(_SET_DUMPABLE, 1)
 
 
-def is_closed_to_tracers() -> bool:
-    """Whether nobody but root may look into this process now."""
-    return sys.platform == "linux" and _prctl(_GET_DUMPABLE) != 1
-
-
 def _prctl(option: int, argument: int = 0) -> int:
     result: int = ctypes.CDLL(None).prctl(option, *(ctypes.c_ulong(each) for each in (argument, 0, 0, 0)))
     return result

@@ -28,6 +28,7 @@ from tests.doubles.hostile_connection import (
     frame,
     plain_request,
 )
+from tests.doubles.lingering import open_lingering
 
 FIRST = 10_000_000
 """Ids of an attack begin here: beyond those of the way up."""
@@ -271,16 +272,7 @@ def read_in_sips(to: Connection) -> None:
 
 def hand_over_a_lingering_connection(to: Connection) -> None:
     """Whoever reads the byte is the last owner of a connection that is full, and waits an hour when it closes it."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        full = socket.create_connection(server.getsockname())
-        peer, _ = server.accept()
-    full.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 3600))
-    full.setblocking(False)
-    try:
-        while True:
-            full.send(b"x" * 65536)
-    except BlockingIOError:
-        pass
+    full, peer = open_lingering(3600)
     try:
         socket.send_fds(to.socket, [envelope(FIRST, BROADCAST, "runner.loading", "", {})], [full.fileno()])
     except PermissionError:

@@ -21,6 +21,7 @@ from rookery.protocol import (
     MessageType,
     RemoteProtocolError,
     build_message,
+    codec,
     decode_envelope,
     decode_value,
     encode_envelope,
@@ -54,16 +55,27 @@ FULL = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("item", FULL)
-def test_a_frame_full_of_containers_is_refused(item: bytes) -> None:
-    """Four MiB of them would become some three hundred; they are built up to the limit and no further."""
+def test_a_frame_full_of_containers_is_refused(item: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four MiB of them would become some three hundred; they are built up to the limit and no further, and once."""
     body = _HEAD + _list_of(item, 4 * MIB)
+    built, count = 0, codec._Counting._count
 
+    def counted(self: codec._Counting, made: Any) -> Any:
+        nonlocal built
+        built += 1
+        return count(self, made)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(codec._Counting, "_count", counted)
+        with pytest.raises(RemoteProtocolError, match=TOLD):
+            decode_envelope(body)
     tracemalloc.start()
     with pytest.raises(RemoteProtocolError, match=TOLD):
         decode_envelope(body)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
+    assert built == MAX_CONTAINERS + 1
     assert peak < 80 * MIB
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from rookery.supervisor.guarded_socket import GuardedSocket, open_link_pair
+from tests.doubles.lingering import open_lingering
 from tests.hostile.wire_stage import kernel_refuses
 
 LINGER = 2
@@ -24,19 +24,10 @@ AT_ONCE = 0.5
 @pytest.fixture
 def lingering() -> Iterator[socket.socket]:
     """A connection that is full, whose last owner waits when it closes it."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        full = socket.create_connection(server.getsockname())
-        peer, _ = server.accept()
-        full.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, LINGER))
-        full.setblocking(False)
-        try:
-            while True:
-                full.send(b"x" * 65536)
-        except BlockingIOError:
-            pass
-        yield full
-        peer.close()
-        full.close()
+    full, peer = open_lingering(LINGER)
+    yield full
+    peer.close()
+    full.close()
 
 
 def wait_for_closers() -> None:
