@@ -13,6 +13,8 @@ from pathlib import Path
 
 GREETING = "service"
 
+STOP, TELL = b"x", b"?"
+
 
 class Services:
     """Listeners of every kind, each of which greets whoever comes.
@@ -25,7 +27,8 @@ class Services:
         self.heard: list[str] = []
         self._secret = secret.encode()
         self._selector = selectors.DefaultSelector()
-        self._wake, self._stop = os.pipe()
+        self._asked, self._ask = os.pipe()
+        self._is_quiet = threading.Event()
         self._open: list[socket.socket] = []
         self.addresses: dict[str, object] = {
             "unix": str(root / "home" / "agent.sock"),
@@ -44,7 +47,7 @@ class Services:
         os.chmod(root / "public" / "engine.sock", 0o666)
         os.chmod(root / "public" / "log.sock", 0o666)
         self._open_terminal()
-        self._selector.register(self._wake, selectors.EVENT_READ, None)
+        self._selector.register(self._asked, selectors.EVENT_READ, None)
         self._thread = threading.Thread(target=self._run, name="services", daemon=True)
 
     def __enter__(self) -> Services:
@@ -52,13 +55,23 @@ class Services:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.write(self._stop, b"x")
+        os.write(self._ask, STOP)
         self._thread.join()
+        self._selector.close()
         for made in self._open:
             made.close()
+        for number in (self._asked, self._ask, *self._terminal):
+            os.close(number)
 
     def take_heard(self) -> list[str]:
-        """What came since the last time."""
+        """What came since the last time; nothing that was sent before this call is left to the next.
+
+        Raises:
+            AssertionError: Somebody did not let a listener come to an end.
+        """
+        self._is_quiet.clear()
+        os.write(self._ask, TELL)
+        assert self._is_quiet.wait(10.0), "the services are busy without end"
         heard, self.heard = self.heard, []
         return heard
 
@@ -82,7 +95,7 @@ class Services:
         self._selector.register(made, selectors.EVENT_READ, act)
 
     def _open_terminal(self) -> None:
-        leader, follower = pty.openpty()
+        leader, follower = self._terminal = pty.openpty()
         settings = termios.tcgetattr(follower)
         settings[3] |= termios.ECHO
         termios.tcsetattr(follower, termios.TCSANOW, settings)
@@ -105,8 +118,14 @@ class Services:
         self.heard.append(f"{name} heard {content[:80]!r}")
 
     def _run(self) -> None:
-        while True:
-            for key, _ in self._selector.select():
+        asked = b""
+        while asked != STOP:
+            ready = self._selector.select(0 if asked else None)
+            for key, _ in ready:
                 if key.data is None:
-                    return
-                key.data()
+                    asked = os.read(self._asked, 1)
+                else:
+                    key.data()
+            if asked == TELL and not ready:
+                self._is_quiet.set()
+                asked = b""
