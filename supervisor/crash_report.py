@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING
@@ -135,6 +136,10 @@ class CrashReports:
         self._moves: dict[str, deque[ShardMoved]] = {}
         self._queue: deque[tuple[str, str]] = deque()
         self._work = trio.Event()
+        self._disk = threading.Lock()
+        """Held by the thread that writes, from taking a report out of the queue on."""
+        self._results: deque[tuple[str, str]] = deque()
+        """The name of what a thread has tried to write, and the problem with that, or ""; also of one that nobody waits for."""
         self.dropped = 0
         self.problem = ""
 
@@ -157,6 +162,7 @@ class CrashReports:
                 await self._write_all()
         finally:
             with trio.move_on_after(LAST_WRITING, shield=True):
+                await self._write_next()  # also waits for a thread that the cancel has left to itself
                 await self._write_all()
 
     def _take(self, record: RunnerDied) -> None:
@@ -174,20 +180,35 @@ class CrashReports:
 
     async def _write_all(self) -> None:
         while self._queue:
-            name, text = self._queue.popleft()
-            problem = await trio.to_thread.run_sync(self._write, name, text, abandon_on_cancel=True)
-            if problem:
-                self.dropped += 1
-                if not self.problem:
-                    _LOG.warning(
-                        "the crash report %s cannot be written to %s: %s; this is not said again until one can",
-                        name, self._directory, problem,
-                    )  # fmt: skip
-            self.problem = problem
+            await self._write_next()
 
-    def _write(self, name: str, text: str) -> str:
-        """In a thread. The problem, or ""."""
-        path = self._directory / name
+    async def _write_next(self) -> None:
+        """Does nothing when there is none."""
+        await trio.to_thread.run_sync(self._take_and_write, abandon_on_cancel=True)
+        while self._results:
+            self._note(*self._results.popleft())
+
+    def _note(self, name: str, problem: str) -> None:
+        if problem:
+            self.dropped += 1
+            if not self.problem:
+                _LOG.warning(
+                    "the crash report %s cannot be written to %s: %s; this is not said again until one can",
+                    name, self._directory, problem,
+                )  # fmt: skip
+        self.problem = problem
+
+    def _take_and_write(self) -> None:
+        """In a thread."""
+        with self._disk:
+            try:
+                name, text = self._queue.popleft()
+            except IndexError:
+                return
+            self._results.append((name, self._write(self._directory / name, text)))
+
+    def _write(self, path: Path, text: str) -> str:
+        """The problem, or ""."""
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:

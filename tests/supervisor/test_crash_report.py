@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import trio
 import trio.testing
 
 from rookery.protocol import page
+from rookery.supervisor import crash_report
 from rookery.supervisor.crash_report import QUEUE, CrashReports, render
 from rookery.supervisor.exit_report import ExitKind, ExitReport, Place, StartedCall
 from rookery.supervisor.observers import RunnerDied, ShardMoved
@@ -180,3 +182,27 @@ async def test_deaths_that_come_faster_than_the_disk_are_counted(tmp_path: Path)
 
     assert reports.dropped == 3
     assert len(list(tmp_path.iterdir())) == QUEUE
+
+
+async def test_a_report_that_is_being_written_at_the_end_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow disk has the last of them too, though its thread cannot be cancelled."""
+    began, may_go_on = threading.Event(), threading.Event()
+    write_private = crash_report._write_private
+
+    def write_slowly(path: Path, data: bytes) -> None:
+        began.set()
+        may_go_on.wait(5.0)
+        write_private(path, data)
+
+    monkeypatch.setattr(crash_report, "_write_private", write_slowly)
+    reports = CrashReports(tmp_path)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(reports.run)
+        reports.observe(died())
+        await trio.to_thread.run_sync(began.wait)
+        nursery.cancel_scope.cancel()
+        threading.Timer(0.1, may_go_on.set).start()
+
+    assert [path.name.split("Z-")[1] for path in tmp_path.iterdir()] == ["games-3.txt"]
