@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from rookery.protocol import BadPayload
+from rookery.protocol import BadPayload, ComponentDeclaration
 
 from .component import Component, EventHandler, Gateway, HookHandler, HookMode, StageHandler
-from .declaration import laid_flat, make_component
+from .declaration import MAX_NAME_CHARS, laid_flat, make_component
 from .event_names import ON_START, ON_STOP
 
 if TYPE_CHECKING:
-    from rookery.protocol import ComponentDeclaration
+    from collections.abc import Iterable
 
     from .entitlement import Entitlement
 
@@ -46,6 +46,9 @@ GATEWAY = "gateway"
 
 NAMES = frozenset({LISTEN_EVENTS, LISTEN_ALIASES, CHANGE_EVENTS, LISTEN_HOOKS, CHANGE_HOOKS, PROVIDE_MODELS})
 FAMILIES = frozenset({"listen", "change", "provide", GATEWAY})
+
+MAX_OFFERED = 50
+"""Capabilities that one plugin's components want, for all of which there are words."""
 
 _WITHOUT_MESSAGE = frozenset({ON_START, ON_STOP})
 """Events that say nothing of anybody."""
@@ -74,34 +77,71 @@ def gateway_capability(platform: str) -> str:
     return f"{GATEWAY}.{platform or '*'}"
 
 
-def with_prefix_only(declared: ComponentDeclaration, prefix: str) -> tuple[ComponentDeclaration, list[str]]:
-    """A command without the aliases that call it without the prefix; and these."""
+def _bare_aliases(declared: ComponentDeclaration, prefix: str) -> tuple[str, ...]:
     aliases = laid_flat(declared.metadata).get("aliases")
     if type(aliases) is not list:
-        return declared, []
-    bare = [each for each in aliases if type(each) is str and each and not _is_called(each, prefix)]
-    if not bare:
-        return declared, []
-    kept = [each for each in aliases if each not in bare]
-    return attrs.evolve(declared, metadata={**declared.metadata, "aliases": kept}), bare
+        return ()
+    return tuple(each for each in aliases if type(each) is str and each and not _is_called(each, prefix))
 
 
 def _is_called(alias: str, prefix: str) -> bool:
     return alias.startswith(prefix) and len(alias) > len(prefix)
 
 
-def missing_for(declared: ComponentDeclaration, plugin_id: str, entitlement: Entitlement) -> str:
-    """The capability that a component would need and its plugin has not; "" when it may be offered, or cannot be read."""
+@attrs.frozen(kw_only=True)
+class Look:
+    """What a component needs."""
+
+    declared: ComponentDeclaration
+    wanted: str
+    """The capability; "" when everybody may offer it, or it cannot be read."""
+    is_missing: bool
+    """The operator has not allowed that."""
+    bare: tuple[str, ...] = ()
+    """Of a command: the aliases that call it without the prefix."""
+
+    @property
+    def wants(self) -> tuple[str, ...]:
+        """All that it needs."""
+        return (*filter(None, [self.wanted]), *([LISTEN_ALIASES] if self.bare else ()))
+
+    @property
+    def without_bare(self) -> ComponentDeclaration:
+        """The command without these aliases."""
+        kept = [each for each in laid_flat(self.declared.metadata)["aliases"] if each not in self.bare]
+        return attrs.evolve(self.declared, metadata={**self.declared.metadata, "aliases": kept})
+
+
+def look_at(declared: ComponentDeclaration, plugin_id: str, entitlement: Entitlement, prefix: str) -> Look:
+    """What a component of a plugin that is not trusted needs.
+
+    Args:
+        prefix: What a message begins with to be a command.
+    """
+    wanted, is_missing = _wanted_for(declared, plugin_id, entitlement)
+    bare = _bare_aliases(declared, prefix)
+    return Look(declared=declared, wanted=wanted, is_missing=is_missing, bare=bare)
+
+
+def _wanted_for(declared: ComponentDeclaration, plugin_id: str, entitlement: Entitlement) -> tuple[str, bool]:
     try:
         component = make_component(
             declared, plugin_id=plugin_id, shard=entitlement.shard, is_trusted=False, path=""
         )
     except BadPayload:
-        return ""  # whoever registers it says what is wrong
-    if isinstance(component, Gateway) and not component.platform and _has_gateways(entitlement):
-        return ""  # it says later which platform it has
+        return "", False  # whoever registers it says what is wrong
     wanted = capability_for(component)
-    return wanted if wanted and entitlement.complaint(wanted) else ""
+    if isinstance(component, Gateway) and not component.platform and _has_gateways(entitlement):
+        return wanted, False  # it says later which platform it has
+    return wanted, bool(wanted and entitlement.complaint(wanted))
+
+
+def shortened(names: Iterable[str]) -> frozenset[str]:
+    """As many names as can be kept for each plugin: one that claims a hundred platforms, or one with an endless name, claims all."""
+    found = frozenset(names)
+    if len(found) <= MAX_OFFERED and all(len(name) <= MAX_NAME_CHARS for name in found):
+        return found
+    return frozenset(f"{GATEWAY}.*" if name.startswith(f"{GATEWAY}.") else name for name in found)
 
 
 def _has_gateways(entitlement: Entitlement) -> bool:

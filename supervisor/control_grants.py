@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
+from .component_grants import grants_components
 from .control import RequestRefused
 from .errors import UsageError
 from .grant_table import list_grants
@@ -39,7 +40,7 @@ def grant_commands(supervisor: Supervisor) -> dict[str, Command]:
             raise RequestRefused('the command needs "plugin", a text, and may have "capabilities", a list')
         shard = _shard_of(supervisor, plugin_id)
         if shard.settings.trust == TRUSTED:
-            return {"approved": []}
+            return {"approved": [], "offers": False}
         asked = parts.declared.get(plugin_id, ())
         async with one_at_a_time:  # in a thread, because it waits for the disk
             done = await trio.to_thread.run_sync(parts.approvals.approve, plugin_id, asked, names)
@@ -48,7 +49,7 @@ def grant_commands(supervisor: Supervisor) -> dict[str, Command]:
             parts.observers.notify(
                 CapabilitiesApproved(shard=shard.name, plugin_id=plugin_id, capabilities=done)
             )
-        return {"approved": list(done)}
+        return {"approved": list(done), "offers": any(map(grants_components, done))}
 
     return {"grants": grants, "approve": approve}
 

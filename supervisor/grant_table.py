@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class AskedFor:
-    """One capability, or a family of them, in one manifest."""
+    """One capability, or a family of them, in a manifest or wanted by components."""
 
     name: str
     verdict: str
@@ -36,7 +36,7 @@ class PluginGrants:
     shard: str
     trust: str
     asks: tuple[AskedFor, ...]
-    """In the manifest's order."""
+    """In the manifest's order, and then what its components wanted when it registered last."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -58,7 +58,7 @@ def list_grants(
     rows = []
     for shard in shards:
         for plugin_id in shard.plugins:
-            asked = declared.get(plugin_id, ())
+            asked = (*declared.get(plugin_id, ()), *approvals.offered(plugin_id))
             entitlement = entitlements.of(
                 plugin_id, trust=shard.trust, shard=shard.name, shard_allows=shard.capabilities
             )

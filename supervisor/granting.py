@@ -10,10 +10,10 @@ from .component_grants import (
     LISTEN_ALIASES,
     PROVIDE_MODELS,
     gateway_capability,
-    missing_for,
-    with_prefix_only,
+    look_at,
+    shortened,
 )
-from .entitlement import Entitlement
+from .entitlement import Entitlement, covers
 from .observers import (
     CapabilitiesGranted,
     CapabilitiesHeld,
@@ -26,7 +26,7 @@ from .registry import MAX_COMPONENTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from rookery.protocol import ComponentDeclaration, RegisterComponents
+    from rookery.protocol import RegisterComponents
 
     from .approvals import Approvals
     from .component import Api, Gateway
@@ -109,17 +109,30 @@ class Granting:
         entitlement = self._entitlement(shard, plugin_id)
         if entitlement.is_trusted or len(registered.components) > MAX_COMPONENTS:
             return registered
-        withheld: dict[str, list[str]] = {}
-        components = [
-            kept
-            for each in registered.components
-            if (kept := self._admitted_component(each, plugin_id, entitlement, withheld)) is not None
-        ]
+        looked = [look_at(each, plugin_id, entitlement, self._prefix) for each in registered.components]
         providers, subscriptions = registered.llm_providers, registered.config_reload_subscriptions
-        if providers and entitlement.complaint(PROVIDE_MODELS):
+        offered = {name for each in looked for name in each.wants}
+        offered |= {PROVIDE_MODELS} if providers else set()
+        offered |= {HOST_CONFIG} if subscriptions else set()
+        held = self._hold(shard, plugin_id, offered)
+
+        def lacks(capability: str) -> bool:
+            return bool(entitlement.complaint(capability)) or covers(held, capability)
+
+        withheld: dict[str, list[str]] = {}
+        components = []
+        for each in looked:
+            if each.is_missing or covers(held, each.wanted):
+                withheld.setdefault(each.wanted, []).append(each.declared.name)
+            elif each.bare and lacks(LISTEN_ALIASES):
+                withheld.setdefault(LISTEN_ALIASES, []).extend(map(repr, each.bare))
+                components.append(each.without_bare)
+            else:
+                components.append(each.declared)
+        if providers and lacks(PROVIDE_MODELS):
             withheld[PROVIDE_MODELS] = [each.client_type for each in providers]
             providers = []
-        if subscriptions and entitlement.complaint(HOST_CONFIG):
+        if subscriptions and lacks(HOST_CONFIG):
             withheld[HOST_CONFIG] = [f"the configuration of {each}" for each in subscriptions]
             subscriptions = []
         for capability, names in withheld.items():
@@ -131,22 +144,14 @@ class Granting:
             config_reload_subscriptions=subscriptions,
         )
 
-    def _admitted_component(
-        self,
-        declared: ComponentDeclaration,
-        plugin_id: str,
-        entitlement: Entitlement,
-        withheld: dict[str, list[str]],
-    ) -> ComponentDeclaration | None:
-        """A component as far as its plugin may offer it; what is left out is added to ``withheld``."""
-        if capability := missing_for(declared, plugin_id, entitlement):
-            withheld.setdefault(capability, []).append(declared.name)
-            return None
-        if entitlement.complaint(LISTEN_ALIASES):
-            declared, bare = with_prefix_only(declared, self._prefix)
-            if bare:
-                withheld.setdefault(LISTEN_ALIASES, []).extend(map(repr, bare))
-        return declared
+    def _hold(self, shard: Shard, plugin_id: str, offered: Iterable[str]) -> frozenset[str]:
+        """What the components of a plugin want that it did not offer at first, and nobody has approved since."""
+        if self._approvals is None:
+            return frozenset()
+        held = self._approvals.offer(plugin_id, shortened(offered))
+        declared = self._declared.get(plugin_id, ())
+        self._tell_held(shard, plugin_id, self._approvals.held(plugin_id, declared))
+        return held
 
     def refuse_platform(self, gateway: Gateway, platform: str) -> str:
         """Why a gateway may not speak for a platform; "" when it may. A refusal is told."""
@@ -154,7 +159,7 @@ class Granting:
             return ""
         entitlement = self._known.get(gateway.plugin_id, NOTHING)
         capability = gateway_capability(platform)
-        complaint = entitlement.complaint(capability)
+        complaint = entitlement.complaint(capability) or self._complaint_of_update(gateway, capability)
         if complaint:
             reason = (
                 f"gateway {gateway.name!r} of {gateway.plugin_id} may not carry {platform!r}: {complaint}"
@@ -166,6 +171,11 @@ class Granting:
             )
             return reason
         return ""
+
+    def _complaint_of_update(self, gateway: Gateway, capability: str) -> str:
+        if self._approvals is None or covers(self._approvals.of(gateway.plugin_id), capability):
+            return ""
+        return _since_update(gateway.plugin_id, capability)
 
     def refuse_call(self, plugin_id: str, api: Api) -> str:
         """Why a plugin may not call an API, as far as the operator has a say in that; "" when it may."""
@@ -216,7 +226,7 @@ class Granting:
                 plugin_id=plugin_id,
                 capability=capability,
                 components=tuple(names[:MAX_WITHHELD]),
-                reason=entitlement.complaint(capability),
+                reason=entitlement.complaint(capability) or _since_update(plugin_id, capability),
             )
         )
 
@@ -227,3 +237,7 @@ class Granting:
                     shard=shard.name, incarnation=shard.incarnation, plugin_id=plugin_id, reason=reason
                 )
             )
+
+
+def _since_update(plugin_id: str, capability: str) -> str:
+    return f"it did not offer that when it was let in: rookery grants approve {plugin_id} {capability}"

@@ -158,6 +158,7 @@ async def _start_services(root: trio.Nursery, supervisor: Supervisor) -> None:
     await root.start(parts.models.run)
     await root.start(parts.fetcher.run)
     await root.start(supervisor.renderer.run)
+    root.start_soon(parts.approvals.run)
     root.start_soon(parts.dispatcher.run)
     root.start_soon(parts.answers.run)
     root.start_soon(parts.statistics.run)

@@ -26,11 +26,11 @@ COLUMNS = ("PLUGIN", "TRUST", "SHARD", "ASKS FOR", "VERDICT", "REMARK")
 @host_options
 @click.pass_context
 def command(context: click.Context, as_json: bool, config: Path, state: Path | None) -> None:
-    """Show what each plugin asks for in its manifest, and whether it is granted that. Without a running bot the files tell what
-    it will be.
+    """Show what each plugin asks for in its manifest and what its components need, and whether it is granted that. Without a
+    running bot the files tell what it will be.
 
-    A plugin that is not trusted and asks for more since an update goes on with what it had: the rest is held back until it is
-    approved. Whether it is then granted, [grants.LEVEL] in the configuration says.
+    A plugin that is not trusted and asks for more since an update, or offers more, goes on with what it had: the rest is held
+    back until it is approved. Whether it is then granted, [grants.LEVEL] in the configuration says.
 
     \b
     Example:
@@ -63,6 +63,8 @@ def approve(plugin: str, capabilities: tuple[str, ...], config: Path, state: Pat
     done = _approve_on_disk(plugin, capabilities, config, state_dir) if answer is None else answer["approved"]
     if done:
         click.echo(printable(f"{plugin} may ask for {', '.join(done)}; `rookery grants` shows what it gets"))
+        if answer is not None and answer["offers"]:
+            click.echo(printable(f"what it offers with that is there after `rookery reload {plugin}`"))
     else:
         click.echo(printable(f"nothing of {plugin} is held back"))
 

@@ -9,6 +9,7 @@ import attrs
 import trio
 
 from rookery.protocol import UPDATE_GATEWAY_STATE, RemoteError, Request, RequestSettled, RookeryError, Session
+from rookery.supervisor.approvals import Approvals
 from rookery.supervisor.counters import Counters
 from rookery.supervisor.entitlement import Entitlements
 from rookery.supervisor.exit_report import ExitKind, ExitReport
@@ -98,6 +99,7 @@ class Border:
         declared: Of the manifests on disk.
         allowed: The operator's limits, by plugin.
         levels: Those by trust level.
+        approvals: What plugins that are not trusted may ask for.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Border:
         declared: dict[str, tuple[str, ...]] | None = None,
         allowed: dict[str, tuple[str, ...]] | None = None,
         levels: dict[str, tuple[str, ...]] | None = None,
+        approvals: Approvals | None = None,
     ) -> None:
         self.registry: Registry = stage.registry
         self.counters: Counters = stage.counters
@@ -125,6 +128,7 @@ class Border:
             observers,
             entitlements=Entitlements(plugins=allowed or {}, levels=levels or {}),
             declared=declared or {},
+            approvals=approvals,
         )
         self.entrance = Entrance(
             registry=stage.registry,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ from rookery.protocol import (
     ComponentDeclaration,
     ErrorCode,
 )
+from rookery.supervisor.approvals import Approvals
 from rookery.supervisor.component import Command
-from rookery.supervisor.component_grants import capability_for, grants_components
+from rookery.supervisor.component_grants import MAX_OFFERED, capability_for, grants_components
 from rookery.supervisor.declaration import make_component
-from rookery.supervisor.observers import CapabilityDenied, ComponentsWithheld
+from rookery.supervisor.observers import CapabilitiesHeld, CapabilityDenied, ComponentsWithheld
 from tests.doubles.connections import GATEWAY, TOOL, Border, Runner, declaration, registration
 from tests.doubles.stage import open_stage
 
@@ -173,3 +175,79 @@ async def test_a_strangers_command_is_called_with_the_prefix(
         assert (found.command_name, found.aliases) == ("roll", kept)
         told = [(each.capability, each.components) for each in border.heard(ComponentsWithheld)]
         assert told == ([("listen.aliases", ("'roll '", "'a'", "'!'"))] if trust == "untrusted" else [])
+
+
+def offer(runner: Runner, *components: dict[str, Any]) -> None:
+    runner.ask(PLUGIN_REGISTER_COMPONENTS, registration("p.a", list(components)), plugin_id="p.a")
+
+
+def names_of(border: Border) -> list[str]:
+    found = border.registry.registration("p.a")
+    return [] if found is None else [each.name for each in found.components]
+
+
+async def test_what_newer_code_offers_besides_is_held_back(autojump_clock: MockClock, tmp_path: Path) -> None:
+    """Although its level is granted that: it was let in without. Approved, it is there with the next registration."""
+    approvals = Approvals(tmp_path / "approvals.json")
+    plain = declaration("roll", "COMMAND", command_name="roll")
+    heard = declaration("roll", "COMMAND", command_name="roll", aliases=["let us roll", "!r"])
+    async with open_stage("one") as stage:
+        border = Border(stage, levels={"untrusted": ("listen.*", "change.hooks")}, approvals=approvals)
+        runner = Runner(border, "p.a", trust="untrusted", ready=True)
+        offer(runner, plain, SEES)
+        first = names_of(border)
+
+        offer(runner, heard, SEES, CHANGES)
+        second = names_of(border)
+        registered = border.registry.registration("p.a")
+        assert registered is not None
+        [command] = [each for each in registered.components if isinstance(each, Command)]
+        approvals.approve("p.a", ())
+        offer(runner, heard, SEES, CHANGES)
+
+        assert (first, second) == (["roll", "watch"], ["roll", "watch"])
+        assert command.aliases == ("!r",)
+        assert names_of(border) == ["roll", "watch", "filter"]
+        told = {record.capability: record.reason for record in border.heard(ComponentsWithheld)}
+        assert set(told) == {"change.hooks", "listen.aliases"}
+        assert "rookery grants approve p.a change.hooks" in told["change.hooks"]
+        assert [record.capabilities for record in border.heard(CapabilitiesHeld)] == [
+            ("change.hooks", "listen.aliases")
+        ]
+
+
+async def test_a_gateway_claims_no_platform_that_it_did_not_offer(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """One that was let in for one platform and says later that it carries another one."""
+    async with open_stage("one") as stage:
+        approvals = Approvals(tmp_path / "approvals.json")
+        border = Border(stage, levels={"untrusted": ("gateway.*",)}, approvals=approvals)
+        runner = Runner(border, "p.a", trust="untrusted", ready=True)
+        offer(runner, GATEWAY)
+
+        claim = {"gateway_name": "chat", "ready": True, "platform": "qq"}
+        refusal = runner.refusal(UPDATE_GATEWAY_STATE, claim, plugin_id="p.a")
+
+        assert "rookery grants approve p.a gateway.qq" in refusal.message
+        assert runner.report_gateway(platform="test", account_id="1")["ready"] is True
+
+
+async def test_a_flood_of_platforms_is_remembered_as_all(autojump_clock: MockClock, tmp_path: Path) -> None:
+    """What a stranger says is written to a file that the host has to read at its next start."""
+    async with open_stage("one") as stage:
+        approvals = Approvals(tmp_path / "approvals.json")
+        border = Border(stage, approvals=approvals)
+        runner = Runner(border, "p.a", "p.b", trust="untrusted", ready=True)
+        many = [
+            declaration(f"g{number}", "MESSAGE_GATEWAY", route_type="send", platform=f"p{number}")
+            for number in range(MAX_OFFERED + 1)
+        ]
+        long = declaration("long", "MESSAGE_GATEWAY", route_type="send", platform="p" * 100_000)
+
+        offer(runner, *many, SEES)
+        flooded = approvals.offered("p.a")
+        offer(runner, long)
+
+        assert flooded == ("gateway.*", "listen.events")
+        assert approvals.offered("p.a") == ("gateway.*",)

@@ -13,13 +13,15 @@ SHARDS = (
     ShardSettings(name="guests", trust="untrusted", plugins=("a.old", "a.new")),
     ShardSettings(name="ours", plugins=("b.ours",)),
 )
-ENTITLEMENTS = Entitlements(levels={"untrusted": ("send.text", "send.image", "config.get")})
+ENTITLEMENTS = Entitlements(levels={"untrusted": ("send.text", "send.image", "config.get", "listen.*")})
 
 
 def test_each_verdict_is_told_with_what_to_do(tmp_path: Path) -> None:
     """Granted, granted in part, held back since an update, and withheld."""
     approvals = Approvals(tmp_path / "approvals.json")
     approvals.admit({"a.old": ("send.*", "llm.embed")})
+    approvals.offer("a.old", {"listen.events"})
+    approvals.offer("a.old", {"listen.events", "listen.hooks"})
     declared = {
         "a.old": ("send.*", "config.get", "llm.embed", "chat.*"),
         "a.new": ("config.get",),
@@ -34,6 +36,8 @@ def test_each_verdict_is_told_with_what_to_do(tmp_path: Path) -> None:
         ("config.get", "held back"),
         ("llm.embed", "withheld"),
         ("chat.*", "withheld"),
+        ("listen.events", "granted"),
+        ("listen.hooks", "held back"),
     ]
     told = {each.name: each.remark for each in rows["a.old"].asks}
     assert told["send.*"] == "send.image, send.text"

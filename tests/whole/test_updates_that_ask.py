@@ -117,6 +117,50 @@ async def test_a_restart_approves_nothing(deployment: Deployment) -> None:
     assert "approved" in {entry["what"] for entry in read_audit(deployment.state)}
 
 
+LISTENS = """
+        @event_handler("on_message")
+        async def listen(self, message: dict) -> None:
+            pass
+"""
+
+
+async def test_an_update_that_begins_to_listen_hears_nothing_until_it_is_approved(
+    deployment: Deployment,
+) -> None:
+    """Its level is granted that, and it was let in without; a restart in between approves nothing either."""
+    deployment.more = '[grants.untrusted]\nallow = ["config.get", "listen.events"]'
+    config = deployment.write()
+
+    async def offered(supervisor: Supervisor) -> list[str]:
+        registration = supervisor.parts.registry.registration("test.guest")
+        return [] if registration is None else [each.name for each in registration.components]
+
+    async with deployment.run() as supervisor:
+        before = await offered(supervisor)
+        code = deployment.directory / "plugins" / "test.guest" / "plugin.py"
+        code.write_text(code.read_text() + LISTENS)
+        assert await supervisor.reload_plugin("test.guest")
+        reloaded = await offered(supervisor)
+    async with deployment.run() as supervisor:
+        restarted = await offered(supervisor)
+        status = await rookery("status", config, state=deployment.state)
+        approved = await rookery(
+            "grants", "approve", "test.guest", "--config", config, state=deployment.state
+        )
+        told = await rookery("reload", "test.guest", "--config", config, state=deployment.state)
+        after = await offered(supervisor)
+    listed = await rookery("grants", "--config", config, state=deployment.state)
+
+    assert before == reloaded == restarted == ["use", "version"]
+    assert "test.guest asks for more than was approved: listen.events" in status.out
+    assert "test.guest may ask for listen.events" in approved.out
+    assert "`rookery reload test.guest`" in approved.out
+    assert told.code == 0
+    assert after == ["use", "version", "listen"]
+    [line] = [line for line in listed.lines if "listen.events" in line]
+    assert "granted" in line
+
+
 async def test_what_is_not_held_back_cannot_be_approved(deployment: Deployment) -> None:
     """A slip is told with what was meant; a plugin that asks for no more needs nothing."""
     config = deployment.write()
