@@ -49,7 +49,7 @@ class Strain:
     longest_pass: float = 0.0
     """Of the loop, in seconds of processor time."""
     lag: float = 0.0
-    """The latest that a timer of the host's was, in seconds."""
+    """The latest that a timer of the host's was, in seconds; what it waited for a processor meanwhile is not counted."""
     twin_lag: float = 0.0
     """The latest that one of a process was that does nothing else."""
     growth: int = 0
@@ -76,6 +76,15 @@ class Passes(trio.abc.Instrument):
 
     def before_io_wait(self, timeout: float) -> None:
         self.longest = max(self.longest, time.thread_time() - self._began)
+
+
+def waited_for_processor() -> float:
+    """Seconds for which this thread could have run and others did; 0 where the kernel does not count that."""
+    try:
+        with open("/proc/thread-self/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 def own_memory() -> int:
@@ -134,9 +143,10 @@ async def _calm(supervisor: Supervisor) -> float:
 
 async def _measure(strain: Strain, before: int) -> None:
     while True:
-        at = time.monotonic()
+        at, waited = time.monotonic(), waited_for_processor()
         await trio.sleep(TICK)
-        strain.lag = max(strain.lag, time.monotonic() - at - TICK)
+        late = time.monotonic() - at - TICK - (waited_for_processor() - waited)
+        strain.lag = max(strain.lag, late)
         strain.growth = max(strain.growth, own_memory() - before)
 
 
