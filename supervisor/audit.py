@@ -226,9 +226,7 @@ def _denied(record: CapabilityDenied) -> Entry:
 
 def _held(record: CapabilitiesHeld) -> Entry:
     names = ", ".join(record.capabilities)
-    reason = (
-        f"its manifest asks for more than was approved: {names}; `rookery grants approve {record.plugin_id}`"
-    )
+    reason = f"it asks for more than was approved: {names}; `rookery grants approve {record.plugin_id}`"
     return _entry("held", record.shard, record.plugin_id, reason, capabilities=record.capabilities)
 
 

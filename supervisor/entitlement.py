@@ -52,6 +52,15 @@ class Entitlement:
             return f'the operator does not allow it in shard "{self.shard}": add "{capability}" to {place}'
         return ""
 
+    def part_of(self, pattern: str) -> tuple[str, ...]:
+        """What of a family that is not allowed as a whole is allowed all the same, by name."""
+        if not pattern.endswith("*"):
+            return ()
+        front = pattern.removesuffix("*")
+        limits = [each for each in (self.allowed, self.shard_allows) if each is not None]
+        named = {each for limit in limits for each in limit if each.startswith(front)}
+        return tuple(sorted(each for each in named if all(covers(limit, each) for limit in limits)))
+
     def complaint_about_call(self, plugin_id: str, target: str) -> str:
         """Why a plugin may not call APIs of a trusted one, and what to write; "" when it may."""
         if self.is_trusted or not self.calls_apis_of.isdisjoint({"*", target}):

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .entitlement import covers
 from .start_mode import TRUSTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .approvals import Approvals
-    from .entitlement import Entitlements
+    from .entitlement import Entitlement, Entitlements
     from .settings import ShardSettings
 
 
@@ -64,19 +63,16 @@ def list_grants(
             )
             is_old = shard.trust != TRUSTED and approvals.knows(plugin_id)
             held = approvals.held(plugin_id, asked) if is_old else ()
-            allowed = [each for each in (entitlement.allowed, entitlement.shard_allows) if each is not None]
             asks = tuple(
-                _judge(plugin_id, name, entitlement.complaint(name), allowed, is_held=name in held)
-                for name in dict.fromkeys(asked)
+                _judge(plugin_id, name, entitlement, is_held=name in held) for name in dict.fromkeys(asked)
             )
             rows.append(PluginGrants(plugin_id=plugin_id, shard=shard.name, trust=shard.trust, asks=asks))
     return sorted(rows, key=lambda row: row.plugin_id)
 
 
-def _judge(
-    plugin_id: str, name: str, complaint: str, allowed: list[frozenset[str]], *, is_held: bool
-) -> AskedFor:
-    part = _part(name, allowed) if complaint else ()
+def _judge(plugin_id: str, name: str, entitlement: Entitlement, *, is_held: bool) -> AskedFor:
+    complaint = entitlement.complaint(name)
+    part = entitlement.part_of(name) if complaint else ()
     if complaint and not part:
         return AskedFor(name=name, verdict="withheld", remark=complaint)
     if is_held:
@@ -84,12 +80,3 @@ def _judge(
     if complaint:
         return AskedFor(name=name, verdict="in part", remark=", ".join(part))
     return AskedFor(name=name, verdict="granted")
-
-
-def _part(name: str, allowed: list[frozenset[str]]) -> tuple[str, ...]:
-    """What of a family that is asked for is allowed all the same."""
-    if not name.endswith("*"):
-        return ()
-    front = name.removesuffix("*")
-    named = {each for patterns in allowed for each in patterns if each.startswith(front)}
-    return tuple(sorted(each for each in named if all(covers(patterns, each) for patterns in allowed)))

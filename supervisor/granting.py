@@ -86,7 +86,12 @@ class Granting:
             approved = self._approvals.of(plugin_id)
             self._tell_held(shard, plugin_id, self._approvals.held(plugin_id, declared))
         self._grants.entitle(plugin_id, granted, entitlement, approved=approved)
-        usable = tuple(name for name in granted if name.endswith("*") or self._grants.allows(plugin_id, name))
+        usable = tuple(
+            each
+            for name in granted
+            for each in (entitlement.part_of(name) if entitlement.complaint(name) else (name,))
+            if self._grants.allows(plugin_id, each)
+        )
         withheld = tuple(name for name in names if name and name not in usable)[:MAX_WITHHELD]
         self._observers.notify(
             CapabilitiesGranted(

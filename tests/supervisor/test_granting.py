@@ -40,6 +40,28 @@ async def test_a_grant_and_what_was_withheld_are_told(autojump_clock: MockClock)
         assert granted.withheld == ("send.text", "component.disable", "*")
 
 
+@pytest.mark.parametrize(
+    ("allowed", "usable"),
+    [
+        pytest.param(("database.*",), ("database.*",), id="all of it"),
+        pytest.param(("send.text", "database.get"), ("database.get",), id="a part"),
+        pytest.param(("send.text",), (), id="nothing"),
+    ],
+)
+async def test_of_a_family_that_is_told_which_an_operator_allows(
+    autojump_clock: MockClock, allowed: tuple[str, ...], usable: tuple[str, ...]
+) -> None:
+    """The record of what was granted names nothing that would be refused."""
+    async with open_stage("one") as stage:
+        border = Border(stage, declared=DECLARED, allowed={"p.a": allowed})
+
+        bootstrap(Runner(border, "p.a"), "database.*")
+
+        [granted] = border.heard(CapabilitiesGranted)
+        assert granted.capabilities == usable
+        assert granted.withheld == (() if usable == ("database.*",) else ("database.*",))
+
+
 async def test_a_shards_limit_is_part_of_the_grant(autojump_clock: MockClock) -> None:
     """A sandbox gives no plugin more than its operator wrote there."""
     async with open_stage("one") as stage:
