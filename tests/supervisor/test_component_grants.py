@@ -238,7 +238,7 @@ async def test_a_flood_of_platforms_is_remembered_as_all(autojump_clock: MockClo
     async with open_stage("one") as stage:
         approvals = Approvals(tmp_path / "approvals.json")
         border = Border(stage, approvals=approvals)
-        runner = Runner(border, "p.a", "p.b", trust="untrusted", ready=True)
+        runner = Runner(border, "p.a", trust="untrusted", ready=True)
         many = [
             declaration(f"g{number}", "MESSAGE_GATEWAY", route_type="send", platform=f"p{number}")
             for number in range(MAX_OFFERED + 1)
